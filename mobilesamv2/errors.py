@@ -1,0 +1,25 @@
+"""The errors this package raises on purpose. Each carries a sentence fit for the person who caused it."""
+
+
+class MobileSamError(Exception):
+    """Base of every error of this package; catch it to catch them all."""
+
+
+class InvalidImageError(MobileSamError, ValueError):
+    """The picture cannot be read or is outside what can be segmented."""
+
+
+class UnknownModelError(MobileSamError, KeyError):
+    """No model, detector or sampler has that name."""
+
+    def __str__(self) -> str:
+        # KeyError prints the repr of its argument; ours is a sentence.
+        return str(self.args[0]) if self.args else ""
+
+
+class WeightsError(MobileSamError, RuntimeError):
+    """A checkpoint is missing, damaged, unsafe to read, or made for another architecture."""
+
+
+class PromptError(MobileSamError, ValueError):
+    """The prompts or the options of a sampler make no sense together."""

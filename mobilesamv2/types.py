@@ -1,0 +1,289 @@
+"""The values everything else speaks: prompts, masks, results. They know nothing of models or devices."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+
+from .errors import PromptError
+
+Picture = npt.NDArray[np.uint8]
+"""An RGB picture, uint8 of shape (H, W, 3)."""
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Rle = dict[str, Any]
+"""One mask as COCO's compressed run lengths: `{"size": [H, W], "counts": bytes}`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """N questions to the mask decoder, in pixels of the original picture.
+
+    Args:
+        points: float32 (N, P, 2), x before y, or None. Pixel centres are at integers, as in SAM.
+        labels: int64 (N, P): 1 foreground, 0 background, -1 padding; required with `points`.
+        boxes_xyxy: float32 (N, 4), x0 y0 x1 y1, or None.
+        scores: float32 (N,), how sure the sampler is of each prompt, or None where it cannot know.
+        multimask: ask for three masks per prompt (whole, part, subpart) instead of one.
+
+    Raises:
+        PromptError: if shapes do not fit each other, or neither points nor boxes are given.
+    """
+
+    points: Floats | None = None
+    labels: Ints | None = None
+    boxes_xyxy: Floats | None = None
+    scores: Floats | None = None
+    multimask: bool = False
+
+    def __post_init__(self) -> None:
+        if self.points is None and self.boxes_xyxy is None:
+            raise PromptError("Prompts need points, boxes or both; got neither.")
+        if (self.points is None) != (self.labels is None):
+            raise PromptError("Points and labels come together: one label (1 foreground, 0 background) per point.")
+        if self.points is not None and self.labels is not None:
+            if self.points.ndim != 3 or self.points.shape[2] != 2:
+                raise PromptError(f"Points must have the shape (N, P, 2); got {self.points.shape}.")
+            if self.labels.shape != self.points.shape[:2]:
+                raise PromptError(
+                    f"Labels must have the shape {self.points.shape[:2]}, one per point; got {self.labels.shape}."
+                )
+        if self.boxes_xyxy is not None and (self.boxes_xyxy.ndim != 2 or self.boxes_xyxy.shape[1] != 4):
+            raise PromptError(f"Boxes must have the shape (N, 4); got {self.boxes_xyxy.shape}.")
+        lengths = {len(part) for part in (self.points, self.boxes_xyxy, self.scores) if part is not None}
+        if len(lengths) > 1:
+            raise PromptError(f"Points, boxes and scores must be equally many; got {sorted(lengths)}.")
+        for name, part in (("Points", self.points), ("Boxes", self.boxes_xyxy)):
+            if part is not None and not np.isfinite(part).all():
+                raise PromptError(f"{name} must be finite numbers; got NaN or infinity.")
+
+    def __len__(self) -> int:
+        part = self.points if self.points is not None else self.boxes_xyxy
+        assert part is not None  # held by __post_init__
+        return len(part)
+
+    def __getitem__(self, index: slice | npt.NDArray[Any]) -> Prompts:
+        """The prompts that a slice, an index array or a bool array selects."""
+        return dataclasses.replace(
+            self,
+            points=None if self.points is None else self.points[index],
+            labels=None if self.labels is None else self.labels[index],
+            boxes_xyxy=None if self.boxes_xyxy is None else self.boxes_xyxy[index],
+            scores=None if self.scores is None else self.scores[index],
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Prompts]) -> Prompts:
+        """All prompts of `parts` in order; the parts must be of one kind (points or boxes, P, multimask)."""
+        if not parts:
+            raise PromptError("There is nothing to concatenate: give at least one Prompts.")
+        kinds = {
+            (None if p.points is None else p.points.shape[1], p.boxes_xyxy is None, p.scores is None, p.multimask)
+            for p in parts
+        }
+        if len(kinds) > 1:
+            raise PromptError("Prompts of different kinds cannot be concatenated.")
+
+        def joined(name: str) -> Any:
+            values = [getattr(part, name) for part in parts]
+            return None if values[0] is None else np.concatenate(values)
+
+        return cls(
+            points=joined("points"),
+            labels=joined("labels"),
+            boxes_xyxy=joined("boxes_xyxy"),
+            scores=joined("scores"),
+            multimask=parts[0].multimask,
+        )
+
+
+def _nan_scores(count: int) -> Floats:
+    return np.full(count, np.nan, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """N masks of one picture, kept compact: run lengths, never dense arrays.
+
+    Args:
+        size_hw: height and width of the picture.
+        rles: N compressed COCO run lengths, all of `size_hw`.
+        scores: float32 (N,), what masks are ranked by, higher is better. For grid search it is the predicted
+            IoU, for object-aware sampling the detector's confidence.
+        boxes_xyxy: float32 (N, 4), the tightest box around each mask, x1 and y1 one past the last pixel; an empty
+            mask has 0 0 0 0.
+        predicted_iou: float32 (N,), the decoder's own estimate of each mask's IoU, unclamped.
+        stability: float32 (N,), area at a threshold raised by the offset over area at one lowered by it; NaN where
+            the mask is empty at both.
+        detector_scores: float32 (N,), confidence of the box that prompted it; NaN where a point did.
+        prompt_index: int64 (N,), which prompt of the run each mask answers.
+    """
+
+    size_hw: tuple[int, int]
+    rles: tuple[Rle, ...] = ()
+    scores: Floats = field(default_factory=lambda: _nan_scores(0))
+    boxes_xyxy: Floats = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
+    predicted_iou: Floats = field(default_factory=lambda: _nan_scores(0))
+    stability: Floats = field(default_factory=lambda: _nan_scores(0))
+    detector_scores: Floats = field(default_factory=lambda: _nan_scores(0))
+    prompt_index: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        expected = len(self.rles)
+        for name in ("scores", "boxes_xyxy", "predicted_iou", "stability", "detector_scores", "prompt_index"):
+            found = len(getattr(self, name))
+            if found != expected:
+                raise ValueError(f"{name} must have one row per mask: expected {expected}, got {found}.")
+        if self.boxes_xyxy.shape != (expected, 4):
+            raise ValueError(f"boxes_xyxy must have the shape ({expected}, 4); got {self.boxes_xyxy.shape}.")
+        for rle in self.rles:
+            if tuple(rle["size"]) != tuple(self.size_hw):
+                raise ValueError(f"A mask has the size {tuple(rle['size'])}; the picture has {self.size_hw}.")
+
+    @classmethod
+    def empty(cls, size_hw: tuple[int, int]) -> Masks:
+        """No masks of a picture of that size."""
+        return cls(size_hw=size_hw)
+
+    def __len__(self) -> int:
+        return len(self.rles)
+
+    def __iter__(self) -> Iterator[Bools]:
+        """Each mask as a dense bool array (H, W), one at a time."""
+        return (self.dense_one(index) for index in range(len(self)))
+
+    @property
+    def areas(self) -> Ints:
+        """int64 (N,), pixels in each mask."""
+        if not self.rles:
+            return np.zeros(0, dtype=np.int64)
+        return np.asarray(coco_mask.area(list(self.rles)), dtype=np.int64)
+
+    def select(self, index: slice | Sequence[int] | npt.NDArray[Any]) -> Masks:
+        """The masks that a slice, indices or a bool array name, in that order."""
+        rows = np.arange(len(self))[np.asarray(index, dtype=np.int64) if isinstance(index, list) else index]
+        return dataclasses.replace(
+            self,
+            rles=tuple(self.rles[row] for row in rows),
+            scores=self.scores[rows],
+            boxes_xyxy=self.boxes_xyxy[rows],
+            predicted_iou=self.predicted_iou[rows],
+            stability=self.stability[rows],
+            detector_scores=self.detector_scores[rows],
+            prompt_index=self.prompt_index[rows],
+        )
+
+    def sorted_by_score(self) -> Masks:
+        """The same masks, best first; equal scores keep their order."""
+        return self.select(np.argsort(-self.scores, kind="stable"))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Masks]) -> Masks:
+        """All masks of `parts` in order; the parts must be of one picture."""
+        if not parts:
+            raise ValueError("There is nothing to concatenate: give at least one Masks.")
+        sizes = {tuple(part.size_hw) for part in parts}
+        if len(sizes) > 1:
+            raise ValueError(f"Masks of one picture have one size; got {sorted(sizes)}.")
+        return cls(
+            size_hw=parts[0].size_hw,
+            rles=tuple(rle for part in parts for rle in part.rles),
+            scores=np.concatenate([part.scores for part in parts]),
+            boxes_xyxy=np.concatenate([part.boxes_xyxy for part in parts]),
+            predicted_iou=np.concatenate([part.predicted_iou for part in parts]),
+            stability=np.concatenate([part.stability for part in parts]),
+            detector_scores=np.concatenate([part.detector_scores for part in parts]),
+            prompt_index=np.concatenate([part.prompt_index for part in parts]),
+        )
+
+    def dense_one(self, index: int) -> Bools:
+        """Mask `index` as a bool array (H, W)."""
+        return np.asarray(coco_mask.decode(self.rles[index]), dtype=np.bool_)
+
+    def dense(self) -> Bools:
+        """All masks as one bool array (N, H, W). Mind the memory: 300 masks of 12 megapixels are 3.6 GB."""
+        out = np.zeros((len(self), *self.size_hw), dtype=np.bool_)
+        for index in range(len(self)):
+            out[index] = self.dense_one(index)
+        return out
+
+    def label_map(self) -> npt.NDArray[np.int32]:
+        """Give each pixel to one mask: int32 (H, W), 0 for none, i + 1 for mask i.
+
+        Larger masks are painted first, so that a part stays visible on the whole it lies on; of equally large
+        ones the better ranked is on top.
+        """
+        labels = np.zeros(self.size_hw, dtype=np.int32)
+        areas = self.areas
+        for index in sorted(range(len(self)), key=lambda i: (-int(areas[i]), -i)):
+            x0, y0, x1, y1 = (int(edge) for edge in self.boxes_xyxy[index])
+            window = self.dense_one(index)[y0:y1, x0:x1]
+            labels[y0:y1, x0:x1][window] = index + 1
+        return labels
+
+    def to_coco(self) -> list[dict[str, Any]]:
+        """Masks as COCO result records, ready for `json.dumps`.
+
+        Each has `segmentation` (compressed RLE, counts as text), `bbox` (x, y, width, height in pixels), `area`,
+        `score`, `predicted_iou`, `stability_score`, `detector_score` and `prompt_index`; a number that is not
+        known is None.
+        """
+
+        def number(value: np.float32) -> float | None:
+            return None if np.isnan(value) else float(value)
+
+        return [
+            {
+                "segmentation": {
+                    "size": [int(side) for side in rle["size"]],
+                    "counts": rle["counts"].decode("ascii"),
+                },
+                "bbox": [float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])],
+                "area": int(area),
+                "score": number(self.scores[index]),
+                "predicted_iou": number(self.predicted_iou[index]),
+                "stability_score": number(self.stability[index]),
+                "detector_score": number(self.detector_scores[index]),
+                "prompt_index": int(self.prompt_index[index]),
+            }
+            for index, (rle, box, area) in enumerate(zip(self.rles, self.boxes_xyxy, self.areas, strict=True))
+        ]
+
+
+STAGES = ("preprocess", "encode", "discover", "decode", "filter", "postprocess")
+"""The stages a run is timed by, in order. Each second of a run belongs to one of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationResult:
+    """What one run of segment-everything gave.
+
+    Args:
+        masks: the masks that were kept, best first.
+        prompts: every prompt that was asked, in the order asked; `masks.prompt_index` points into it.
+        timings: seconds per stage of `STAGES`, measured with the device synchronised.
+        masks_decoded: how many masks the decoder gave before filters.
+        sampler: name of the sampler.
+        model: name of the model.
+        device: where it ran, for people: "cpu", "cuda (NVIDIA ...)".
+    """
+
+    masks: Masks
+    prompts: Prompts
+    timings: dict[str, float]
+    masks_decoded: int
+    sampler: str
+    model: str
+    device: str
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all stages together."""
+        return sum(self.timings.values())
