@@ -1,0 +1,281 @@
+"""TinyViT as an image encoder: MobileSAM's. It knows nothing of pictures, prompts or checkpoint files.
+
+Written from the description in "TinyViT: Fast Pretraining Distillation for Small Vision Transformers"
+(Wu et al. 2022) and from the shapes of the published state dict, whose keys it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layers import LayerNorm2d
+
+
+@dataclass(frozen=True)
+class TinyVitConfig:
+    """Sizes of a TinyViT. The defaults are MobileSAM's, of 5 million parameters.
+
+    Args:
+        widths: channels of the four stages; the first is convolutional, the others attend inside windows.
+        depths: blocks of each stage.
+        heads: attention heads of the last three stages.
+        windows: side of the attention windows of the last three stages, in cells of the stage's grid.
+        merge_strides: stride of the merge after each of the first three stages. The last is 1 where the
+            classifier had 2: SAM wants an embedding of stride 16.
+        expand_ratio: how much wider a convolutional block is inside than at its ends.
+        mlp_ratio: how much wider the hidden layer of a block's MLP is than its ends.
+        local_conv_side: side of the depthwise convolution between attention and MLP; odd.
+        out_width: channels of the embedding.
+        classes: outputs of the classifier of the pretraining. Unused, but published files hold its weights.
+    """
+
+    widths: tuple[int, int, int, int] = (64, 128, 160, 320)
+    depths: tuple[int, int, int, int] = (2, 2, 6, 2)
+    heads: tuple[int, int, int] = (4, 5, 10)
+    windows: tuple[int, int, int] = (7, 14, 7)
+    merge_strides: tuple[int, int, int] = (2, 2, 1)
+    expand_ratio: float = 4.0
+    mlp_ratio: float = 4.0
+    local_conv_side: int = 3
+    out_width: int = 256
+    classes: int = 1000
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per cell of the embedding, along each side."""
+        stride = 4  # of the patch embedding
+        for merge_stride in self.merge_strides:
+            stride *= merge_stride
+        return stride
+
+
+class TinyVit(nn.Module):
+    """Four stages that shrink the picture, then a neck to the width of SAM's embedding.
+
+    Args:
+        config: the sizes.
+    """
+
+    def __init__(self, config: TinyVitConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.patch_embed = PatchEmbed(config.widths[0])
+        stages: list[nn.Module] = []
+        for index, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
+            blocks: list[nn.Module]
+            if index == 0:
+                blocks = [ConvBlock(width, expand_ratio=config.expand_ratio) for _ in range(depth)]
+            else:
+                blocks = [
+                    AttentionBlock(
+                        width,
+                        heads=config.heads[index - 1],
+                        window=config.windows[index - 1],
+                        mlp_ratio=config.mlp_ratio,
+                        local_conv_side=config.local_conv_side,
+                    )
+                    for _ in range(depth)
+                ]
+            merge = None
+            if index < len(config.merge_strides):
+                merge = PatchMerge(width, config.widths[index + 1], stride=config.merge_strides[index])
+            stages.append(Stage(blocks, merge))
+        self.layers = nn.Sequential(*stages)
+        self.norm_head = nn.LayerNorm(config.widths[-1])  # of the unused classifier, as is `head`
+        self.head = nn.Linear(config.widths[-1], config.classes)
+        self.neck = nn.Sequential(
+            nn.Conv2d(config.widths[-1], config.out_width, 1, bias=False),
+            LayerNorm2d(config.out_width),
+            nn.Conv2d(config.out_width, config.out_width, 3, padding=1, bias=False),
+            LayerNorm2d(config.out_width),
+        )
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Encode normalised pictures.
+
+        Args:
+            pixels: (N, 3, H, W); H and W are multiples of `config.stride`.
+
+        Returns:
+            The embedding (N, out_width, H / stride, W / stride).
+
+        Raises:
+            ValueError: if a side is no multiple of the stride.
+        """
+        stride = self.config.stride
+        if pixels.shape[-2] % stride or pixels.shape[-1] % stride:
+            raise ValueError(
+                f"TinyViT takes sides that are multiples of {stride}; got {tuple(pixels.shape[-2:])}."
+            )
+        features: Tensor = self.neck(self.layers(self.patch_embed(pixels)))
+        return features
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias that keeps the size at stride 1, and its batch norm."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, side: int, *, stride: int = 1, groups: int = 1
+    ) -> None:
+        super().__init__()
+        self.c = nn.Conv2d(
+            in_channels, out_channels, side, stride=stride, padding=side // 2, groups=groups, bias=False
+        )
+        self.bn = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            normalised: Tensor = self.bn(self.c(x))
+            return normalised
+        # With fixed statistics the norm scales and shifts the kernels: one pass over the features, not two.
+        mean, variance = self.bn.running_mean, self.bn.running_var
+        assert mean is not None
+        assert variance is not None
+        scale = self.bn.weight.float() * torch.rsqrt(variance.float() + self.bn.eps)
+        weight = (self.c.weight.float() * scale[:, None, None, None]).to(x.dtype)
+        bias = (self.bn.bias.float() - mean.float() * scale).to(x.dtype)
+        return F.conv2d(x, weight, bias, self.c.stride, self.c.padding, groups=self.c.groups)
+
+
+class PatchEmbed(nn.Module):
+    """From pixels to features at a quarter of the resolution."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.seq = nn.Sequential(
+            ConvNorm(3, width // 2, 3, stride=2), nn.GELU(), ConvNorm(width // 2, width, 3, stride=2)
+        )
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features: Tensor = self.seq(pixels)
+        return features
+
+
+class Stage(nn.Module):
+    """Blocks at one resolution, then the step to the next one, if there is one."""
+
+    def __init__(self, blocks: list[nn.Module], downsample: nn.Module | None) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*blocks)
+        self.downsample = downsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.blocks(x)
+        return x if self.downsample is None else self.downsample(x)
+
+
+class ConvBlock(nn.Module):
+    """An inverted bottleneck: widen, mix each channel over its neighbours, narrow, add."""
+
+    def __init__(self, width: int, *, expand_ratio: float) -> None:
+        super().__init__()
+        hidden = int(width * expand_ratio)
+        self.conv1 = ConvNorm(width, hidden, 1)
+        self.conv2 = ConvNorm(hidden, hidden, 3, groups=hidden)
+        self.conv3 = ConvNorm(hidden, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = F.gelu(self.conv2(F.gelu(self.conv1(x))))
+        return F.gelu(x + self.conv3(hidden))
+
+
+class PatchMerge(nn.Module):
+    """From one stage to the next: other width, and half the resolution where the stride is 2."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, stride: int) -> None:
+        super().__init__()
+        self.conv1 = ConvNorm(in_channels, out_channels, 1)
+        self.conv2 = ConvNorm(out_channels, out_channels, 3, stride=stride, groups=out_channels)
+        self.conv3 = ConvNorm(out_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        merged: Tensor = self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x)))))
+        return merged
+
+
+class AttentionBlock(nn.Module):
+    """Attention inside windows, a depthwise convolution across their borders, an MLP."""
+
+    def __init__(
+        self, width: int, *, heads: int, window: int, mlp_ratio: float, local_conv_side: int
+    ) -> None:
+        super().__init__()
+        self.window = window
+        self.attn = WindowAttention(width, heads=heads, window=window)
+        self.mlp = Mlp(width, hidden=int(width * mlp_ratio))
+        self.local_conv = ConvNorm(width, width, local_conv_side, groups=width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.permute(0, 2, 3, 1)  # (N, H, W, C)
+        x = x + self._attend_in_windows(x)
+        x = self.local_conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        x = x + self.mlp(x)
+        return x.permute(0, 3, 1, 2)
+
+    def _attend_in_windows(self, x: Tensor) -> Tensor:
+        batch, height, width, channels = x.shape
+        side = self.window
+        # Zeros to the right and below, *before* the attention normalises and with no mask: as trained, cells
+        # outside the picture take part as keys and values that are the norm's bias.
+        padded = F.pad(x, (0, 0, 0, -width % side, 0, -height % side))
+        rows, columns = padded.shape[1] // side, padded.shape[2] // side
+        windows = padded.reshape(batch, rows, side, columns, side, channels).transpose(2, 3)
+        attended: Tensor = self.attn(windows.reshape(batch * rows * columns, side * side, channels))
+        grid = attended.reshape(batch, rows, columns, side, side, channels).transpose(2, 3)
+        return grid.reshape(padded.shape)[:, :height, :width]
+
+
+class WindowAttention(nn.Module):
+    """Multi-head self-attention with a learned bias for each distance between two cells of a window."""
+
+    bias_index: Tensor
+
+    def __init__(self, width: int, *, heads: int, window: int) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(
+                f"The width of a stage must be a multiple of its heads; got {width} and {heads}."
+            )
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.attention_biases = nn.Parameter(torch.zeros(heads, window * window))
+        self.register_buffer("bias_index", _bias_index(window), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Let the cells of each window look at each other: (N, window², C) to the same shape."""
+        count, cells, width = x.shape
+        # Each head's queries, keys and values lie side by side in the published projection.
+        qkv = self.qkv(self.norm(x)).view(count, cells, self.heads, 3, width // self.heads)
+        queries, keys, values = qkv.permute(3, 0, 2, 1, 4)  # each (N, heads, cells, C / heads)
+        # Gathered from the parameter each time: a cached copy would miss a checkpoint loaded later.
+        biases = self.attention_biases[:, self.bias_index]  # (heads, cells, cells), shared by all windows
+        attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=biases.unsqueeze(0))
+        projected: Tensor = self.proj(attended.transpose(1, 2).reshape(count, cells, width))
+        return projected
+
+
+def _bias_index(window: int) -> Tensor:
+    """Which bias two cells share, int64 (window², window²): |dy| * window + |dx|."""
+    rows, columns = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
+    rows, columns = rows.flatten(), columns.flatten()
+    return (rows[:, None] - rows).abs() * window + (columns[:, None] - columns).abs()
+
+
+class Mlp(nn.Module):
+    """Two layers on each cell, with the norm inside."""
+
+    def __init__(self, width: int, *, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        transformed: Tensor = self.fc2(F.gelu(self.fc1(self.norm(x))))
+        return transformed
