@@ -1,0 +1,41 @@
+"""Layers that the encoders and the decoder share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class LayerNorm2d(nn.Module):
+    """Normalise each pixel of (N, C, H, W) over its channels."""
+
+    def __init__(self, channels: int, *, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(1, keepdim=True)
+        variance = (x - mean).square().mean(1, keepdim=True)
+        x = (x - mean) * torch.rsqrt(variance + self.eps)
+        return x * self.weight[:, None, None] + self.bias[:, None, None]
+
+    def over_last_axis(self, x: Tensor) -> Tensor:
+        """The same normalisation for a tensor whose channels come last."""
+        return F.layer_norm(x, (x.shape[-1],), self.weight, self.bias, self.eps)
+
+
+class Mlp(nn.Module):
+    """`depth` linear layers with ReLU between them."""
+
+    def __init__(self, *, in_width: int, hidden_width: int, out_width: int, depth: int) -> None:
+        super().__init__()
+        widths = [in_width, *[hidden_width] * (depth - 1), out_width]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        return torch.as_tensor(self.layers[-1](x))

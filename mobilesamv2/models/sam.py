@@ -1,0 +1,126 @@
+"""A whole Segment Anything model: image encoder, prompt encoder and mask decoder, and how each is sized."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from .mask_decoder import MaskDecoder, MaskDecoderConfig
+from .nano_encoder import NanoEncoder, NanoEncoderConfig
+from .prompt_encoder import PromptEncoder, PromptEncoderConfig
+from .tiny_vit import TinyVit, TinyVitConfig
+
+
+@dataclass(frozen=True)
+class SamConfig:
+    """The three parts of a model and the side of its square input in pixels. The defaults are MobileSAM's."""
+
+    encoder: NanoEncoderConfig | TinyVitConfig = field(default_factory=TinyVitConfig)
+    prompt_encoder: PromptEncoderConfig = field(default_factory=PromptEncoderConfig)
+    mask_decoder: MaskDecoderConfig = field(default_factory=MaskDecoderConfig)
+
+
+def mobile_sam_config() -> SamConfig:
+    """MobileSAM: TinyViT-5M with SAM's prompt encoder and decoder, input 1024 (arXiv 2306.14289)."""
+    return SamConfig()
+
+
+def nano_config(*, input_side: int = 768) -> SamConfig:
+    """The embedded model: the same system at three eighths of SAM's width, with a small encoder of stride 8."""
+    return SamConfig(
+        encoder=NanoEncoderConfig(),
+        prompt_encoder=PromptEncoderConfig(width=96, input_side=input_side, stride=8, dense_prompts=True),
+        mask_decoder=MaskDecoderConfig(
+            width=96, heads=3, hidden_width=512, iou_hidden_width=96, upscaling_activation="relu"
+        ),
+    )
+
+
+class Sam(nn.Module):
+    """An image encoder, a prompt encoder and a mask decoder that fit each other.
+
+    State-dict keys are those of the published checkpoints: `image_encoder.`, `prompt_encoder.`, `mask_decoder.`.
+    """
+
+    def __init__(self, *, image_encoder: nn.Module, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder) -> None:
+        super().__init__()
+        if prompt_encoder.config.width != mask_decoder.config.width:
+            raise ValueError(
+                f"The prompt encoder is {prompt_encoder.config.width} wide, the mask decoder "
+                f"{mask_decoder.config.width}; they must be equal."
+            )
+        self.image_encoder = image_encoder
+        self.prompt_encoder = prompt_encoder
+        self.mask_decoder = mask_decoder
+
+    @classmethod
+    def from_config(cls, config: SamConfig) -> Sam:
+        """Make the modules of `config` with random weights."""
+        encoder: nn.Module
+        if isinstance(config.encoder, NanoEncoderConfig):
+            encoder = NanoEncoder(config.encoder)
+        else:
+            encoder = TinyVit(config.encoder)
+        return cls(
+            image_encoder=encoder,
+            prompt_encoder=PromptEncoder(config.prompt_encoder),
+            mask_decoder=MaskDecoder(config.mask_decoder),
+        )
+
+    @property
+    def input_side(self) -> int:
+        """Side of the square input in pixels."""
+        return self.prompt_encoder.config.input_side
+
+    @property
+    def device(self) -> torch.device:
+        """Where the decoder's weights are."""
+        return self.mask_decoder.iou_token.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format of encoder and decoder."""
+        return self.mask_decoder.iou_token.weight.dtype
+
+    def cast(self, dtype: torch.dtype) -> Sam:
+        """Give encoder and decoder another number format, in place.
+
+        The prompt encoder stays in float32: it is tiny, and half precision cannot tell neighbouring pixels apart.
+        """
+        self.image_encoder.to(dtype)
+        self.mask_decoder.to(dtype)
+        return self
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Encode a normalised, padded picture (1, 3, S, S) as an embedding (1, width, h, w)."""
+        return torch.as_tensor(self.image_encoder(pixels.to(self.dtype)))
+
+    def decode(
+        self,
+        embedding: Tensor,
+        *,
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        boxes_xyxy: Tensor | None = None,
+        masks: Tensor | None = None,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Answer N prompts, in input pixels, on one embedding (1, width, h, w).
+
+        Returns:
+            float32 logits (N, M, 4h, 4w) and float32 predicted IoUs (N, M), M = 3 with `multimask`, else 1.
+        """
+        embedding_hw = (embedding.shape[-2], embedding.shape[-1])
+        sparse, dense = self.prompt_encoder(
+            embedding_hw=embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy, masks=masks
+        )
+        logits, iou = self.mask_decoder(
+            image=embedding,
+            image_code=self.prompt_encoder.position_grid(*embedding_hw).to(self.dtype),
+            sparse=sparse.to(self.dtype),
+            dense=dense.to(self.dtype),
+            multimask=multimask,
+        )
+        return logits.float(), iou.float()

@@ -1,0 +1,216 @@
+"""Training examples for promptable segmentation: a square crop of a photograph, prompts on it, and their masks.
+
+Everything a step needs is drawn from one generator seeded by (seed, step), so a run can stop, resume and be repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from pycocotools import mask as coco_mask
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from .coco_data import LabelledPicture, read_picture
+
+MASK_STRIDE = 2
+"""Input pixels per mask pixel: the nano encoder's stride 8, upscaled four times by the decoder."""
+MINIMUM_AREA = 12
+"""Mask pixels an object must keep inside a crop to be asked for."""
+
+SOURCE_WEIGHTS = {
+    "coco-panoptic": 0.32,
+    "coco-instances": 0.40,
+    "coco-boxes": 0.10,
+    "facade": 0.13,
+    "tree": 0.05,
+}
+"""How often each source is drawn. Facades are many, but of one kind; panoptic pictures are few, but complete."""
+
+
+@dataclass(frozen=True)
+class CropSize:
+    """Crops of `side` pixels, `count` a step, drawn with `weight`."""
+
+    side: int
+    count: int
+    weight: float
+
+
+CROP_SIZES = (CropSize(256, 8, 0.55), CropSize(384, 4, 0.25), CropSize(512, 2, 0.20))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's examples: B crops of S pixels with P prompts each, N = B * P prompts in all.
+
+    Args:
+        pixels: uint8 (B, 3, S, S), zero where the photograph ends.
+        inside: bool (B, 1, S, S), where the photograph is.
+        boxes_xyxy: float32 (N, 4) in crop pixels.
+        points: float32 (N, 1, 2) in crop pixels.
+        is_box: bool (N,), whether a prompt is its box or its point.
+        targets: uint8 (N, S / 2, S / 2), the masks.
+    """
+
+    pixels: Tensor
+    inside: Tensor
+    boxes_xyxy: Tensor
+    points: Tensor
+    is_box: Tensor
+    targets: Tensor
+
+
+class CropDataset(Dataset[Batch]):
+    """Item i is the batch of step i."""
+
+    def __init__(
+        self, pictures: list[LabelledPicture], *, seed: int, steps: int, prompts_per_crop: int = 6
+    ) -> None:
+        self.by_source = {
+            source: [picture for picture in pictures if picture.source == source and len(picture.masked)]
+            for source in SOURCE_WEIGHTS
+        }
+        self.by_source = {source: found for source, found in self.by_source.items() if found}
+        weights = np.array([SOURCE_WEIGHTS[source] for source in self.by_source])
+        self.weights = weights / weights.sum()
+        self.seed, self.steps, self.prompts_per_crop = seed, steps, prompts_per_crop
+        self.cache: dict[str, npt.NDArray[np.uint8]] = {}
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = np.random.default_rng((self.seed, step))
+        size = CROP_SIZES[rng.choice(len(CROP_SIZES), p=[size.weight for size in CROP_SIZES])]
+        crops = [self._crop(rng, size.side) for _ in range(size.count)]
+        pixels, inside, boxes, points, is_box, targets = zip(*crops, strict=True)
+        return Batch(
+            pixels=torch.from_numpy(np.stack(pixels).transpose(0, 3, 1, 2).copy()),
+            inside=torch.from_numpy(np.stack(inside)[:, None]),
+            boxes_xyxy=torch.from_numpy(np.concatenate(boxes)),
+            points=torch.from_numpy(np.concatenate(points))[:, None],
+            is_box=torch.from_numpy(np.concatenate(is_box)),
+            targets=torch.from_numpy(np.concatenate(targets)),
+        )
+
+    def _picture(self, picture: LabelledPicture) -> npt.NDArray[np.uint8]:
+        key = str(picture.path)
+        if key not in self.cache:
+            self.cache[key] = read_picture(picture)
+        return self.cache[key]
+
+    def _crop(self, rng: np.random.Generator, side: int) -> tuple[npt.NDArray[np.generic], ...]:
+        while True:
+            source = list(self.by_source)[rng.choice(len(self.by_source), p=self.weights)]
+            candidates = self.by_source[source]
+            picture = candidates[rng.integers(len(candidates))]
+            window = _window(rng, picture, side)
+            targets = _masks_in(rng, picture, window, side, limit=self.prompts_per_crop)
+            if targets:
+                break
+        x0, y0, x1, y1 = window
+        scale = side / max(x1 - x0, y1 - y0)
+        new_hw = max(1, round((y1 - y0) * scale)), max(1, round((x1 - x0) * scale))
+        pixels = np.zeros((side, side, 3), dtype=np.uint8)
+        inside = np.zeros((side, side), dtype=np.bool_)
+        region = np.ascontiguousarray(self._picture(picture)[y0:y1, x0:x1])
+        pixels[: new_hw[0], : new_hw[1]] = _recolour(
+            rng,
+            cv2.resize(region, new_hw[::-1], interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR),
+        )
+        inside[: new_hw[0], : new_hw[1]] = True
+        chosen = [targets[index % len(targets)] for index in range(self.prompts_per_crop)]
+        masks = np.stack(chosen)
+        if rng.random() < 0.5:  # mirror the photograph's own part, so that padding stays at the right
+            width = new_hw[1] // MASK_STRIDE * MASK_STRIDE
+            pixels[:, :width] = pixels[:, :width][:, ::-1]
+            masks[:, :, : width // MASK_STRIDE] = masks[:, :, : width // MASK_STRIDE][:, :, ::-1]
+        is_box = rng.random(len(chosen)) < 0.65
+        boxes = np.stack([_jittered_box(rng, mask, side) for mask in masks])
+        points = np.stack([_point(rng, mask) for mask in masks])
+        return pixels, inside, boxes, points, is_box, masks
+
+
+def _window(rng: np.random.Generator, picture: LabelledPicture, side: int) -> tuple[int, int, int, int]:
+    """The part of a photograph to crop: all of it, or a square around some object with some of what surrounds it."""
+    height, width = picture.size_hw
+    if rng.random() < (0.3 if side <= 256 else 0.6):
+        return 0, 0, width, height
+    x0, y0, x1, y1 = picture.boxes_xyxy[rng.choice(picture.masked)]
+    extent = max(x1 - x0, y1 - y0) * np.exp(rng.uniform(np.log(1.1), np.log(6)))
+    extent = int(np.clip(extent, side / 3, max(height, width)))
+    window_width, window_height = min(extent, width), min(extent, height)
+    low_x, high_x = sorted((x1 - window_width, x0))
+    low_y, high_y = sorted((y1 - window_height, y0))
+    left = int(np.clip(rng.uniform(low_x, high_x), 0, width - window_width))
+    top = int(np.clip(rng.uniform(low_y, high_y), 0, height - window_height))
+    return left, top, left + window_width, top + window_height
+
+
+def _masks_in(
+    rng: np.random.Generator,
+    picture: LabelledPicture,
+    window: tuple[int, int, int, int],
+    side: int,
+    *,
+    limit: int,
+) -> list[npt.NDArray[np.uint8]]:
+    """Up to `limit` masks of objects seen in a window, at mask resolution, in random order."""
+    x0, y0, x1, y1 = window
+    scale = side / max(x1 - x0, y1 - y0) / MASK_STRIDE
+    new_hw = max(1, round((y1 - y0) * scale)), max(1, round((x1 - x0) * scale))
+    boxes = picture.boxes_xyxy[picture.masked]
+    shared = np.minimum(boxes[:, 2:], [x1, y1]) - np.maximum(boxes[:, :2], [x0, y0])
+    seen = picture.masked[(shared > 1).all(axis=1)]
+    found: list[npt.NDArray[np.uint8]] = []
+    for index in rng.permutation(seen):
+        whole = coco_mask.decode(picture.masks[index])
+        part = np.ascontiguousarray(whole[y0:y1, x0:x1])
+        if part.sum() < 0.3 * whole.sum() and rng.random() < 0.7:
+            continue  # mostly outside: what is left seldom looks like an object
+        coverage = cv2.resize(part * np.uint8(255), new_hw[::-1], interpolation=cv2.INTER_AREA)
+        target = np.zeros((side // MASK_STRIDE, side // MASK_STRIDE), dtype=np.uint8)
+        target[: new_hw[0], : new_hw[1]] = coverage > 127
+        if target.sum() >= MINIMUM_AREA:
+            found.append(target)
+        if len(found) == limit:
+            break
+    return found
+
+
+def _jittered_box(
+    rng: np.random.Generator, mask: npt.NDArray[np.generic], side: int
+) -> npt.NDArray[np.float32]:
+    """The mask's tight box in crop pixels; three of five are moved by up to a tenth of their sides, as SAM does."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64) * MASK_STRIDE
+    if rng.random() < 0.6:
+        sides = np.tile(box[2:] - box[:2], 2)
+        box = box + np.clip(rng.normal(0, 0.05, 4), -0.1, 0.1) * sides
+    return np.clip(box, 0, side).astype(np.float32)
+
+
+def _point(rng: np.random.Generator, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """A point on the mask, in crop pixels: its innermost one or any."""
+    if rng.random() < 0.4:
+        depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+        row, column = np.unravel_index(int(depth.argmax()), mask.shape)
+    else:
+        rows, columns = np.nonzero(mask)
+        pick = rng.integers(len(rows))
+        row, column = rows[pick], columns[pick]
+    return np.array([column + 0.5, row + 0.5], dtype=np.float32) * MASK_STRIDE - 0.5
+
+
+def _recolour(rng: np.random.Generator, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Change brightness, contrast and each channel's gain a little, and now and then take the colours away."""
+    gain = rng.uniform(0.75, 1.25) * rng.uniform(0.9, 1.1, 3)
+    values = (pixels.astype(np.float32) - 128) * gain + 128 + rng.uniform(-25, 25)
+    if rng.random() < 0.08:
+        values = np.repeat(values.mean(axis=2, keepdims=True), 3, axis=2)
+    return np.clip(values, 0, 255).astype(np.uint8)

@@ -1,0 +1,315 @@
+"""Trains and exports `nano`, the embedded segmentation model.
+
+    python -m training.segmenter train --data FOLDER --minutes 110
+    python -m training.segmenter export --run runs/nano
+
+FOLDER holds `annotations.json` and `images/` (see `training/README.md`). A run keeps its last checkpoint and a log in
+`runs/nano` and goes on from there when started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from pycocotools import mask as coco_mask
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from mobilesamv2.models.mask_decoder import MaskDecoder
+from mobilesamv2.models.nano_encoder import NanoEncoder
+from mobilesamv2.models.prompt_encoder import PromptEncoder
+from mobilesamv2.models.sam import nano_config
+
+from .coco_data import LabelledPicture, read_labels, read_picture
+from .crops import MASK_STRIDE, Batch, CropDataset
+
+MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
+DEVIATION = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
+LEARNING_RATE = 2e-3
+WARM_UP_STEPS = 100
+
+
+class Trainee(nn.Module):
+    """The parts of a model, called for prompts that each have a picture of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = nano_config()
+        self.image_encoder = NanoEncoder(config.encoder)
+        self.prompt_encoder = PromptEncoder(config.prompt_encoder)
+        self.mask_decoder = MaskDecoder(config.mask_decoder)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits (N, 4, S / 2, S / 2) and predicted IoUs (N, 4) of every mask token."""
+        pixels = (batch.pixels.float() - MEAN.to(batch.pixels.device)) / DEVIATION.to(batch.pixels.device)
+        embedding = self.image_encoder(pixels * batch.inside)
+        embedding_hw = tuple(embedding.shape[-2:])
+        picture = torch.arange(len(embedding), device=embedding.device).repeat_interleave(
+            len(batch.is_box) // len(embedding)
+        )
+        order = torch.cat([torch.nonzero(batch.is_box)[:, 0], torch.nonzero(~batch.is_box)[:, 0]])
+        parts = []
+        if batch.is_box.any():
+            parts.append(
+                self.prompt_encoder(embedding_hw=embedding_hw, boxes_xyxy=batch.boxes_xyxy[batch.is_box])
+            )
+        if not batch.is_box.all():
+            points = batch.points[~batch.is_box]
+            labels = torch.ones(points.shape[:2], dtype=torch.int64, device=points.device)
+            parts.append(self.prompt_encoder(embedding_hw=embedding_hw, points=points, labels=labels))
+        # A box and a point with its padding are two tokens each, so both kinds go through in one call.
+        sparse, dense = (torch.cat(values) for values in zip(*parts, strict=True))
+        logits, iou = self.mask_decoder.decode(
+            image=embedding[picture[order]],
+            image_code=self.prompt_encoder.position_grid(*embedding_hw),
+            sparse=sparse,
+            dense=dense,
+            asked=slice(None),
+        )
+        back = order.argsort()
+        return logits[back], iou[back]
+
+
+def loss_of(logits: Tensor, predicted_iou: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    """What to make small: cross-entropy near the object, dice, and the error of the predicted IoU.
+
+    Averaged over the whole crop, cross-entropy drowns small objects and the network first learns to answer nothing;
+    so it is averaged over the object's box grown by 40 % on each side, and lightly over the rest. A box is answered
+    by mask token 0; a point by the best of tokens 1 to 3, which alone learns from it.
+    """
+    target = batch.targets[:, None].to(logits.dtype)  # (N, 1, h, w)
+    near = _near(batch.targets)[:, None].to(logits.dtype)
+    entropy = F.binary_cross_entropy_with_logits(logits, target.expand_as(logits), reduction="none")
+    near_entropy = (entropy * near).sum((2, 3)) / near.sum((2, 3))
+    far_entropy = (entropy * (1 - near)).mean((2, 3))
+    probability = logits.sigmoid()
+    dice = 1 - (2 * (probability * target).sum((2, 3)) + 1) / (
+        probability.sum((2, 3)) + target.sum((2, 3)) + 1
+    )
+    per_mask = near_entropy + 0.5 * far_entropy + dice  # (N, 4)
+    with torch.no_grad():
+        answer = logits > 0
+        shared = (answer & (target > 0)).sum((2, 3))
+        iou = shared / ((answer | (target > 0)).sum((2, 3)) + 1e-6)
+        best_of_three = 1 + per_mask[:, 1:].argmin(1)
+        chosen = torch.where(batch.is_box, 0, best_of_three)
+        answers = torch.where(batch.is_box[:, None], _columns([1, 0, 0, 0]), _columns([0, 1, 1, 1])).to(iou)
+    mask_loss = per_mask.gather(1, chosen[:, None]).mean()
+    iou_loss = (((predicted_iou - iou) ** 2) * answers).sum() / answers.sum()
+    chosen_iou = iou.gather(1, chosen[:, None])[:, 0]
+    return mask_loss + iou_loss, {
+        "loss": mask_loss.item(),
+        "iou_loss": iou_loss.item(),
+        "box_iou": chosen_iou[batch.is_box].mean().item(),
+        "point_iou": chosen_iou[~batch.is_box].mean().item(),
+    }
+
+
+def _columns(values: list[int]) -> Tensor:
+    return torch.tensor([values], dtype=torch.float32)
+
+
+def _near(targets: Tensor) -> Tensor:
+    """bool (N, h, w): the box of each target, grown by 40 % of its sides and at least 3 pixels."""
+    height, width = targets.shape[-2:]
+
+    def along(occupied: Tensor, size: int) -> Tensor:
+        positions = torch.arange(size, device=occupied.device)
+        first = occupied.int().argmax(1)
+        last = size - 1 - occupied.flip(1).int().argmax(1)
+        margin = (0.4 * (last - first + 1)).clamp(min=3)
+        return (positions >= (first - margin)[:, None]) & (positions <= (last + margin)[:, None])
+
+    rows, columns = along(targets.any(2), height), along(targets.any(1), width)
+    return rows[:, :, None] & columns[:, None, :]
+
+
+def evaluate(model: Trainee, pictures: list[LabelledPicture], *, side: int) -> tuple[float, float]:
+    """Mean IoU over all masks of some pictures: of the answer to the true box, and of the ellipse filled into it."""
+    model.eval()
+    answered, ellipses = [], []
+    with torch.inference_mode():
+        for picture in pictures:
+            height, width = picture.size_hw
+            scale = side / max(height, width)
+            pixels = torch.from_numpy(read_picture(picture)).permute(2, 0, 1)[None].float()
+            pixels = F.interpolate(
+                (pixels - MEAN) / DEVIATION,
+                size=(round(height * scale), round(width * scale)),
+                mode="bilinear",
+                antialias=True,
+            )
+            pixels = F.pad(pixels, (0, side - pixels.shape[3], 0, side - pixels.shape[2]))
+            embedding = model.image_encoder(pixels)
+            hw = tuple(embedding.shape[-2:])
+            code = model.prompt_encoder.position_grid(*hw)
+            boxes = torch.from_numpy(picture.boxes_xyxy[picture.masked])
+            y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+            for box, index in zip(boxes, picture.masked, strict=True):
+                true = torch.from_numpy(coco_mask.decode(picture.masks[index])).bool()
+                sparse, dense = model.prompt_encoder(embedding_hw=hw, boxes_xyxy=box[None] * scale)
+                logits, _ = model.mask_decoder(
+                    image=embedding, image_code=code, sparse=sparse, dense=dense, multimask=False
+                )
+                logits = F.interpolate(logits, size=(side, side), mode="bilinear")
+                logits = logits[..., : round(height * scale), : round(width * scale)]
+                answer = F.interpolate(logits, size=(height, width), mode="bilinear")[0, 0] > 0
+                radius = (box[2:] - box[:2]) / 2
+                centre = (box[2:] + box[:2]) / 2
+                ellipse = ((x - centre[0]) / radius[0]) ** 2 + ((y - centre[1]) / radius[1]) ** 2 <= 1
+                for found, into in ((answer, answered), (ellipse, ellipses)):
+                    into.append(((found & true).sum() / (found | true).sum()).item())
+    model.train()
+    return float(np.mean(answered)), float(np.mean(ellipses))
+
+
+def train(
+    *,
+    data: Path,
+    run: Path,
+    minutes: float,
+    seed: int,
+    threads: int,
+    workers: int,
+    device: str,
+    evaluate_every: float,
+) -> None:
+    """Train until `minutes` have been spent, counting those of earlier starts of the same run."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    run.mkdir(parents=True, exist_ok=True)
+    model = Trainee().to(device)
+    averaged = copy.deepcopy(model).eval()
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    plain = [p for p in model.parameters() if p.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], lr=LEARNING_RATE
+    )
+    step, spent = 0, 0.0
+    checkpoint = run / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True, map_location=device)
+        model.load_state_dict(state["model"])
+        averaged.load_state_dict(state["averaged"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, spent = state["step"], state["spent"]
+        print(f"resumed at step {step} after {spent / 60:.1f} minutes", flush=True)
+    held_out = read_labels(data, split="val")[:24]
+    dataset = CropDataset(read_labels(data, split="train"), seed=seed, steps=10**9)
+    loader = DataLoader(dataset, batch_size=None, num_workers=workers, sampler=range(step, len(dataset)))
+    log = (run / "log.jsonl").open("a", encoding="utf-8")
+    started, evaluated, sums, crops = time.monotonic() - spent, spent, {}, 0
+    for batch in loader:
+        progress = (time.monotonic() - started) / (60 * minutes)
+        if progress >= 1:
+            break
+        rate = LEARNING_RATE * min(1, (step + 1) / WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * progress))
+        for group in optimizer.param_groups:
+            group["lr"] = max(rate, 1e-5)
+        batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
+        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.startswith("cuda")):
+            logits, iou = model(batch)
+        loss, numbers = loss_of(logits.float(), iou.float(), batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        decay = min(0.999, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for slow, fast in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True):
+                if slow.is_floating_point():
+                    slow.lerp_(fast, 1 - decay)
+                else:
+                    slow.copy_(fast)
+        step, crops = step + 1, crops + len(batch.pixels)
+        for name, value in numbers.items():
+            if not math.isnan(value):
+                total, count = sums.get(name, (0.0, 0))
+                sums[name] = (total + value, count + 1)
+        spent = time.monotonic() - started
+        if step % 50 == 0:
+            record = {"step": step, "minutes": round(spent / 60, 2), "crops": crops, "rate": round(rate, 6)}
+            record |= {name: round(total / count, 4) for name, (total, count) in sums.items()}
+            if spent - evaluated > 60 * evaluate_every:
+                evaluated = spent
+                record["val_box_iou"], record["val_ellipse_iou"] = (
+                    round(value, 4) for value in evaluate(averaged, held_out, side=512)
+                )
+            print(json.dumps(record), flush=True)
+            log.write(json.dumps(record) + "\n")
+            log.flush()
+            sums = {}
+            _save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
+    _save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
+
+
+def _save(
+    path: Path,
+    *,
+    model: nn.Module,
+    averaged: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    spent: float,
+) -> None:
+    state = {
+        "model": model.state_dict(),
+        "averaged": averaged.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "spent": spent,
+    }
+    torch.save(state, path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)  # whole or not at all
+
+
+def export(*, run: Path, into: Path) -> None:
+    """Write the averaged weights of a run as float16 safetensors."""
+    state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
+    tensors = {
+        name: value.half() if value.is_floating_point() and "gaussian" not in name else value
+        for name, value in state["averaged"].items()
+    }
+    metadata = {
+        "format": "pt",
+        "model": "nano",
+        "licence": "AGPL-3.0-or-later",
+        "steps": str(state["step"]),
+        "minutes": f"{state['spent'] / 60:.1f}",
+    }
+    save_file({name: value.contiguous() for name, value in tensors.items()}, into, metadata=metadata)
+    print(f"{into}: {into.stat().st_size / 1e6:.1f} MB after {metadata['steps']} steps")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train and export the embedded segmentation model.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    training = commands.add_parser("train", help="train, or go on with a run")
+    training.add_argument("--data", type=Path, required=True, help="folder with annotations.json and images/")
+    training.add_argument("--run", type=Path, default=Path("runs/nano"))
+    training.add_argument("--minutes", type=float, default=110, help="time to train, in all")
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--threads", type=int, default=2, help="CPU threads of the network")
+    training.add_argument("--workers", type=int, default=0, help="processes that read pictures")
+    training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    training.add_argument(
+        "--evaluate-every", type=float, default=10, help="minutes between looks at val pictures"
+    )
+    exporting = commands.add_parser("export", help="write a run's weights as safetensors")
+    exporting.add_argument("--run", type=Path, default=Path("runs/nano"))
+    exporting.add_argument("--into", type=Path, default=Path("weights/nano.safetensors"))
+    options = vars(parser.parse_args())
+    {"train": train, "export": export}[options.pop("command")](**options)
+
+
+if __name__ == "__main__":
+    main()
