@@ -162,9 +162,8 @@ class Masks:
     @property
     def areas(self) -> Ints:
         """int64 (N,), pixels in each mask."""
-        if not self.rles:
-            return np.zeros(0, dtype=np.int64)
-        return np.asarray(coco_mask.area(list(self.rles)), dtype=np.int64)
+        # One at a time: pycocotools 2.0.11 overflows on a list of more than 255 masks under numpy 2.
+        return np.array([int(coco_mask.area(rle)) for rle in self.rles], dtype=np.int64)
 
     def select(self, index: slice | Sequence[int] | npt.NDArray[Any]) -> Masks:
         """The masks that a slice, indices or a bool array name, in that order."""
