@@ -20,6 +20,8 @@ _BACKGROUND_POINT = (226, 60, 60)
 _INK = (16, 20, 22)
 _CHALK = (255, 255, 255)
 _CONTOUR_OPACITY = 0.95
+_BAND_ROWS = 256
+"""Rows blended at a time, so that floats of the whole picture are never held."""
 
 
 def fit_within(picture: Picture, longest_side: int) -> Picture:
@@ -65,7 +67,7 @@ def label_colours(count: int) -> npt.NDArray[np.uint8]:
     )
     linear = np.clip(cones**3 @ to_linear.T, 0, 1)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(255 * encoded).astype(np.uint8)
+    return np.asarray(np.rint(255 * encoded), dtype=np.uint8)
 
 
 def overlay(picture: Picture, masks: Masks, *, opacity: float = 0.5, contours: bool = True) -> Picture:
@@ -86,13 +88,19 @@ def overlay(picture: Picture, masks: Masks, *, opacity: float = 0.5, contours: b
     if any(abs(drawn - full * scale) > 1 for drawn, full in zip((height, width), masks.size_hw, strict=True)):
         raise ValueError(f"A picture of {(height, width)} is no copy of one of {masks.size_hw}.")
     painted, edges = _paint(masks, (height, width), thickness=_line_width(picture) if contours else 0)
-    colours = label_colours(len(masks)).astype(np.float32)
+    areas = label_colours(len(masks)).astype(np.float32)
+    lines = 0.7 * areas + 0.3 * 255  # a lighter line stands out from its own area
     out = picture.copy()
-    for chosen, share in ((painted >= 0) & ~edges, opacity), (edges, max(opacity, _CONTOUR_OPACITY)):
-        fill = colours[painted[chosen]]
-        if share > opacity:
-            fill = 0.7 * fill + 0.3 * 255  # a lighter line stands out from its own area
-        out[chosen] = np.rint((1 - share) * out[chosen] + share * fill).astype(np.uint8)
+    for top in range(0, height, _BAND_ROWS):
+        band = np.s_[top : top + _BAND_ROWS]
+        on_line = edges[band]
+        in_area = (painted[band] >= 0) & ~on_line
+        for chosen, fill, share in (
+            (in_area, areas, opacity),
+            (on_line, lines, max(opacity, _CONTOUR_OPACITY)),
+        ):
+            mixed = (1 - share) * out[band][chosen] + share * fill[painted[band][chosen]]
+            out[band][chosen] = np.rint(mixed).astype(np.uint8)
     return out
 
 
@@ -130,12 +138,12 @@ def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int]
 
 
 def _line_width(picture: Picture) -> int:
-    return max(1, round(max(picture.shape[:2]) / 800))
+    return max(1, int(max(picture.shape[:2]) / 800 + 0.5))
 
 
-def _paint(masks: Masks, size_hw: tuple[int, int], *, thickness: int) -> tuple[Ints, Bools]:
-    """Which mask is on top of each pixel, int64 (h, w), -1 for none; and where that one's contour runs."""
-    painted = np.full(size_hw, -1, dtype=np.int64)
+def _paint(masks: Masks, size_hw: tuple[int, int], *, thickness: int) -> tuple[npt.NDArray[np.int32], Bools]:
+    """Which mask is on top of each pixel, int32 (h, w), -1 for none; and where that one's contour runs."""
+    painted = np.full(size_hw, -1, dtype=np.int32)
     edges = np.zeros(size_hw, dtype=np.bool_)
     areas = masks.areas
     for index in sorted(range(len(masks)), key=lambda i: (-int(areas[i]), -i)):
@@ -168,7 +176,7 @@ def _sampled(rle: Rle, *, rows: Ints, columns: Ints) -> Bools:
     )  # rising, as the runs are
     turns = np.searchsorted(positions, _turns(rle), side="left")
     flips = np.bincount(turns, minlength=len(positions) + 1)[: len(positions)]
-    return (np.cumsum(flips) % 2 == 1).reshape(len(columns), len(rows)).T
+    return np.asarray(np.cumsum(flips) % 2 == 1).reshape(len(columns), len(rows)).T
 
 
 def _turns(rle: Rle) -> Ints:
