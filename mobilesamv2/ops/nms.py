@@ -10,9 +10,9 @@ from torch import Tensor
 def nms(boxes_xyxy: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """Keep the best box of each heap of boxes that overlap by more than the threshold.
 
-    Boxes are visited from the highest score down; equal scores in input order, NaN last. A visited box that is
-    still there is kept and removes every later box whose IoU with it is above `iou_threshold`. The IoU is taken
-    in the boxes' own precision. Two boxes without area have no IoU (0/0) and never remove each other.
+    Boxes are visited from the highest score down; equal scores in input order, NaN last. A visited box that
+    is still there is kept and removes every later box whose IoU with it is above `iou_threshold`. The IoU is
+    taken in the boxes' own precision. Two boxes without area have no IoU (0/0) and never remove each other.
 
     Args:
         boxes_xyxy: (N, 4), any frame, any device.
