@@ -1,0 +1,42 @@
+"""Arithmetic of boxes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..types import Floats
+
+
+def box_iou(first_xyxy: Tensor, second_xyxy: Tensor) -> Tensor:
+    """Intersection over union of every box of one set with every box of another.
+
+    Args:
+        first_xyxy: (N, 4), x1 and y1 one past the last pixel, any frame.
+        second_xyxy: (M, 4), in the same frame.
+
+    Returns:
+        (N, M) in the boxes' precision; 0 where neither box has an area.
+    """
+    first, second = first_xyxy[:, None], second_xyxy[None]
+    sides = torch.minimum(first[..., 2:], second[..., 2:]) - torch.maximum(first[..., :2], second[..., :2])
+    overlap = sides.clamp(min=0).prod(dim=-1)
+    union = _areas(first_xyxy)[:, None] + _areas(second_xyxy)[None] - overlap
+    return torch.where(union > 0, overlap / union, torch.zeros_like(overlap))
+
+
+def inclusive_boxes(boxes_xyxy: Floats) -> Floats:
+    """Boxes whose x1 and y1 are the last pixel instead of one past it.
+
+    SAM takes the IoU of its mask boxes in this form, in which a mask one pixel wide has no area; filters that
+    must agree with it do the same. The box of an empty mask, 0 0 0 0, stays as it is.
+
+    Args:
+        boxes_xyxy: float32 (N, 4), x1 and y1 one past the last pixel, as `Masks` has them.
+    """
+    return np.maximum(boxes_xyxy - np.array([0, 0, 1, 1], dtype=np.float32), 0).astype(np.float32)
+
+
+def _areas(boxes_xyxy: Tensor) -> Tensor:
+    return (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(dim=-1)
