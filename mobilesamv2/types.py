@@ -283,8 +283,8 @@ class Masks:
         """Masks as COCO result records, ready for `json.dumps`.
 
         Each has `segmentation` (compressed RLE, counts as text), `bbox` (x, y, width, height in pixels),
-        `area`, `score`, `predicted_iou`, `stability_score`, `detector_score` and `prompt_index`; a number that
-        is not known is None.
+        `area`, `score`, `predicted_iou`, `stability_score`, `detector_score` and `prompt_index`; a number
+        that is not known is None.
         """
 
         def number(value: np.float32) -> float | None:
