@@ -1,0 +1,326 @@
+"""Finds the boxes of objects in a picture with a YOLO network of the Ultralytics package.
+
+The only file that knows Ultralytics, which is imported when a network is built, not before. The network runs
+as a plain module, so neither Ultralytics' predictor nor torchvision is needed. Which checkpoint is loaded, on
+which device and in which precision, is for others to say.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..types import Floats, Picture
+
+SNAP_PIXELS = 20.0
+"""Edges of boxes nearer than this to the border of the detector's input move onto it, as in MobileSAMv2."""
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """The architecture of a detector; the default is `nano-objects`.
+
+    Args:
+        architecture: a model description that comes with Ultralytics, such as "yolov8n.yaml".
+        classes: how many classes the head tells apart; a box takes the best of their scores.
+        input_side: longer side in pixels that pictures are scaled to.
+    """
+
+    architecture: str = "yolov8n.yaml"
+    classes: int = 1
+    input_side: int = 640
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """N boxes of one picture, best first.
+
+    Args:
+        boxes_xyxy: float32 (N, 4) in pixels of the original picture, inside it and with an area.
+        scores: float32 (N,), confidence in 0..1, falling.
+    """
+
+    boxes_xyxy: Floats = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
+    scores: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+
+    def __post_init__(self) -> None:
+        if self.boxes_xyxy.shape != (len(self.scores), 4) or self.scores.ndim != 1:
+            raise ValueError(
+                f"Boxes must have the shape (N, 4) and scores (N,); got {self.boxes_xyxy.shape} "
+                f"and {self.scores.shape}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """How a picture lies in the detector's input: scaled, centred, grey around it.
+
+    Args:
+        size_hw: height and width of the original picture in pixels.
+        input_side: what its longer side is scaled to, up or down.
+        stride: both sides of the input are multiples of it (the smallest that hold the picture).
+    """
+
+    size_hw: tuple[int, int]
+    input_side: int
+    stride: int = 32
+
+    @property
+    def gain(self) -> float:
+        """Input pixels per original pixel."""
+        return self.input_side / max(self.size_hw)
+
+    @property
+    def resized_hw(self) -> tuple[int, int]:
+        """Height and width of the scaled picture, never 0."""
+        height, width = self.size_hw
+        return max(1, round(height * self.gain)), max(1, round(width * self.gain))
+
+    @property
+    def shape_hw(self) -> tuple[int, int]:
+        """Height and width of the input."""
+        height, width = self.resized_hw
+        # Counted from the full square, as Ultralytics does: it matters where that is no multiple itself.
+        return (
+            height + (self.input_side - height) % self.stride,
+            width + (self.input_side - width) % self.stride,
+        )
+
+    @property
+    def left_top(self) -> tuple[int, int]:
+        """Columns and rows of grey before the picture; of an odd number the smaller half."""
+        return (
+            round((self.shape_hw[1] - self.resized_hw[1]) / 2 - 0.1),
+            round((self.shape_hw[0] - self.resized_hw[0]) / 2 - 0.1),
+        )
+
+    def apply(self, picture: Picture) -> Picture:
+        """Scale (bilinear, without antialiasing) and pad with grey 114; channels keep their order."""
+        height, width = self.resized_hw
+        left, top = self.left_top
+        canvas = np.full((*self.shape_hw, 3), 114, dtype=np.uint8)
+        canvas[top : top + height, left : left + width] = (
+            picture
+            if picture.shape[:2] == (height, width)
+            else cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        )
+        return canvas
+
+    def boxes_to_original(self, boxes_xyxy: Floats) -> Floats:
+        """Move boxes (N, 4) from input pixels to original pixels, clipped to the picture."""
+        height, width = self.size_hw
+        left, top = self.left_top
+        moved = (boxes_xyxy - np.array([left, top, left, top], dtype=np.float32)) / np.float32(self.gain)
+        edges = np.array([width, height, width, height], dtype=np.float32)
+        return np.asarray(np.clip(moved, 0, edges), dtype=np.float32)
+
+
+class ObjectDetector(nn.Module):
+    """Runs a detection network on pictures; follows the device and the precision its parameters have.
+
+    Its state-dict keys are those of the network behind `network.`.
+
+    Args:
+        network: an Ultralytics `DetectionModel`, from `build_detector_module`.
+        input_side: longer side in pixels that pictures are scaled to.
+        stride: multiple that both sides of the input are padded to; the coarsest stride of the network.
+    """
+
+    def __init__(self, network: nn.Module, *, input_side: int = 1024, stride: int = 32) -> None:
+        super().__init__()
+        self.network = network
+        self.input_side = input_side
+        self.stride = stride
+        self.eval()
+
+    @property
+    def _head(self) -> Any:
+        return cast(Any, self.network).model[-1]
+
+    def train(self, mode: bool = True) -> ObjectDetector:
+        """Set training or evaluation mode of everything but the detection head's decoder."""
+        super().train(mode)
+        # In its training mode the head returns what it predicts as it is. Otherwise it decodes boxes in the
+        # module's precision (pixels off in bfloat16), with anchors of the last call (threads would mix them).
+        self._head.training = True
+        return self
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Predict one box per anchor.
+
+        Args:
+            pictures: (B, 3, H, W) RGB in 0..1; H and W are multiples of the stride.
+
+        Returns:
+            float32 (B, 4 + classes, A): centre x, centre y, width, height in input pixels, then a confidence
+            per class in 0..1. Anchors come level by level, row by row.
+        """
+        raw = self.network(pictures)
+        sizes = [tuple(level.shape[-2:]) for level in raw["feats"]]
+        strides = [float(stride) for stride in self._head.stride]
+        boxes = decode_boxes(raw["boxes"].float(), sizes_hw=sizes, strides=strides)
+        return torch.cat([boxes, raw["scores"].float().sigmoid()], dim=1)
+
+    @torch.inference_mode()
+    def detect(
+        self, picture: Picture, *, confidence: float = 0.4, iou: float = 0.9, max_boxes: int = 320
+    ) -> Detections:
+        """Find the boxes of objects in a picture of any size.
+
+        Args:
+            picture: uint8 RGB (H, W, 3).
+            confidence: only boxes with a higher score are given.
+            iou: of two boxes that overlap by more than this, only the better is given.
+            max_boxes: at most so many boxes, the best ones.
+        """
+        letterbox = Letterbox(
+            size_hw=(picture.shape[0], picture.shape[1]), input_side=self.input_side, stride=self.stride
+        )
+        parameter = next(self.network.parameters())
+        pixels = torch.from_numpy(letterbox.apply(picture)).to(parameter.device)
+        pictures = pixels.permute(2, 0, 1)[None].to(parameter.dtype) / 255  # (1, 3, H, W)
+        return boxes_from_predictions(
+            self(pictures)[0], letterbox, confidence=confidence, iou=iou, max_boxes=max_boxes
+        )
+
+
+def decode_boxes(raw: Tensor, *, sizes_hw: Sequence[tuple[int, ...]], strides: Sequence[float]) -> Tensor:
+    """Turn the distances a YOLOv8 head predicts into boxes.
+
+    From the centre of its cell every anchor predicts the distances to the left, top, right and bottom edge,
+    each as a distribution over whole cells whose mean is taken.
+
+    Args:
+        raw: (B, 4 * bins, A), logits; anchors level by level, row by row.
+        sizes_hw: rows and columns of cells in each level.
+        strides: side of a cell in input pixels, for each level.
+
+    Returns:
+        (B, 4, A): centre x, centre y, width, height in input pixels.
+    """
+    batch, channels, anchors = raw.shape
+    bins = channels // 4
+    steps = torch.arange(bins, dtype=raw.dtype, device=raw.device)
+    distances = torch.einsum("bekn,k->ben", raw.view(batch, 4, bins, anchors).softmax(dim=2), steps)
+    centres, cells = [], []
+    for (height, width), stride in zip(sizes_hw, strides, strict=True):
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        centres.append(torch.stack([x.flatten(), y.flatten()]) + 0.5)
+        cells.append(torch.full((height * width,), stride))
+    centre = torch.cat(centres, dim=1).to(raw)  # (2, A), in cells
+    first, last = centre - distances[:, :2], centre + distances[:, 2:]
+    return torch.cat([(first + last) / 2, last - first], dim=1) * torch.cat(cells).to(raw)
+
+
+def boxes_from_predictions(
+    predictions: Tensor,
+    letterbox: Letterbox,
+    *,
+    confidence: float = 0.4,
+    iou: float = 0.9,
+    max_boxes: int = 320,
+    classes: int = 1,
+) -> Detections:
+    """Choose among the boxes a network predicts for one picture, and bring them to original pixels.
+
+    After non-maximum suppression, edges near the border of the input are moved onto it (see `SNAP_PIXELS`),
+    then the letter box is undone and boxes are clipped. Boxes left without an area are dropped.
+
+    Args:
+        predictions: (4 + classes + any, A): centre x, centre y, width, height in input pixels, then a
+            confidence per class in 0..1; further rows are not used.
+        letterbox: how the picture lies in the input.
+    """
+    rows = predictions[: 4 + classes].float()
+    # Seven anchors nobody believes in: Ultralytics takes six columns for the output of another kind of network.
+    rows = torch.cat([rows, rows.new_zeros(len(rows), 7)], dim=1)
+    (kept,) = _suppress()(
+        rows[None],
+        conf_thres=confidence,
+        iou_thres=iou,
+        agnostic=True,
+        max_det=max_boxes,
+        nc=classes,
+        max_time_img=1e9,  # never stop early: the same picture always gives the same boxes
+    )
+    boxes = np.asarray(kept[:, :4].cpu().numpy(), dtype=np.float32)
+    height, width = letterbox.shape_hw
+    boxes = letterbox.boxes_to_original(snap_to_border(boxes, shape_hw=(height, width)))
+    scores = np.asarray(kept[:, 4].cpu().numpy(), dtype=np.float32)
+    solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    return Detections(boxes_xyxy=boxes[solid], scores=scores[solid])
+
+
+def snap_to_border(boxes_xyxy: Floats, *, shape_hw: tuple[int, int]) -> Floats:
+    """Move edges of boxes (N, 4) that are nearer than `SNAP_PIXELS` to the border of `shape_hw` onto it."""
+    height, width = shape_hw
+    snapped = boxes_xyxy.copy()
+    snapped[:, :2][boxes_xyxy[:, :2] < SNAP_PIXELS] = 0
+    for column, side in ((2, width), (3, height)):
+        snapped[boxes_xyxy[:, column] > side - SNAP_PIXELS, column] = side
+    return snapped
+
+
+def build_detector_module(config: DetectorConfig) -> nn.Module:
+    """Make the network of a detector with random weights: an Ultralytics `DetectionModel`.
+
+    Nothing is downloaded. Its state-dict keys are what detector checkpoints hold, `model.0.conv.weight` to
+    `model.22.dfl.conv.weight` for YOLOv8.
+    """
+    module: nn.Module = _ultralytics("ultralytics.nn.tasks").DetectionModel(
+        config.architecture, nc=config.classes, verbose=False
+    )
+    return module
+
+
+def fuse_batch_norm(network: nn.Module) -> nn.Module:
+    """Fold the batch norms of a network into its convolutions, in place: faster, the same up to rounding.
+
+    Call it after the weights are loaded (the state-dict keys change) and before lowering the precision.
+    """
+    fused: nn.Module = cast(Any, network).fuse(verbose=False)
+    return fused
+
+
+def _suppress() -> Any:
+    return _ultralytics("ultralytics.utils.nms").non_max_suppression
+
+
+def _ultralytics(name: str) -> Any:
+    """Import a module of Ultralytics, and keep it from what it does beside that.
+
+    By default it installs packages, goes online, sends telemetry, logs and writes settings into the user's
+    home; and it sets threads, print options, warning filters and environment variables for everybody.
+    """
+    if "ultralytics" in sys.modules:
+        return importlib.import_module(name)
+    if "YOLO_CONFIG_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="mobilesamv2-ultralytics-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["YOLO_CONFIG_DIR"] = folder
+    os.environ.update(YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_VERBOSE="false")
+    environment, threads = set(os.environ), cv2.getNumThreads()
+    with warnings.catch_warnings(), np.printoptions():
+        module = importlib.import_module(name)
+    for variable in set(os.environ) - environment:
+        del os.environ[variable]
+    cv2.setNumThreads(threads)
+    torch.set_printoptions(profile="default")  # type: ignore[no-untyped-call]
+    importlib.import_module("ultralytics.utils").SETTINGS["sync"] = False
+    return module
