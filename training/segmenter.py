@@ -30,7 +30,7 @@ from mobilesamv2.models.prompt_encoder import PromptEncoder
 from mobilesamv2.models.sam import nano_config
 
 from .coco_data import LabelledPicture, read_labels, read_picture
-from .crops import MASK_STRIDE, Batch, CropDataset
+from .crops import Batch, CropDataset
 
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
 DEVIATION = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)

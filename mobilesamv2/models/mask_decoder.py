@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +58,8 @@ class MaskDecoder(nn.Module):
             activation(),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
-            Mlp(in_width=width, hidden_width=width, out_width=width // 8, depth=3) for _ in range(config.mask_tokens)
+            Mlp(in_width=width, hidden_width=width, out_width=width // 8, depth=3)
+            for _ in range(config.mask_tokens)
         )
         self.iou_prediction_head = Mlp(
             in_width=width,
@@ -112,11 +113,12 @@ class MaskDecoder(nn.Module):
         A transposed convolution whose kernel equals its stride is a linear layer per pixel that gives 2 x 2 pixels,
         so everything stays with channels last until the product has made the channels disappear.
         """
-        first, norm, activation, second, _ = self.output_upscaling
+        first, second = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
+        norm, activation = cast(LayerNorm2d, self.output_upscaling[1]), self.output_upscaling[2]
         x = activation(norm.over_last_axis(_four_pixels(image_tokens, first)))  # (N, h * w, 4, C / 4)
         x = activation(_four_pixels(x, second))  # (N, h * w, 4, 4, C / 8)
         batch, masks = weights.shape[:2]
-        product = weights @ x.flatten(1, 3).transpose(1, 2)  # (N, M, h * w * 16)
+        product: Tensor = weights @ x.flatten(1, 3).transpose(1, 2)  # (N, M, h * w * 16)
         pixels = product.reshape(batch, masks, height, width, 2, 2, 2, 2)  # ..., h, w, first y x, second y x
         return pixels.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(batch, masks, 4 * height, 4 * width)
 
@@ -125,4 +127,4 @@ def _four_pixels(x: Tensor, convolution: nn.ConvTranspose2d) -> Tensor:
     """Apply a 2 x 2 transposed convolution of stride 2 to pixels (..., C): (..., 4, C'), row by row."""
     weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # (4 * C', C)
     bias = None if convolution.bias is None else convolution.bias.repeat(4)
-    return F.linear(x, weight, bias).unflatten(-1, (4, -1))
+    return F.linear(x, weight, bias).reshape(*x.shape[:-1], 4, -1)

@@ -80,7 +80,7 @@ class AttentionBlock(nn.Module):
         attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         tokens = tokens + self.proj(attended)
         tokens = tokens + self.fc2(F.relu(self.fc1(self.norm2(tokens))))
-        return tokens.transpose(1, 2).reshape(batch, width, *size_hw)
+        return torch.as_tensor(tokens.transpose(1, 2).reshape(batch, width, *size_hw))
 
 
 class NanoEncoder(nn.Module):
@@ -98,7 +98,10 @@ class NanoEncoder(nn.Module):
             for before, width, depth in zip(in_widths, config.widths, config.depths, strict=True)
         )
         self.context = nn.Sequential(
-            *(AttentionBlock(config.widths[-1], head_width=config.head_width) for _ in range(config.attention_blocks))
+            *(
+                AttentionBlock(config.widths[-1], head_width=config.head_width)
+                for _ in range(config.attention_blocks)
+            )
         )
         # Strides 8, 16 and 32 at full depth; stride 4 by a strided convolution, for its sharp edges.
         self.laterals = nn.ModuleList(nn.Conv2d(width, config.out_width, 1) for width in config.widths[1:])

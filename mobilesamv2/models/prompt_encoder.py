@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +59,7 @@ class PositionEncoding(nn.Module):
         y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
         x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
         xy = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
-        return self(xy).permute(2, 0, 1)[None]
+        return torch.as_tensor(self(xy)).permute(2, 0, 1)[None]
 
 
 class PromptEncoder(nn.Module):
@@ -120,13 +121,15 @@ class PromptEncoder(nn.Module):
         tokens = []
         if points is not None and labels is not None:
             padded, padded_labels = points, labels
-            if boxes_xyxy is None:  # a point that is none, so that points alone have as many tokens as with a box
+            if (
+                boxes_xyxy is None
+            ):  # a point that is none, so that points alone have as many tokens as with a box
                 padded = torch.cat([points, points.new_zeros(len(points), 1, 2)], dim=1)
                 padded_labels = torch.cat([labels, -labels.new_ones(len(labels), 1)], dim=1)
             tokens.append(self._embed_points((padded + 0.5) / input_size, padded_labels))
         if boxes_xyxy is not None:
             corners = self.pe_layer((boxes_xyxy.reshape(-1, 2, 2) + 0.5) / input_size)
-            tokens.append(corners + torch.stack([self.point_embeddings[2].weight[0], self.point_embeddings[3].weight[0]]))
+            tokens.append(corners + torch.stack([self._point_weight(2)[0], self._point_weight(3)[0]]))
         count = len(tokens[0]) if tokens else (1 if masks is None else len(masks))
         weight = self.no_mask_embed.weight
         sparse = torch.cat(tokens, dim=1) if tokens else weight.new_zeros(count, 0, self.config.width)
@@ -139,9 +142,12 @@ class PromptEncoder(nn.Module):
             dense = self.mask_downscaling(masks.to(weight.dtype))
         return sparse, dense
 
+    def _point_weight(self, index: int) -> Tensor:
+        return cast(nn.Embedding, self.point_embeddings[index]).weight  # (1, width)
+
     def _embed_points(self, xy: Tensor, labels: Tensor) -> Tensor:
         code = self.pe_layer(xy)
-        background, foreground = self.point_embeddings[0].weight, self.point_embeddings[1].weight
+        background, foreground = self._point_weight(0), self._point_weight(1)
         kind = labels[..., None]
         code = torch.where(kind == -1, self.not_a_point_embed.weight, code)
         code = torch.where(kind == 0, code + background, code)
@@ -164,7 +170,9 @@ class PromptEncoder(nn.Module):
         if boxes_xyxy is not None:
             x0, y0, x1, y1 = (boxes_xyxy.to(dtype) * scale).unbind(-1)
             # How much of each mask pixel lies between the edges, per axis; the product is the box's coverage.
-            along_x = (torch.minimum(x1[:, None], columns + 1) - torch.maximum(x0[:, None], columns)).clamp(0, 1)
+            along_x = (torch.minimum(x1[:, None], columns + 1) - torch.maximum(x0[:, None], columns)).clamp(
+                0, 1
+            )
             along_y = (torch.minimum(y1[:, None], rows + 1) - torch.maximum(y0[:, None], rows)).clamp(0, 1)
             drawn = 2 * along_y[:, :, None] * along_x[:, None, :] - 1
         if points is not None and labels is not None:

@@ -44,7 +44,9 @@ class Sam(nn.Module):
     State-dict keys are those of the published checkpoints: `image_encoder.`, `prompt_encoder.`, `mask_decoder.`.
     """
 
-    def __init__(self, *, image_encoder: nn.Module, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder) -> None:
+    def __init__(
+        self, *, image_encoder: nn.Module, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder
+    ) -> None:
         super().__init__()
         if prompt_encoder.config.width != mask_decoder.config.width:
             raise ValueError(

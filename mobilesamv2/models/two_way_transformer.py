@@ -27,14 +27,18 @@ class Attention(nn.Module):
 
     def forward(self, *, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend from (N or 1, Q, width) to (N or 1, K, width); a batch of one is shared, not copied."""
-        q, k, v = self._split(self.q_proj(query)), self._split(self.k_proj(key)), self._split(self.v_proj(value))
+        q, k, v = (
+            self._split(self.q_proj(query)),
+            self._split(self.k_proj(key)),
+            self._split(self.v_proj(value)),
+        )
         batch = max(len(q), len(k))
         q, k, v = (part.expand(batch, -1, -1, -1) for part in (q, k, v))
         out = F.scaled_dot_product_attention(q, k, v)  # (N, heads, Q, inner / heads)
         return torch.as_tensor(self.out_proj(out.transpose(1, 2).flatten(2)))
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
@@ -66,7 +70,9 @@ class TwoWayBlock(nn.Module):
         self.cross_attn_image_to_token = Attention(width=width, heads=heads, downsample=attention_downsample)
         self.is_first = is_first
 
-    def forward(self, *, tokens: Tensor, image: Tensor, token_code: Tensor, image_code: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, *, tokens: Tensor, image: Tensor, token_code: Tensor, image_code: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Update tokens (N, T, width) and image (N or 1, K, width); the codes are added to queries and keys."""
         if self.is_first:  # the first block has no positions yet, and no residual to keep
             tokens = self.self_attn(query=tokens, key=tokens, value=tokens)
@@ -76,10 +82,14 @@ class TwoWayBlock(nn.Module):
         tokens = self.norm1(tokens)
 
         image_placed = image + image_code
-        tokens = tokens + self.cross_attn_token_to_image(query=tokens + token_code, key=image_placed, value=image)
+        tokens = tokens + self.cross_attn_token_to_image(
+            query=tokens + token_code, key=image_placed, value=image
+        )
         tokens = self.norm2(tokens)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        image = image + self.cross_attn_image_to_token(query=image_placed, key=tokens + token_code, value=tokens)
+        image = image + self.cross_attn_image_to_token(
+            query=image_placed, key=tokens + token_code, value=tokens
+        )
         return tokens, self.norm4(image)
 
 
@@ -117,5 +127,7 @@ class TwoWayTransformer(nn.Module):
         token_code = tokens  # the tokens themselves serve as their position code
         for layer in self.layers:
             tokens, image = layer(tokens=tokens, image=image, token_code=token_code, image_code=image_code)
-        attended = self.final_attn_token_to_image(query=tokens + token_code, key=image + image_code, value=image)
+        attended = self.final_attn_token_to_image(
+            query=tokens + token_code, key=image + image_code, value=image
+        )
         return self.norm_final_attn(tokens + attended), image

@@ -1,0 +1,449 @@
+"""Runs a model on pictures: encode once, let a sampler ask, decode in chunks that fit in memory.
+
+Values flow and nothing is remembered: one `Segmenter` serves any number of visitors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .errors import PromptError, UnknownModelError
+from .geometry import Frame
+from .images import load_image
+from .models.preprocess import to_input
+from .models.sam import Sam
+from .ops.boxes import inclusive_boxes
+from .ops.masks import compact_masks
+from .ops.nms import nms
+from .prompts import GridSampler, MaskFilters, ObjectAwareSampler, Sampler
+from .prompts.given import prompts_from
+from .prompts.grid import SAM_FILTERS
+from .prompts.object_aware import MAX_PROMPTS, Detector
+from .stopwatch import Stopwatch
+from .types import Floats, Masks, Prompts, SegmentationResult
+
+ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8]
+SAMPLERS = ("object-aware", "grid")
+Result = TypeVar("Result")
+
+_CPU_BUDGET = 512 * 2**20
+_GPU_BUDGET = 4 * 2**30
+_LARGEST_CHUNK = {"cpu": 8, "cuda": 128}
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """One encoded picture.
+
+    Args:
+        features: (1, C, h, w) on the model's device.
+        frame: where the picture lies in the model's input.
+        timings: seconds spent in "preprocess" and "encode".
+    """
+
+    features: Tensor
+    frame: Frame
+    timings: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: `done` of `total` in `stage`, counted in prompts while decoding."""
+
+    stage: str
+    done: int
+    total: int
+
+
+class Segmenter:
+    """A segmentation model and a detector that finds objects for it, on one device.
+
+    Args:
+        sam: the model, in evaluation mode, on the device and in the number format to run in.
+        name: what people call it.
+        detector: finds objects for object-aware sampling; None: only grid search is possible.
+        grid_filters: the filters of grid search that suit this model.
+        chunk_size: prompts decoded at once; None: as many as suit the device and its memory.
+    """
+
+    def __init__(
+        self,
+        sam: Sam,
+        *,
+        name: str,
+        detector: Detector | None = None,
+        grid_filters: MaskFilters = SAM_FILTERS,
+        chunk_size: int | None = None,
+    ) -> None:
+        if chunk_size is not None and chunk_size < 1:
+            raise ValueError(f"chunk_size must be at least 1; got {chunk_size}.")
+        self.sam = sam
+        self.name = name
+        self.detector = detector
+        self.grid_filters = grid_filters
+        self.chunk_size = chunk_size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return self.sam.device
+
+    @property
+    def has_detector(self) -> bool:
+        """Whether object-aware sampling is possible."""
+        return self.detector is not None
+
+    @property
+    def device_description(self) -> str:
+        """The device in words: "CPU, 2 threads" or "NVIDIA H200, bfloat16"."""
+        if self.device.type == "cuda":
+            return f"{torch.cuda.get_device_name(self.device)}, {str(self.sam.dtype).removeprefix('torch.')}"
+        if self.device.type == "cpu":
+            threads = torch.get_num_threads()
+            return f"CPU, {threads} thread{'' if threads == 1 else 's'}"
+        return self.device.type.upper()
+
+    def encode(self, image: ImageInput) -> Embedding:
+        """Encode a picture, once for any number of prompts.
+
+        Args:
+            image: a path, a PIL image, or uint8 RGB (H, W, 3).
+
+        Raises:
+            InvalidImageError: if it cannot be read as a picture.
+        """
+        watch = Stopwatch(self.device)
+        with watch.stage("preprocess"), torch.inference_mode():
+            picture = load_image(image)
+            frame = Frame(size_hw=(picture.shape[0], picture.shape[1]), input_side=self.sam.input_side)
+            pixels = to_input(picture, frame).to(self.device)
+        with watch.stage("encode"), torch.inference_mode():
+            features = self.sam.encode(pixels)
+        return Embedding(features=features, frame=frame, timings=watch.seconds)
+
+    def decode_logits(
+        self,
+        embedding: Embedding,
+        *,
+        boxes: npt.ArrayLike | None = None,
+        points: npt.ArrayLike | None = None,
+        labels: npt.ArrayLike | None = None,
+        mask_inputs: Tensor | None = None,
+        multimask: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode prompts on an encoded picture, in the order given.
+
+        Args:
+            embedding: from `encode`.
+            boxes: (N, 4) or (4,), x0 y0 x1 y1 in pixels of the original picture.
+            points: (N, P, 2), or (N, 2) for one point per prompt, x before y in pixels of the original picture.
+            labels: (N, P) or (N,), 1 foreground, 0 background; left out, every point is foreground.
+            mask_inputs: (N, h, w), logits of an earlier answer to refine.
+            multimask: three masks per prompt instead of one.
+
+        Returns:
+            Low-resolution logits float32 (N, M, h, w) over the model's square input, a mask where above 0, and
+            predicted IoUs float32 (N, M), on the model's device. M is 3 with `multimask`, else 1.
+
+        Raises:
+            PromptError: if the prompts do not fit each other.
+        """
+        prompts = prompts_from(boxes=boxes, points=points, labels=labels, multimask=multimask)
+        if mask_inputs is not None and len(mask_inputs) != len(prompts):
+            raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
+        chunks = [
+            self._decode(embedding, prompts[part], None if mask_inputs is None else mask_inputs[part])
+            for part in self._chunks(embedding, len(prompts))
+        ]
+        if not chunks:
+            side = 4 * embedding.features.shape[-1]
+            count = 3 if multimask else 1
+            return torch.zeros(0, count, side, side, device=self.device), torch.zeros(
+                0, count, device=self.device
+            )
+        logits, iou = zip(*chunks, strict=True)
+        return torch.cat(logits), torch.cat(iou)
+
+    def predict(
+        self,
+        embedding: Embedding,
+        *,
+        boxes: npt.ArrayLike | None = None,
+        points: npt.ArrayLike | None = None,
+        labels: npt.ArrayLike | None = None,
+        mask_inputs: Tensor | None = None,
+        multimask: bool = False,
+    ) -> Masks:
+        """Masks for prompts on an encoded picture, in the order given; takes what `decode_logits` takes.
+
+        With `multimask` the three masks of a prompt follow each other; `prompt_index` tells whose they are. Their
+        scores are the predicted IoUs.
+        """
+        prompts = prompts_from(boxes=boxes, points=points, labels=labels, multimask=multimask)
+        if mask_inputs is not None and len(mask_inputs) != len(prompts):
+            raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
+        parts = [Masks.empty(embedding.frame.size_hw)]
+        for part in self._chunks(embedding, len(prompts)):
+            logits, iou = self._decode(
+                embedding, prompts[part], None if mask_inputs is None else mask_inputs[part]
+            )
+            answers = logits.shape[1]
+            owners = np.repeat(np.arange(part.start, part.stop), answers)
+            parts.append(
+                _compact(
+                    logits.flatten(0, 1),
+                    iou.flatten(),
+                    embedding.frame,
+                    owners,
+                    prompts,
+                    stability_offset=1.0,
+                )
+            )
+        return Masks.concatenate(parts)
+
+    def segment_everything(
+        self,
+        image: ImageInput,
+        *,
+        sampler: str | Sampler = "object-aware",
+        max_prompts: int | None = None,
+        points_per_side: int | None = None,
+        embedding: Embedding | None = None,
+    ) -> SegmentationResult:
+        """Find masks of everything in a picture.
+
+        Args:
+            image: a path, a PIL image, or uint8 RGB (H, W, 3).
+            sampler: "object-aware", "grid", or a `Sampler` of your own.
+            max_prompts: at most so many prompts. Object-aware: 320 where not given. Grid: the largest square grid
+                that fits.
+            points_per_side: of the grid, 32 where not given; grid search only.
+            embedding: of the same picture, to save encoding it again.
+
+        Returns:
+            Masks sorted by score, best first, with the prompts asked and the seconds spent. No object found is no
+            masks, not an error.
+
+        Raises:
+            InvalidImageError: if the image cannot be read.
+            UnknownModelError: if there is no sampler of that name.
+            PromptError: if an option does not belong to the sampler or is out of range.
+        """
+        steps = self.steps(
+            image,
+            sampler=sampler,
+            max_prompts=max_prompts,
+            points_per_side=points_per_side,
+            embedding=embedding,
+        )
+        return run_to_end(steps)
+
+    def steps(
+        self,
+        image: ImageInput,
+        *,
+        sampler: str | Sampler = "object-aware",
+        max_prompts: int | None = None,
+        points_per_side: int | None = None,
+        embedding: Embedding | None = None,
+    ) -> Generator[Progress, None, SegmentationResult]:
+        """As `segment_everything`, pausing after every stage and chunk. Closing the generator stops the work."""
+        chosen = self._sampler(sampler, max_prompts=max_prompts, points_per_side=points_per_side)
+        watch = Stopwatch(self.device)
+        with watch.stage("preprocess"):
+            picture = load_image(image)
+        size_hw = (picture.shape[0], picture.shape[1])
+        if embedding is None:
+            yield Progress("encode", 0, 1)
+            embedding = self.encode(picture)
+        elif embedding.frame.size_hw != size_hw:
+            raise PromptError(
+                f"The embedding is of a picture of {embedding.frame.size_hw} (height, width); this one has {size_hw}."
+            )
+        watch.add(embedding.timings)  # also where it was made before: it is part of what this result cost
+        yield Progress("discover", 0, 1)
+
+        rounds = chosen.rounds(picture)
+        asked: list[Prompts] = []
+        kept: list[Masks] = [Masks.empty(size_hw)]
+        decoded = 0
+        answer: Masks | None = None
+        while True:
+            with watch.stage("discover"), torch.inference_mode():
+                try:
+                    prompts = next(rounds) if answer is None else rounds.send(answer)
+                except StopIteration:
+                    break
+            offset = sum(map(len, asked))
+            asked.append(prompts)
+            answers = [Masks.empty(size_hw)]
+            yield Progress("decode", offset, offset + len(prompts))
+            for part in self._chunks(embedding, len(prompts)):
+                with watch.stage("decode"):
+                    logits, iou = self._decode(embedding, prompts[part])
+                decoded += iou.numel()
+                answers.append(
+                    self._keep(logits, iou, part.start, prompts, embedding.frame, chosen.filters, watch)
+                )
+                yield Progress("decode", offset + part.stop, offset + len(prompts))
+            answer = Masks.concatenate(answers)
+            kept.append(replace(answer, prompt_index=answer.prompt_index + offset))
+        yield Progress("filter", 0, 1)
+        with watch.stage("filter"):
+            masks = _without_duplicates(Masks.concatenate(kept), chosen.filters.box_nms).sorted_by_score()
+        return SegmentationResult(
+            masks=masks,
+            prompts=Prompts.concatenate(asked),
+            timings=watch.seconds,
+            masks_decoded=decoded,
+            sampler=chosen.name,
+            model=self.name,
+            device=self.device_description,
+        )
+
+    def _sampler(
+        self, sampler: str | Sampler, *, max_prompts: int | None, points_per_side: int | None
+    ) -> Sampler:
+        if not isinstance(sampler, str):
+            if max_prompts is not None or points_per_side is not None:
+                raise PromptError(
+                    "A sampler object brings its own options; leave max_prompts and points_per_side out."
+                )
+            return sampler
+        if max_prompts is not None and max_prompts < 1:
+            raise PromptError(f"max_prompts must be at least 1; got {max_prompts}.")
+        if sampler == "grid":
+            side = 32 if points_per_side is None else points_per_side
+            if max_prompts is not None:
+                side = min(side, math.isqrt(max_prompts))
+            return GridSampler(points_per_side=side, filters=self.grid_filters)
+        if sampler == "object-aware":
+            if points_per_side is not None:
+                raise PromptError(
+                    "points_per_side belongs to grid search; object-aware sampling takes max_prompts."
+                )
+            if self.detector is None:
+                raise PromptError(
+                    f"{self.name} was built without a detector; use grid search, or give it one."
+                )
+            return ObjectAwareSampler(detector=self.detector, max_prompts=max_prompts or MAX_PROMPTS)
+        raise UnknownModelError(f"There is no sampler {sampler!r}. Known: {', '.join(SAMPLERS)}.")
+
+    @torch.inference_mode()
+    def _decode(
+        self, embedding: Embedding, prompts: Prompts, mask_inputs: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk."""
+        frame, device = embedding.frame, self.device
+
+        def moved(array: npt.NDArray[Any] | None) -> Tensor | None:
+            return None if array is None else torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+        masks = None
+        if mask_inputs is not None:
+            masks = mask_inputs.to(device=device, dtype=torch.float32).reshape(
+                len(prompts), 1, *mask_inputs.shape[-2:]
+            )
+        return self.sam.decode(
+            embedding.features,
+            points=moved(None if prompts.points is None else frame.points_to_input(prompts.points)),
+            labels=moved(prompts.labels),
+            boxes_xyxy=moved(
+                None if prompts.boxes_xyxy is None else frame.boxes_to_input(prompts.boxes_xyxy)
+            ),
+            masks=masks,
+            multimask=prompts.multimask,
+        )
+
+    @torch.inference_mode()
+    def _keep(
+        self,
+        logits: Tensor,
+        iou: Tensor,
+        first: int,
+        prompts: Prompts,
+        frame: Frame,
+        filters: MaskFilters,
+        watch: Stopwatch,
+    ) -> Masks:
+        """Compact masks of one chunk that pass the filters; masks without a pixel never do."""
+        with watch.stage("filter"):
+            owners = first + np.repeat(np.arange(len(logits)), logits.shape[1])
+            logits, iou = logits.flatten(0, 1), iou.flatten()
+            if filters.predicted_iou is not None:
+                good = iou > filters.predicted_iou
+                logits, iou, owners = logits[good], iou[good], owners[good.cpu().numpy()]
+        with watch.stage("postprocess"):
+            masks = _compact(logits, iou, frame, owners, prompts, stability_offset=filters.stability_offset)
+        with watch.stage("filter"):
+            good_masks = masks.areas > 0
+            if filters.stability is not None:
+                good_masks &= masks.stability >= filters.stability  # NaN fails
+            return masks.select(good_masks)
+
+    def _chunks(self, embedding: Embedding, count: int) -> Iterator[slice]:
+        size = self.chunk_size or self._suitable_chunk(embedding)
+        return (slice(start, min(start + size, count)) for start in range(0, count, size))
+
+    def _suitable_chunk(self, embedding: Embedding) -> int:
+        """How many prompts to decode at once: few on a CPU, whose caches are small, many on a GPU."""
+        channels, height, width = embedding.features.shape[1:]
+        # At the most about ten copies of the image tokens and three of the upscaled ones (16 times as many pixels
+        # of an eighth of the channels) are alive at once.
+        bytes_per_prompt = (10 + 3 * 16 / 8) * channels * height * width * embedding.features.element_size()
+        budget = _CPU_BUDGET if self.device.type == "cpu" else _GPU_BUDGET
+        return max(1, min(_LARGEST_CHUNK.get(self.device.type, 32), int(budget / bytes_per_prompt)))
+
+
+def run_to_end(steps: Generator[Progress, None, Result]) -> Result:
+    """What a generator of progress returns in the end, without looking at its progress."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return cast(Result, stop.value)
+
+
+def _compact(
+    logits: Tensor,
+    iou: Tensor,
+    frame: Frame,
+    owners: npt.NDArray[np.int64],
+    prompts: Prompts,
+    *,
+    stability_offset: float,
+) -> Masks:
+    """Masks from logits (K, h, w) and predicted IoUs (K,); `owners` (K,) says which prompt each answers."""
+    compact = compact_masks(logits, frame, stability_offset=stability_offset)
+    predicted: Floats = iou.float().cpu().numpy()
+    detector_scores = (
+        np.full(len(owners), np.nan, dtype=np.float32) if prompts.scores is None else prompts.scores[owners]
+    )
+    return Masks(
+        size_hw=frame.size_hw,
+        rles=compact.rles,
+        scores=predicted if prompts.scores is None else detector_scores,
+        boxes_xyxy=compact.boxes_xyxy,
+        predicted_iou=predicted,
+        stability=compact.stability,
+        detector_scores=detector_scores,
+        prompt_index=owners.astype(np.int64),
+    )
+
+
+def _without_duplicates(masks: Masks, box_nms: float | None) -> Masks:
+    if box_nms is None or len(masks) == 0:
+        return masks
+    boxes = torch.from_numpy(inclusive_boxes(masks.boxes_xyxy))  # as SAM takes them
+    kept = nms(boxes, torch.from_numpy(masks.predicted_iou), box_nms)
+    return masks.select(kept.numpy())

@@ -1,0 +1,85 @@
+import pytest
+import torch
+
+from mobilesamv2.models.nano_encoder import NanoEncoder, NanoEncoderConfig
+from mobilesamv2.models.prompt_encoder import PromptEncoder, PromptEncoderConfig
+from mobilesamv2.models.sam import Sam, nano_config
+from tests.tiny import tiny_sam
+
+CONFIG = PromptEncoderConfig(width=16, input_side=64, stride=8, dense_prompts=True)
+
+
+@pytest.mark.parametrize("side", [32, 64, 96])
+def test_the_embedding_has_an_eighth_of_the_pictures_side(side):
+    encoder = NanoEncoder(
+        NanoEncoderConfig(widths=(8, 8, 8, 8), depths=(1, 0, 0, 0), head_width=8, out_width=12)
+    )
+    assert encoder(torch.zeros(2, 3, side, side)).shape == (2, 12, side // 8, side // 8)
+
+
+def test_the_embedded_model_is_small():
+    with torch.device("meta"):
+        parameters = sum(parameter.numel() for parameter in Sam.from_config(nano_config()).parameters())
+    assert parameters * 2 < 12e6  # bytes in float16
+
+
+@pytest.fixture(scope="module")
+def prompt_encoder():
+    torch.manual_seed(0)
+    return PromptEncoder(CONFIG).eval()
+
+
+def drawn(prompt_encoder, **prompts):
+    values = {name: None for name in ("points", "labels", "boxes_xyxy")} | prompts
+    return prompt_encoder._draw((8, 8), **values)[:, 0]
+
+
+def test_a_box_is_drawn_as_plus_one_inside_and_minus_one_outside(prompt_encoder):
+    (box,) = drawn(
+        prompt_encoder, boxes_xyxy=torch.tensor([[8.0, 16.0, 24.0, 32.0]])
+    )  # 2 input pixels a mask pixel
+    expected = -torch.ones(32, 32)
+    expected[8:16, 4:12] = 1
+    assert torch.equal(box, expected)
+
+
+def test_a_box_edge_inside_a_mask_pixel_is_drawn_by_its_share(prompt_encoder):
+    (box,) = drawn(prompt_encoder, boxes_xyxy=torch.tensor([[1.0, 0.0, 4.0, 2.0]]))
+    assert box[0, :3].tolist() == [0.0, 1.0, -1.0]
+
+
+def test_points_are_bumps_of_their_sign_where_they_are(prompt_encoder):
+    points = torch.tensor([[[10.0, 40.0], [50.0, 20.0], [0.0, 0.0]]])
+    (bumps,) = drawn(prompt_encoder, points=points, labels=torch.tensor([[1, 0, -1]]))
+    assert divmod(int(bumps.argmax()), 32) == (20, 5)
+    assert divmod(int(bumps.argmin()), 32) == (10, 25)
+    assert bumps[0, 0].abs() < 1e-3  # padding draws nothing
+
+
+def test_a_published_prompt_encoder_draws_nothing_and_shares_one_dense_map():
+    encoder = PromptEncoder(PromptEncoderConfig(width=16, input_side=64, stride=8))
+    sparse, dense = encoder(embedding_hw=(8, 8), boxes_xyxy=torch.rand(5, 4))
+    assert sparse.shape == (5, 2, 16)
+    assert dense.shape == (1, 16, 8, 8)
+
+
+def test_prompts_decoded_together_equal_prompts_decoded_alone():
+    sam = tiny_sam()
+    boxes = torch.tensor([[4.0, 4.0, 30.0, 30.0], [10.0, 20.0, 60.0, 50.0], [0.0, 0.0, 64.0, 64.0]])
+    with torch.inference_mode():
+        embedding = sam.encode(torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+        logits, iou = sam.decode(embedding, boxes_xyxy=boxes, multimask=True)
+        for row in range(3):
+            alone, alone_iou = sam.decode(embedding, boxes_xyxy=boxes[row : row + 1], multimask=True)
+            torch.testing.assert_close(alone[0], logits[row], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(alone_iou[0], iou[row], atol=1e-5, rtol=1e-4)
+
+
+def test_parts_of_different_widths_are_refused():
+    sam = tiny_sam()
+    with pytest.raises(ValueError, match="must be equal"):
+        Sam(
+            image_encoder=sam.image_encoder,
+            prompt_encoder=PromptEncoder(PromptEncoderConfig(width=32)),
+            mask_decoder=sam.mask_decoder,
+        )

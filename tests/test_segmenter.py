@@ -1,0 +1,270 @@
+import numpy as np
+import pytest
+import torch
+
+from mobilesamv2.errors import InvalidImageError, PromptError, UnknownModelError
+from mobilesamv2.prompts import GridSampler, MaskFilters
+from mobilesamv2.types import STAGES, Prompts
+from tests.tiny import Boxes, picture, tiny_segmenter
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return tiny_segmenter()
+
+
+@pytest.fixture(scope="module")
+def embedding(segmenter):
+    return segmenter.encode(picture())
+
+
+def test_object_aware_asks_once_per_box_and_sorts_by_the_detectors_score(segmenter):
+    result = segmenter.segment_everything(picture())
+    assert len(result.prompts) == 3
+    assert result.masks_decoded == 3
+    assert 0 < len(result.masks) <= 3
+    assert (np.diff(result.masks.scores) <= 0).all()
+    assert result.masks.scores.tolist() == result.masks.detector_scores.tolist()
+    assert result.sampler == "object-aware"
+
+
+def test_grid_search_asks_three_masks_per_point_and_sorts_by_predicted_iou(segmenter):
+    result = segmenter.segment_everything(picture(), sampler="grid", points_per_side=4)
+    assert len(result.prompts) == 16
+    assert result.masks_decoded == 48
+    assert (np.diff(result.masks.predicted_iou) <= 0).all()
+    assert np.isnan(result.masks.detector_scores).all()
+
+
+def test_every_stage_has_its_seconds(segmenter):
+    result = segmenter.segment_everything(picture(), sampler="grid", points_per_side=2)
+    assert tuple(result.timings) == STAGES
+    assert result.seconds == pytest.approx(sum(result.timings.values()))
+    assert result.timings["encode"] > 0
+    assert result.timings["decode"] > 0
+
+
+@pytest.mark.parametrize("chunk_size", [1, 2, 5])
+def test_chunking_prompts_does_not_change_masks(chunk_size):
+    for sampler in ({"sampler": "grid", "points_per_side": 3}, {}):
+        whole = tiny_segmenter(chunk_size=64).segment_everything(picture(), **sampler)
+        chunked = tiny_segmenter(chunk_size=chunk_size).segment_everything(picture(), **sampler)
+        assert len(whole.masks) == len(chunked.masks)
+        assert (whole.masks.dense() == chunked.masks.dense()).mean() > 0.9999
+        np.testing.assert_allclose(whole.masks.scores, chunked.masks.scores, atol=1e-5)
+        assert whole.masks.prompt_index.tolist() == chunked.masks.prompt_index.tolist()
+
+
+def test_max_prompts_caps_boxes_and_grids(segmenter):
+    assert len(segmenter.segment_everything(picture(), max_prompts=2).prompts) == 2
+    assert len(segmenter.segment_everything(picture(), sampler="grid", max_prompts=10).prompts) == 9
+    few = segmenter.segment_everything(picture(), sampler="grid", max_prompts=10, points_per_side=2)
+    assert len(few.prompts) == 4
+
+
+def test_no_objects_are_an_empty_result():
+    result = tiny_segmenter(boxes=()).segment_everything(picture())
+    assert len(result.prompts) == len(result.masks) == result.masks_decoded == 0
+    assert result.masks.label_map().shape == (40, 60)
+    assert result.masks.to_coco() == []
+
+
+def test_a_mask_without_pixels_is_not_kept():
+    segmenter = tiny_segmenter()
+    with torch.no_grad():  # no feature, no logit above 0
+        for mlp in segmenter.sam.mask_decoder.output_hypernetworks_mlps:
+            mlp.layers[-1].weight.zero_()
+            mlp.layers[-1].bias.zero_()
+    result = segmenter.segment_everything(picture())
+    assert len(result.prompts) == 3
+    assert len(result.masks) == 0
+    # predict answers every prompt, also with nothing
+    assert len(segmenter.predict(segmenter.encode(picture()), boxes=[[1, 1, 9, 9]])) == 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (64, 64), (33, 97)])
+def test_pictures_of_any_shape_give_masks_of_their_size(segmenter, size):
+    result = segmenter.segment_everything(picture(*size), sampler="grid", points_per_side=2)
+    assert result.masks.size_hw == size
+    assert result.masks.dense().shape == (len(result.masks), *size)
+
+
+def test_filters_take_away_masks_below_their_thresholds(segmenter):
+    everything = segmenter.segment_everything(
+        picture(), sampler=GridSampler(points_per_side=4, filters=MaskFilters())
+    )
+    middle = float(np.median(everything.masks.predicted_iou))
+    firm = float(np.nanmedian(everything.masks.stability))
+    filtered = segmenter.segment_everything(
+        picture(),
+        sampler=GridSampler(points_per_side=4, filters=MaskFilters(predicted_iou=middle, stability=firm)),
+    )
+    expected = (everything.masks.predicted_iou > middle) & (everything.masks.stability >= firm)
+    assert 0 < len(filtered.masks) == expected.sum()
+
+
+def test_prompt_index_names_the_prompt_of_each_mask(segmenter, embedding):
+    result = segmenter.segment_everything(
+        picture(), sampler=GridSampler(points_per_side=3, filters=MaskFilters())
+    )
+    for row in (0, len(result.masks) - 1):
+        point = result.prompts.points[result.masks.prompt_index[row]]
+        answers = segmenter.predict(embedding, points=point[None], multimask=True)
+        assert any((dense == result.masks.dense_one(row)).all() for dense in answers)
+
+
+class TwoRounds:
+    """Asks for one box, looks at its mask, asks for two more."""
+
+    name = "two-rounds"
+    filters = MaskFilters()
+
+    def __init__(self):
+        self.seen = []
+
+    def rounds(self, picture):
+        answer = yield Prompts(boxes_xyxy=np.array([[2, 3, 40, 30]], np.float32))
+        self.seen.append(len(answer))
+        answer = yield Prompts(boxes_xyxy=np.array([[0, 0, 9, 9], [5, 5, 50, 30]], np.float32))
+        self.seen.append(len(answer))
+
+
+def test_a_sampler_of_several_rounds_sees_its_masks_and_keeps_count_of_prompts(segmenter):
+    sampler = TwoRounds()
+    result = segmenter.segment_everything(picture(), sampler=sampler)
+    assert sampler.seen[0] == 1
+    assert len(result.prompts) == 3
+    assert set(result.masks.prompt_index.tolist()) <= {0, 1, 2}
+    assert len(set(result.masks.prompt_index.tolist())) == len(result.masks)
+
+
+def test_closing_the_steps_stops_the_work(segmenter):
+    steps = segmenter.steps(picture(), sampler="grid", points_per_side=8)
+    stages = []
+    for progress in steps:
+        stages.append(progress)
+        if progress.stage == "decode" and progress.done:
+            break
+    steps.close()
+    assert stages[-1].done < stages[-1].total == 64
+    assert not torch.is_inference_mode_enabled()
+    with pytest.raises(StopIteration):
+        next(steps)
+
+
+def test_inference_mode_never_leaks_between_steps(segmenter):
+    assert not any(torch.is_inference_mode_enabled() for _ in segmenter.steps(picture()))
+
+
+def test_an_embedding_can_be_used_again_but_not_for_another_picture(segmenter, embedding):
+    again = segmenter.segment_everything(picture(), embedding=embedding)
+    fresh = segmenter.segment_everything(picture())
+    assert (again.masks.dense() == fresh.masks.dense()).all()
+    with pytest.raises(PromptError, match="embedding is of a picture"):
+        segmenter.segment_everything(picture(20, 20), embedding=embedding)
+
+
+def test_predict_keeps_the_order_of_its_prompts(segmenter, embedding):
+    boxes = np.array([[0, 0, 20, 20], [10, 10, 50, 38], [2, 3, 40, 30]], np.float32)
+    together = segmenter.predict(embedding, boxes=boxes)
+    for row, box in enumerate(boxes):
+        alone = segmenter.predict(embedding, boxes=box)
+        assert (alone.dense_one(0) == together.dense_one(row)).mean() > 0.999
+        assert alone.predicted_iou[0] == pytest.approx(together.predicted_iou[row], abs=1e-5)
+    assert together.prompt_index.tolist() == [0, 1, 2]
+
+
+def test_multimask_gives_three_masks_for_each_prompt(segmenter, embedding):
+    points = [[10, 10], [30, 20]]
+    masks = segmenter.predict(embedding, points=points, labels=[1, 1], multimask=True)
+    assert masks.prompt_index.tolist() == [0, 0, 0, 1, 1, 1]
+    logits, iou = segmenter.decode_logits(embedding, points=points, multimask=True)
+    assert logits.shape == (2, 3, 32, 32)
+    np.testing.assert_allclose(iou.flatten().numpy(), masks.predicted_iou, atol=1e-6)
+
+
+@pytest.mark.parametrize("multimask", [False, True])
+@pytest.mark.parametrize("prompts", [{"boxes": []}, {"points": []}, {"boxes": np.zeros((0, 4))}])
+def test_no_prompts_give_no_masks(segmenter, embedding, prompts, multimask):
+    assert len(segmenter.predict(embedding, multimask=multimask, **prompts)) == 0
+    logits, iou = segmenter.decode_logits(embedding, multimask=multimask, **prompts)
+    assert logits.shape == (0, 3 if multimask else 1, 32, 32)
+    assert iou.shape == (0, 3 if multimask else 1)
+
+
+def test_points_and_boxes_go_together(segmenter, embedding):
+    logits, _ = segmenter.decode_logits(
+        embedding, boxes=[[2, 3, 40, 30]], points=[[[9, 9], [30, 30]]], labels=[[1, 0]]
+    )
+    only_box, _ = segmenter.decode_logits(embedding, boxes=[[2, 3, 40, 30]])
+    assert logits.shape == only_box.shape
+    assert not torch.allclose(logits, only_box)
+
+
+def test_an_earlier_answer_can_be_refined(segmenter, embedding):
+    first, _ = segmenter.decode_logits(embedding, boxes=[2, 3, 40, 30])
+    refined, _ = segmenter.decode_logits(embedding, boxes=[2, 3, 40, 30], mask_inputs=first[:, 0])
+    assert not torch.allclose(first, refined)
+    with pytest.raises(PromptError, match="one per prompt"):
+        segmenter.decode_logits(embedding, boxes=[2, 3, 40, 30], mask_inputs=first[:0, 0])
+
+
+@pytest.mark.parametrize(
+    ("prompts", "sentence"),
+    [
+        ({}, "points, boxes or both"),
+        ({"boxes": [[9, 9, 1, 1]]}, "other way round"),
+        ({"boxes": [[1, 2, 3]]}, "Boxes must have the shape"),
+        ({"boxes": [[1, 2, 3, float("nan")]]}, "finite"),
+        ({"boxes": "everywhere"}, "must be numbers"),
+        ({"points": [[1, 2]], "labels": [2]}, "1 for foreground"),
+        ({"points": [[1, 2]], "labels": [1, 1]}, "one per point"),
+        ({"labels": [1]}, "give points too"),
+        ({"points": [[1, 2]], "boxes": [[1, 2, 3, 4], [1, 2, 3, 4]]}, "equally many"),
+    ],
+)
+def test_prompts_that_make_no_sense_are_refused_in_a_sentence(segmenter, embedding, prompts, sentence):
+    with pytest.raises(PromptError, match=sentence):
+        segmenter.predict(embedding, **prompts)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"sampler": "magic"}, UnknownModelError, "object-aware, grid"),
+        ({"points_per_side": 3}, PromptError, "belongs to grid search"),
+        ({"max_prompts": 0}, PromptError, "at least 1"),
+        ({"sampler": "grid", "points_per_side": 0}, PromptError, "at least 1 point"),
+        ({"sampler": GridSampler(), "max_prompts": 4}, PromptError, "brings its own options"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_a_sentence(segmenter, options, error, sentence):
+    with pytest.raises(error, match=sentence):
+        segmenter.segment_everything(picture(), **options)
+
+
+def test_a_model_without_a_detector_says_so():
+    segmenter = tiny_segmenter(detector=None)
+    assert not segmenter.has_detector
+    with pytest.raises(PromptError, match="without a detector"):
+        segmenter.segment_everything(picture())
+
+
+def test_a_picture_that_cannot_be_read_is_refused(segmenter, tmp_path):
+    with pytest.raises(InvalidImageError):
+        segmenter.segment_everything(tmp_path / "nothing.jpg")
+
+
+def test_boxes_outside_the_picture_still_give_an_answer():
+    result = tiny_segmenter(detector=Boxes([[-50, -50, 500, 500]])).segment_everything(picture())
+    assert len(result.prompts) == 1
+
+
+def test_half_precision_gives_nearly_the_same_masks():
+    full, half = tiny_segmenter(), tiny_segmenter()
+    half.sam.cast(torch.bfloat16)
+    boxes = [[2, 3, 40, 30], [10, 10, 50, 38]]
+    exact, _ = full.decode_logits(full.encode(picture()), boxes=boxes)
+    rough, _ = half.decode_logits(half.encode(picture()), boxes=boxes)
+    assert rough.dtype == torch.float32
+    assert (exact - rough).abs().mean() < 0.1 * exact.abs().mean() + 0.05

@@ -1,0 +1,50 @@
+"""A model small enough for tests: real modules, few channels, seeded random weights."""
+
+import numpy as np
+import torch
+
+from mobilesamv2.models.detector import Detections
+from mobilesamv2.models.mask_decoder import MaskDecoderConfig
+from mobilesamv2.models.nano_encoder import NanoEncoderConfig
+from mobilesamv2.models.prompt_encoder import PromptEncoderConfig
+from mobilesamv2.models.sam import Sam, SamConfig
+from mobilesamv2.prompts import MaskFilters
+from mobilesamv2.segmenter import Segmenter
+
+TINY = SamConfig(
+    encoder=NanoEncoderConfig(
+        widths=(8, 8, 16, 16), depths=(0, 1, 0, 0), attention_blocks=1, head_width=8, out_width=16
+    ),
+    prompt_encoder=PromptEncoderConfig(width=16, input_side=64, stride=8, dense_prompts=True),
+    mask_decoder=MaskDecoderConfig(width=16, heads=2, hidden_width=32, iou_hidden_width=16),
+)
+
+
+def tiny_sam(config: SamConfig = TINY) -> Sam:
+    """Random weights, the same every time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return Sam.from_config(config).eval()
+
+
+class Boxes:
+    """A detector that always finds the same boxes."""
+
+    def __init__(self, boxes: list[list[float]]) -> None:
+        self.boxes = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+
+    def detect(self, picture, *, confidence, iou, max_boxes):
+        boxes = self.boxes[:max_boxes]
+        return Detections(boxes_xyxy=boxes, scores=np.linspace(0.9, 0.5, len(boxes), dtype=np.float32))
+
+
+def tiny_segmenter(boxes=((2, 3, 40, 30), (10, 10, 50, 38), (0, 0, 60, 40)), **options) -> Segmenter:
+    """Finds `boxes` in every picture; grid search keeps what has a pixel."""
+    options = {"grid_filters": MaskFilters(box_nms=0.9), "detector": Boxes(list(boxes))} | options
+    return Segmenter(tiny_sam(), name="tiny", **options)
+
+
+def picture(height: int = 40, width: int = 60, seed: int = 0):
+    """Random blobs, uint8 RGB."""
+    coarse = np.random.default_rng(seed).integers(0, 255, (5, 6, 3), dtype=np.uint8)
+    return np.kron(coarse, np.ones((-(-height // 5), -(-width // 6), 1), np.uint8))[:height, :width].copy()
