@@ -215,7 +215,10 @@ class Masks:
 
     def select(self, index: slice | Sequence[int] | npt.NDArray[Any]) -> Masks:
         """The masks that a slice, indices or a bool array name, in that order."""
-        rows = np.arange(len(self))[np.asarray(index, dtype=np.int64) if isinstance(index, list) else index]
+        if not isinstance(index, slice):
+            # numpy takes [] for floating-point numbers and a tuple for one index per axis.
+            index = np.asarray(index) if len(index) else np.zeros(0, dtype=np.int64)
+        rows = np.arange(len(self))[index]
         return dataclasses.replace(
             self,
             rles=tuple(self.rles[row] for row in rows),
