@@ -1,0 +1,219 @@
+"""Any picture a person may bring -> one uint8 RGB array, or one sentence that says why not."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from .errors import InvalidImageError
+from .geometry import Frame
+from .types import Picture
+
+MAX_PIXELS = 120_000_000
+"""More pixels are refused before anything is decoded. This lets in what phones and medium-format cameras make
+(108 megapixels) and keeps one copy of the picture at 360 MB."""
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""What is read from files. Others of Pillow's are left out on purpose: some start another program to decode
+(EPS) or take almost any bytes for a picture."""
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow's decoders are known to raise on damaged files.
+_DECODING_ERRORS = (
+    AssertionError,
+    AttributeError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def load_image(image: str | Path | Image.Image | npt.NDArray[np.uint8]) -> Picture:
+    """Read a picture as people see it: upright, on white where it is transparent, in 8-bit RGB.
+
+    The rotation that a camera noted in EXIF is applied. Of an animation the first frame is taken (of a Pillow
+    image, the frame it stands at). 16-bit grey is scaled to 8 bits; floating-point grey is taken as 0 to 1.
+
+    Args:
+        image: a path, a Pillow image, or a uint8 array of shape (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA.
+
+    Returns:
+        uint8 (H, W, 3), an array of its own: nothing written to it reaches the argument.
+
+    Raises:
+        InvalidImageError: if it is not a picture, is damaged, empty, of an unknown kind, or has more than
+            `MAX_PIXELS` pixels. The sentence names the file.
+    """
+    if isinstance(image, (str, Path)):
+        return _from_file(Path(image))
+    if isinstance(image, Image.Image):
+        return _from_pillow(image, name="The picture")
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    raise InvalidImageError(
+        f"A picture must be a path, a Pillow image or a uint8 array; got {type(image).__name__}."
+    )
+
+
+def resize_longest_side(picture: Picture, frame: Frame) -> Picture:
+    """Scale a picture to `frame.resized_hw`: bilinear with antialiasing, rounded to 8 bits, as SAM does.
+
+    Raises:
+        ValueError: if the frame is of a picture of another size.
+    """
+    if picture.shape[:2] != frame.size_hw:
+        raise ValueError(f"The frame is for a picture of {frame.size_hw}; this one has {picture.shape[:2]}.")
+    height, width = frame.resized_hw
+    return np.array(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _from_file(path: Path) -> Picture:
+    try:
+        if path.is_dir():
+            raise InvalidImageError(f"{path} is a folder; give the path of one picture.")
+        if not path.exists():
+            raise InvalidImageError(f"There is no file {path}.")
+        if not path.is_file():
+            raise InvalidImageError(f"{path} is not an ordinary file; give the path of one picture.")
+        if path.stat().st_size == 0:
+            raise InvalidImageError(f"{path.name} is empty: it has zero bytes.")
+    except (OSError, ValueError) as error:
+        if isinstance(error, InvalidImageError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else "this cannot be a path"
+        raise InvalidImageError(f"{path} cannot be opened: {reason}.") from error
+    with _quiet_pillow():
+        Image.init()
+        try:
+            with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as opened:
+                return _from_pillow(opened, name=path.name)
+        except InvalidImageError:
+            raise
+        except UnidentifiedImageError as error:
+            raise InvalidImageError(
+                f"{path.name} is not a picture that can be read, or it is damaged. "
+                "Use JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."
+            ) from error
+        except Image.DecompressionBombError as error:
+            raise InvalidImageError(_too_large(path.name)) from error
+        except _DECODING_ERRORS as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise InvalidImageError(f"{path.name} cannot be opened: {error.strerror}.") from error
+            raise InvalidImageError(_damaged(path.name)) from error
+
+
+def _from_pillow(image: Image.Image, *, name: str) -> Picture:
+    _check_size(image.height, image.width, name)
+    with _quiet_pillow():
+        try:
+            image.load()
+            orientation = _orientation(image)  # after loading, for TIFF is turned by Pillow itself
+        except _DECODING_ERRORS as error:
+            raise InvalidImageError(_damaged(name)) from error
+        rgb = _to_rgb(image, name)
+    if orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[orientation])
+    return np.array(rgb)
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        return Image.fromarray(_eight_bits(np.asarray(image), name)).convert("RGB")
+    try:
+        return _on_white(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
+    except ValueError as error:
+        raise InvalidImageError(
+            f"{name} has {image.mode} colours, which cannot be read; save it as RGB."
+        ) from error
+
+
+def _on_white(rgba: Image.Image) -> Image.Image:
+    white = Image.new("RGB", rgba.size, "white")
+    white.paste(rgba, mask=rgba.getchannel("A"))
+    return white
+
+
+def _eight_bits(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
+    """Grey of more than 8 bits: integers are out of 65535, floating-point numbers out of 1."""
+    lowest, highest = values.min(), values.max()
+    limit = 1 if np.issubdtype(values.dtype, np.floating) else 65535
+    if not (lowest >= 0 and highest <= limit):  # NaN is refused too
+        raise InvalidImageError(
+            f"{name} has grey values from {lowest} to {highest}; expected 0 to {limit}. "
+            "Convert it to 8 bits first."
+        )
+    scaled: npt.NDArray[np.float32] = values.astype(np.float32) * np.float32(255 / limit)
+    return np.rint(scaled).astype(np.uint8)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except _DECODING_ERRORS:
+        return 1  # damaged camera notes are no reason to refuse the picture
+
+
+def _from_array(array: npt.NDArray[Any]) -> Picture:
+    if array.dtype != np.uint8:
+        raise InvalidImageError(
+            f"A picture array must be uint8 with values 0 to 255; got {array.dtype}. "
+            "Scale it to 0-255 and convert it with .astype(numpy.uint8)."
+        )
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise InvalidImageError(
+            f"A picture array must have the shape (H, W), (H, W, 3) or (H, W, 4); got {array.shape}."
+        )
+    _check_size(array.shape[0], array.shape[1], "The picture")
+    if array.ndim == 2:
+        return np.repeat(array[:, :, None], 3, axis=2)
+    if array.shape[2] == 4:
+        return np.array(_on_white(Image.fromarray(np.ascontiguousarray(array))))
+    return array.copy()
+
+
+def _check_size(height: int, width: int, name: str) -> None:
+    if height < 1 or width < 1:
+        raise InvalidImageError(f"{name} has no pixels: it is {width} x {height}.")
+    if height * width > MAX_PIXELS:
+        raise InvalidImageError(_too_large(name, f": it is {width} x {height}"))
+
+
+def _too_large(name: str, size: str = "") -> str:
+    return f"{name} has more than {MAX_PIXELS // 1_000_000} megapixels{size}. Make it smaller and try again."
+
+
+def _damaged(name: str) -> str:
+    return f"{name} is damaged or incomplete and cannot be decoded. Download or save it again."
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Keep Pillow's warnings from people: of large pictures, checked here, and of odd notes in files."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield

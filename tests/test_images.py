@@ -1,0 +1,326 @@
+"""Every kind of picture a person may bring is read rightly or refused in one sentence."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+
+from mobilesamv2.errors import InvalidImageError
+from mobilesamv2.geometry import Frame
+from mobilesamv2.images import MAX_PIXELS, load_image, resize_longest_side
+from mobilesamv2.models.preprocess import PIXEL_MEAN, PIXEL_STD, to_input
+from mobilesamv2.types import Picture
+
+PARITY = Path(__file__).parent / "parity"
+PHOTO = PARITY / "images" / "smooth_375x500.png"
+
+
+@pytest.fixture(scope="module")
+def colours() -> Picture:
+    """A small picture in which every corner has its own colour, so that turning it shows."""
+    picture = np.zeros((8, 12, 3), dtype=np.uint8)
+    picture[:4, :6], picture[:4, 6:], picture[4:, :6] = (250, 10, 10), (10, 250, 10), (10, 10, 250)
+    return picture
+
+
+def refusal(image: object) -> str:
+    """The one sentence (or two) that a picture is refused with."""
+    with pytest.raises(InvalidImageError) as caught:
+        load_image(image)  # type: ignore[arg-type]
+    text = str(caught.value)
+    assert text.endswith(".")
+    assert "\n" not in text
+    return text
+
+
+def png_that_declares(width: int, height: int) -> bytes:
+    """A PNG whose header promises so many pixels and whose data holds none."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+# What is read
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "ppm"])
+def test_a_lossless_file_is_read_exactly(tmp_path: Path, colours: Picture, suffix: str) -> None:
+    path = tmp_path / f"picture.{suffix}"
+    Image.fromarray(colours).save(path)
+    with Image.open(path) as opened:
+        for given in (path, str(path), opened):
+            np.testing.assert_array_equal(load_image(given), colours)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"), [("jpg", "RGB"), ("jpg", "CMYK"), ("webp", "RGB"), ("tiff", "CMYK")]
+)
+def test_lossy_and_printing_colours_are_read_nearly(
+    tmp_path: Path, colours: Picture, suffix: str, mode: str
+) -> None:
+    path = tmp_path / f"picture.{suffix}"
+    large = Image.fromarray(colours).resize((192, 128), Image.Resampling.NEAREST)
+    large.convert(mode).save(path, quality=95)
+    found = load_image(path)[8::16, 8::16].astype(int)
+    assert np.abs(found - colours).max() <= 12
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "tiff", "webp"])
+def test_a_photo_is_turned_as_its_camera_noted(
+    tmp_path: Path, colours: Picture, orientation: int, suffix: str
+) -> None:
+    notes = Image.Exif()
+    notes[0x0112] = orientation
+    path = tmp_path / f"turned.{suffix}"
+    Image.fromarray(colours).save(path, exif=notes, **({"lossless": True} if suffix == "webp" else {}))
+    with Image.open(path) as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened))
+    found = load_image(path)
+    np.testing.assert_array_equal(found, expected)
+    assert found.shape == ((8, 12, 3) if orientation < 5 else (12, 8, 3))
+
+
+def test_damaged_camera_notes_do_not_stop_a_photo(tmp_path: Path, colours: Picture) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(colours).save(path, exif=b"Exif\x00\x00nonsense")
+    np.testing.assert_array_equal(load_image(path), colours)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_parts_are_white(tmp_path: Path, mode: str) -> None:
+    alpha = np.array([[0, 255]], dtype=np.uint8)
+    picture = Image.merge(
+        "RGBA", [Image.fromarray(np.full((1, 2), 90, dtype=np.uint8))] * 3 + [Image.fromarray(alpha)]
+    )
+    path = tmp_path / "see-through.png"
+    if mode == "P":
+        palette = Image.new("P", (2, 1))
+        palette.putpalette([0, 0, 0, 90, 90, 90])
+        palette.putpixel((1, 0), 1)
+        palette.save(path, transparency=b"\x00\xff")
+    else:
+        picture.convert(mode).save(path)
+    assert load_image(path).tolist() == [[[255] * 3, [90] * 3]]
+
+
+def test_half_transparent_black_is_grey_and_an_array_is_treated_alike() -> None:
+    array = np.array([[[0, 0, 0, 128]]], dtype=np.uint8)
+    assert load_image(array).tolist() == [[[127] * 3]]
+    assert load_image(Image.fromarray(array)).tolist() == [[[127] * 3]]
+
+
+def test_black_and_white_and_grey_become_three_equal_channels(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[False, True]])).save(tmp_path / "bits.png")
+    Image.fromarray(np.array([[7, 200]], dtype=np.uint8)).save(tmp_path / "grey.png")
+    assert load_image(tmp_path / "bits.png").tolist() == [[[0] * 3, [255] * 3]]
+    assert load_image(tmp_path / "grey.png").tolist() == [[[7] * 3, [200] * 3]]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_16_bit_grey_keeps_its_shades(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"deep.{suffix}"
+    Image.fromarray(np.array([[0, 257 * 100, 65535]], dtype=np.uint16)).save(path)
+    assert load_image(path)[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_32_bit_grey_within_16_bits_is_read_as_such() -> None:
+    assert load_image(Image.fromarray(np.array([[0, 257 * 3]], dtype=np.int32)))[0, :, 0].tolist() == [0, 3]
+
+
+def test_floating_point_grey_is_taken_as_0_to_1(tmp_path: Path) -> None:
+    path = tmp_path / "float.tiff"
+    Image.fromarray(np.array([[0, 0.2, 1]], dtype=np.float32)).save(path)
+    assert load_image(path)[0, :, 0].tolist() == [0, 51, 255]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
+def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path, colours: Picture, suffix: str) -> None:
+    path = tmp_path / f"moving.{suffix}"
+    first, second = Image.fromarray(colours), Image.fromarray(colours[::-1].copy())
+    options = {"lossless": True} if suffix == "webp" else {}
+    first.save(path, save_all=True, append_images=[second], duration=50, **options)
+    with Image.open(path) as opened:
+        assert opened.n_frames == 2
+    np.testing.assert_array_equal(load_image(path), colours)
+
+
+@pytest.mark.parametrize("size_hw", [(1, 1), (300, 1), (1, 5000)])
+def test_a_picture_one_pixel_wide_is_read_and_prepared(size_hw: tuple[int, int]) -> None:
+    picture = load_image(np.full((*size_hw, 3), 200, dtype=np.uint8))
+    frame = Frame(size_hw, 64)
+    assert resize_longest_side(picture, frame).shape == (*frame.resized_hw, 3)
+    assert to_input(picture, frame).shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3), (4, 5, 4)])
+def test_arrays_are_read_and_copied(shape: tuple[int, ...]) -> None:
+    array = np.full(shape, 255, dtype=np.uint8)
+    array.setflags(write=False)
+    picture = load_image(array)
+    assert picture.shape == (4, 5, 3)
+    assert (picture == 255).all()
+    picture[:] = 0
+    assert (array == 255).all()
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "zero bytes"),
+        (b"What a lovely day to walk by the sea.", "not a picture that can be read"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture that can be read"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture that can be read"),
+    ],
+    ids=["empty", "text", "eps", "svg"],
+)
+def test_what_is_no_picture_is_refused_by_name(tmp_path: Path, content: bytes, expected: str) -> None:
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(content)
+    text = refusal(path)
+    assert expected in text
+    assert "holiday.jpg" in text
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "webp", "tiff", "bmp"])
+def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"half.{suffix}"
+    noise = np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    text = refusal(path)
+    assert path.name in text
+    assert "damaged" in text
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    assert "no file" in refusal(tmp_path / "nowhere.png")
+    assert "folder" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["nul\0byte.png", "x" * 5000])
+def test_impossible_paths_are_refused(path: str) -> None:
+    refusal(path)
+
+
+@pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (12_000, 10_001)])
+def test_too_many_pixels_are_refused_from_the_header_without_a_warning(
+    tmp_path: Path, width: int, height: int
+) -> None:
+    path = tmp_path / "poster.png"
+    path.write_bytes(png_that_declares(width, height))  # decoding it would fail otherwise
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert f"more than {MAX_PIXELS // 10**6} megapixels" in refusal(path)
+
+
+def test_a_picture_between_pillows_limit_and_ours_is_no_bomb(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    path.write_bytes(png_that_declares(10_000, 10_000))
+    assert "damaged" in refusal(path)  # for its data, and no longer for its size
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.zeros((4, 4, 3), dtype=np.float32), "0-255"),
+        (np.zeros((4, 4), dtype=np.bool_), "bool"),
+        (np.zeros((4, 4, 3), dtype=np.int64), "int64"),
+        (np.zeros((3, 4, 4, 3), dtype=np.uint8), "(3, 4, 4, 3)"),
+        (np.zeros((3, 4, 5), dtype=np.uint8), "(H, W, 3)"),
+        (np.zeros(7, dtype=np.uint8), "(7,)"),
+        (np.zeros((0, 4, 3), dtype=np.uint8), "no pixels"),
+        (np.zeros((4, 0), dtype=np.uint8), "no pixels"),
+        (np.broadcast_to(np.uint8(0), (20_000, 20_000, 3)), "megapixels"),
+    ],
+)
+def test_arrays_of_the_wrong_kind_are_refused(array: np.ndarray, expected: str) -> None:
+    assert expected in refusal(array)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0, 300]], dtype=np.float32), "expected 0 to 1"),
+        (np.array([[0, np.nan]], dtype=np.float32), "nan"),
+        (np.array([[-1, 5]], dtype=np.int32), "expected 0 to 65535"),
+        (np.array([[0, 70_000]], dtype=np.int32), "expected 0 to 65535"),
+    ],
+)
+def test_grey_values_without_a_known_range_are_refused(values: np.ndarray, expected: str) -> None:
+    assert expected in refusal(Image.fromarray(values))
+
+
+@pytest.mark.parametrize("image", [None, 3, b"bytes", [[0, 0], [0, 0]], torch.zeros(4, 4, 3)])
+def test_other_kinds_of_things_are_refused(image: object) -> None:
+    assert type(image).__name__ in refusal(image)
+
+
+def test_colours_that_cannot_be_converted_are_refused() -> None:
+    assert "La" in refusal(Image.new("La", (3, 3)))
+
+
+def test_a_closed_image_is_refused(tmp_path: Path, colours: Picture) -> None:
+    path = tmp_path / "picture.png"
+    Image.fromarray(colours).save(path)
+    with Image.open(path) as opened:
+        pass
+    refusal(opened)
+
+
+# What the model is given
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, np.ndarray]:
+    with np.load(PARITY / "preprocess.npz") as file:
+        return dict(file)
+
+
+def test_the_resized_picture_is_bit_for_bit_as_recorded(recorded: dict[str, np.ndarray]) -> None:
+    picture = load_image(PHOTO)
+    assert zlib.crc32(picture.tobytes()) == recorded["375x500/image_crc32"]
+    resized = resize_longest_side(picture, Frame((375, 500), 1024))
+    assert resized.shape[:2] == tuple(recorded["375x500/resized_shape"])
+    assert zlib.crc32(resized.tobytes()) == recorded["375x500/resized_crc32"]
+
+
+def test_the_model_input_is_as_recorded(recorded: dict[str, np.ndarray]) -> None:
+    found = to_input(load_image(PHOTO), Frame((375, 500), 1024))
+    assert found.shape == (1, 3, 1024, 1024)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found[0, :, ::32, ::32], recorded["375x500/input_s32"], atol=1e-6)
+    stats = [found.double().mean(), found.double().std(correction=0), found.abs().max()]
+    np.testing.assert_allclose(stats, recorded["375x500/input_stats"], rtol=1e-6)
+
+
+def test_padding_is_zero_after_normalising(colours: Picture) -> None:
+    found = to_input(colours, Frame((8, 12), 24))
+    assert (found[:, :, 16:] == 0).all()
+    first = (colours[0, 0] - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD)
+    np.testing.assert_allclose(found[0, :, 0, 0], first, rtol=1e-6)
+
+
+def test_the_model_input_can_be_of_half_precision(colours: Picture) -> None:
+    frame = Frame((8, 12), 24)
+    found = to_input(colours, frame, dtype=torch.bfloat16)
+    assert found.dtype == torch.bfloat16
+    np.testing.assert_allclose(found.float(), to_input(colours, frame), atol=0.01, rtol=0.01)
+
+
+def test_a_frame_of_another_picture_is_refused(colours: Picture) -> None:
+    with pytest.raises(ValueError, match="frame is for"):
+        to_input(colours, Frame((12, 8), 24))
