@@ -126,7 +126,7 @@ class Segmenter:
         with watch.stage("preprocess"), torch.inference_mode():
             picture = load_image(image)
             frame = Frame(size_hw=(picture.shape[0], picture.shape[1]), input_side=self.sam.input_side)
-            pixels = to_input(picture, frame).to(self.device)
+            pixels = to_input(picture, frame, device=self.device, dtype=self.sam.dtype)
         with watch.stage("encode"), torch.inference_mode():
             features = self.sam.encode(pixels)
         return Embedding(features=features, frame=frame, timings=watch.seconds)

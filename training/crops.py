@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from pycocotools import mask as coco_mask
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from mobilesamv2.types import decode_rle
 
 from .coco_data import LabelledPicture, read_picture
 
@@ -169,7 +170,7 @@ def _masks_in(
     seen = picture.masked[(shared > 1).all(axis=1)]
     found: list[npt.NDArray[np.uint8]] = []
     for index in rng.permutation(seen):
-        whole = coco_mask.decode(picture.masks[index])
+        whole = decode_rle(picture.masks[index]).view(np.uint8)
         part = np.ascontiguousarray(whole[y0:y1, x0:x1])
         if part.sum() < 0.3 * whole.sum() and rng.random() < 0.7:
             continue  # mostly outside: what is left seldom looks like an object

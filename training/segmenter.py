@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pycocotools import mask as coco_mask
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,6 +27,7 @@ from mobilesamv2.models.mask_decoder import MaskDecoder
 from mobilesamv2.models.nano_encoder import NanoEncoder
 from mobilesamv2.models.prompt_encoder import PromptEncoder
 from mobilesamv2.models.sam import nano_config
+from mobilesamv2.types import decode_rle
 
 from .coco_data import LabelledPicture, read_labels, read_picture
 from .crops import Batch, CropDataset
@@ -155,7 +155,7 @@ def evaluate(model: Trainee, pictures: list[LabelledPicture], *, side: int) -> t
             boxes = torch.from_numpy(picture.boxes_xyxy[picture.masked])
             y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
             for box, index in zip(boxes, picture.masked, strict=True):
-                true = torch.from_numpy(coco_mask.decode(picture.masks[index])).bool()
+                true = torch.from_numpy(decode_rle(picture.masks[index])).bool()
                 sparse, dense = model.prompt_encoder(embedding_hw=hw, boxes_xyxy=box[None] * scale)
                 logits, _ = model.mask_decoder(
                     image=embedding, image_code=code, sparse=sparse, dense=dense, multimask=False

@@ -27,7 +27,7 @@ def mobile_sam_config() -> SamConfig:
     return SamConfig()
 
 
-def nano_config(*, input_side: int = 768) -> SamConfig:
+def nano_config(*, input_side: int = 512) -> SamConfig:
     """The embedded model: the same system at three eighths of SAM's width, with a small encoder of stride 8."""
     return SamConfig(
         encoder=NanoEncoderConfig(),
