@@ -1,0 +1,35 @@
+"""`mobilesamv2 serve`: the page, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from .options import Commands, positive
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "serve",
+        help="serve the page",
+        description="Serves the page until Ctrl-C. GRADIO_SERVER_NAME and GRADIO_SERVER_PORT set the address "
+        "too; the options win.",
+    )
+    parser.add_argument("--host", help="address to listen on (127.0.0.1: this machine only)")
+    parser.add_argument("--port", type=positive, help="port (the first free one from 7860)")
+    parser.add_argument("--model", metavar="NAME", help="the model that is chosen at first")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the page; see `add_parser`."""
+    from .. import zoo
+    from ..web.layout import serve
+    from ..web.settings import Settings
+
+    settings = Settings.from_environment()
+    if options.model is not None:
+        settings = dataclasses.replace(settings, model=zoo.find_model(options.model).name)
+    serve(settings, host=options.host, port=options.port)
+    return 0
