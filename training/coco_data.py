@@ -54,7 +54,7 @@ def read_labels(
 ) -> list[LabelledPicture]:
     """Read the labels of all pictures of a split (None: both) and of some sources (None: all), in file order.
 
-    Some objects are labelled twice, as a mask and as a plain box: the plain box that repeats the box of a mask
+    Some objects are labelled twice, as a mask and as a plain box: a plain box that repeats the box of a mask
     (IoU of 0.75 and more) is left out, as are boxes without area.
     """
     with (folder / "annotations.json").open(encoding="utf-8") as file:
