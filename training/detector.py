@@ -44,7 +44,7 @@ class TrainingConfig:
     seed: int = 1
     sides: tuple[int, ...] = (320, 352, 384, 416)
     mix: Mix = dataclasses.field(default_factory=Mix)
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.01
     warmup_steps: int = 150
     average_decay: float = 0.999
@@ -218,6 +218,9 @@ def main() -> None:
     exporting.add_argument(
         "--boxes", type=int, default=80, help="boxes above confidence .4 in a typical picture"
     )
+    exporting.add_argument(
+        "--checkpoint", default="best.pt", help="best.pt, or last.pt for the newest weights"
+    )
     evaluating = commands.add_parser(
         "evaluate", parents=[shared], help="measure exported weights on val pictures"
     )
@@ -234,10 +237,11 @@ def main() -> None:
     elif options.command == "export":
         export(
             data=options.data,
-            run=options.run,
+            checkpoint=options.run / options.checkpoint,
             weights=options.weights,
             boxes_per_picture=options.boxes,
-            command=f"python -m training.detector export --data DATA --boxes {options.boxes}",
+            command="python -m training.detector export --data DATA"
+            f" --checkpoint {options.checkpoint} --boxes {options.boxes}",
         )
     else:
         print(recall_table(evaluate(data=options.data, weights=options.weights)))

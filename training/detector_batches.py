@@ -26,13 +26,13 @@ class Mix:
     """Pictures of each kind in a batch, and how much an unlabelled place there counts as "no object".
 
     Labels of photographs are not exhaustive but for the panoptic ones: what is unlabelled may well be an object.
+    `partial` pictures are those of facades and trees.
     """
 
-    panoptic: int = 3
-    coco: int = 8
-    facade: int = 2
-    tree: int = 1
-    scenes: int = 2
+    panoptic: int = 2
+    coco: int = 4
+    partial: int = 1
+    scenes: int = 1
     coco_background: float = 0.1
     facade_background: float = 0.25
     tree_background: float = 0.05
@@ -78,7 +78,7 @@ class BatchMaker:
         if any(picture.split == "val" for picture in pictures):
             raise ValueError("Pictures of the split val are for measuring only: leave them out.")
         self.mix, self.sides, self.seed = mix, tuple(sides), seed
-        kinds = {"coco-panoptic": "panoptic", "facade": "facade", "tree": "tree"}
+        kinds = {"coco-panoptic": "panoptic", "facade": "partial", "tree": "partial"}
         self._groups: dict[str, list[tuple[Picture, LabelledPicture]]] = {}
         for picture in pictures:
             group = self._groups.setdefault(kinds.get(picture.source, "coco"), [])

@@ -87,7 +87,7 @@ def test_boxes_follow_the_picture_through_augmentation(seed: int) -> None:
 
 
 def test_batches_hold_the_mix_and_can_be_made_again(folder: Path) -> None:
-    mix = Mix(panoptic=2, coco=1, facade=1, tree=0, scenes=1)
+    mix = Mix(panoptic=2, coco=1, partial=1, scenes=1)
     maker = BatchMaker(read_labels(folder, split="train"), mix=mix, sides=(64, 96), seed=5)
     batch, again, other = maker.batch(7), maker.batch(7), maker.batch(8)
     assert batch.pictures.shape[0] == 5
