@@ -121,7 +121,7 @@ def _download(file: WeightsFile) -> Path:
 
     assert file.repo is not None  # held by the caller
     # Read now, not when the hub's package was imported.
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     try:
         # Ask once with a short timeout: without a network the download itself would try for half a minute.
         address = huggingface_hub.hf_hub_url(

@@ -62,6 +62,12 @@ def test_a_file_is_fetched_from_the_hub_once(hub: FakeHub) -> None:
     assert len(hub.requests) == asked
 
 
+def test_a_mirror_may_be_named_with_a_slash_at_the_end(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", f"{hub.address}/")
+    find(entry())
+    assert {request.split()[1] for request in hub.requests} == {f"/{REPO}/resolve/main/small.pt"}
+
+
 def test_the_pinned_revision_is_asked_for(hub: FakeHub) -> None:
     find(entry(revision=COMMIT))
     assert {request.split()[1] for request in hub.requests} == {f"/{REPO}/resolve/{COMMIT}/small.pt"}

@@ -166,3 +166,12 @@ def test_gradients_reach_every_weight_but_the_unused_classifier() -> None:
 def test_a_width_that_heads_do_not_divide_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of its heads; got 24 and 5"):
         TinyVit(TinyVitConfig(widths=SMALL.widths, heads=(5, 2, 3)))
+
+
+def test_half_precision_changes_the_embedding_only_by_rounding() -> None:
+    encoder, pixels = small_encoder(), torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        exact = encoder(pixels)
+        rounded = encoder.to(torch.bfloat16)(pixels.bfloat16())
+    assert rounded.dtype == torch.bfloat16
+    assert (rounded.float() - exact).square().mean().sqrt() < 0.05 * exact.std()

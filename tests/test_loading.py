@@ -1,0 +1,82 @@
+"""The front door: a segmenter from names and paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import constants as hub_constants
+from safetensors.torch import save_file
+
+import mobilesamv2
+from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
+from mobilesamv2.models.detector import DetectorConfig, ObjectDetector, build_detector_module
+from mobilesamv2.models.sam import Sam, nano_config
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with checkpoints of the embedded architectures, with random weights."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights")
+    save_file(Sam.from_config(nano_config()).state_dict(), folder / "mine.safetensors")
+    save_file(build_detector_module(DetectorConfig()).state_dict(), folder / "objects.safetensors")
+    return folder
+
+
+def test_a_model_is_loaded_with_the_weights_and_the_detector_that_are_named(files: Path) -> None:
+    model = mobilesamv2.load(
+        "nano", weights=files / "mine.safetensors", detector=files / "objects.safetensors", device="cpu"
+    )
+    assert isinstance(model, mobilesamv2.Segmenter)
+    assert model.name == "nano"
+    assert model.device == torch.device("cpu")
+    assert isinstance(model.detector, ObjectDetector)
+    assert next(model.detector.parameters()).dtype == torch.float32
+
+
+def test_model_and_detector_share_the_number_format(files: Path) -> None:
+    model = mobilesamv2.load(
+        weights=files / "mine.safetensors",
+        detector=files / "objects.safetensors",
+        device="cpu",
+        dtype=torch.bfloat16,
+    )
+    assert isinstance(model.detector, ObjectDetector)
+    assert {model.sam.dtype, next(model.detector.parameters()).dtype} == {torch.bfloat16}
+
+
+def test_the_embedded_model_needs_no_name_and_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOBILESAMV2_OFFLINE", "1")
+    model = mobilesamv2.load(device="cpu")
+    assert model.name == "nano"
+    assert model.has_detector
+
+
+def test_without_a_network_a_published_model_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(hub_constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for name in ("MOBILESAMV2_OFFLINE", "HF_HUB_OFFLINE", "MOBILESAMV2_WEIGHTS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(
+        WeightsError, match=r'^mobile_sam\.pt could not be fetched .*"nano", which needs no network\.$'
+    ):
+        mobilesamv2.load("mobilesam", device="cpu")
+
+
+def test_an_unknown_model_is_answered_with_the_names_there_are() -> None:
+    with pytest.raises(UnknownModelError, match="The models are: nano, mobilesam"):
+        mobilesamv2.load("sam-vit-x")
+
+
+def test_an_unknown_detector_is_answered_with_the_names_there_are(files: Path) -> None:
+    with pytest.raises(UnknownModelError, match="The detectors are: nano-objects"):
+        mobilesamv2.load(weights=files / "mine.safetensors", detector="everything", device="cpu")
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_read() -> None:
+    with pytest.raises(MobileSamError, match='no device "tpu"'):
+        mobilesamv2.load(weights="nowhere.pt", device="tpu")
