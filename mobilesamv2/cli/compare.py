@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         points_per_side=options.points_per_side,
     )
     write_comparison(options.output, picture, comparison, file_name=options.photo.name)
-    print(f"{options.photo}: {comparison.grid.model} on {comparison.grid.device}")
+    print(f"{options.photo}: {comparison.grid.model} on {comparison.grid.device}, seconds per stage")
     print(table(comparison.rows()))
     print(
         f"Both share one encoding; without it, object-aware sampling is {comparison.speedup:.1f} x as fast."
