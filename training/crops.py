@@ -131,7 +131,7 @@ class CropDataset(Dataset[Batch]):
             width = new_hw[1] // MASK_STRIDE * MASK_STRIDE
             pixels[:, :width] = pixels[:, :width][:, ::-1]
             masks[:, :, : width // MASK_STRIDE] = masks[:, :, : width // MASK_STRIDE][:, :, ::-1]
-        is_box = rng.random(len(chosen)) < 0.65
+        is_box = rng.random(len(chosen)) < 0.55
         boxes = np.stack([_jittered_box(rng, mask, side) for mask in masks])
         points = np.stack([_point(rng, mask) for mask in masks])
         return pixels, inside, boxes, points, is_box, masks

@@ -34,7 +34,7 @@ from .crops import Batch, CropDataset
 
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
 DEVIATION = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 1.5e-3
 WARM_UP_STEPS = 100
 
 

@@ -37,6 +37,10 @@ class PromptEncoderConfig:
         """Side of the square image embedding."""
         return self.input_side // self.stride
 
+_HALF_WAY = 8.0
+"""Mask pixels from a point at which its bump has half its height. The slopes are long, so that every pixel learns
+how far from the point it is; with a narrow Gaussian a network learns next to nothing from points at first."""
+
 
 class PositionEncoding(nn.Module):
     """Random Fourier features of positions in the unit square (arXiv 2006.10739)."""
@@ -161,7 +165,7 @@ class PromptEncoder(nn.Module):
         labels: Tensor | None,
         boxes_xyxy: Tensor | None,
     ) -> Tensor:
-        """Draw prompts at mask resolution: +1 inside a box and -1 outside; a point is a small bump of its sign."""
+        """Draw prompts at mask resolution: +1 inside a box and -1 outside; a point is a bump of its sign."""
         dtype, device = torch.float32, self.no_mask_embed.weight.device
         scale = 4 / self.config.stride  # mask pixels per input pixel
         rows = torch.arange(4 * embedding_hw[0], device=device, dtype=dtype)
@@ -177,11 +181,11 @@ class PromptEncoder(nn.Module):
             drawn = 2 * along_y[:, :, None] * along_x[:, None, :] - 1
         if points is not None and labels is not None:
             x, y = ((points.to(dtype) + 0.5) * scale).unbind(-1)  # (N, P) each
-            sigma = 2.0  # mask pixels
-            along_x = torch.exp(-((columns + 0.5 - x[..., None]) ** 2) / (2 * sigma**2))  # (N, P, W)
-            along_y = torch.exp(-((rows + 0.5 - y[..., None]) ** 2) / (2 * sigma**2))
+            along_x = (columns + 0.5 - x[..., None])[:, :, None, :]
+            along_y = (rows + 0.5 - y[..., None])[:, :, :, None]
+            distance = (along_x**2 + along_y**2).sqrt()  # (N, P, H, W)
             sign = (labels == 1).to(dtype) - (labels == 0).to(dtype)
-            bumps = torch.einsum("nph,npw->nhw", along_y * sign[..., None], along_x)
+            bumps = (sign[:, :, None, None] / (1 + distance / _HALF_WAY)).sum(1)
             drawn = bumps if drawn is None else drawn + bumps
         assert drawn is not None  # only called where there is a prompt to draw
         return drawn[:, None]

@@ -53,7 +53,15 @@ def test_points_are_bumps_of_their_sign_where_they_are(prompt_encoder):
     (bumps,) = drawn(prompt_encoder, points=points, labels=torch.tensor([[1, 0, -1]]))
     assert divmod(int(bumps.argmax()), 32) == (20, 5)
     assert divmod(int(bumps.argmin()), 32) == (10, 25)
-    assert bumps[0, 0].abs() < 1e-3  # padding draws nothing
+    assert bumps[20, 5] > 0.6
+    assert bumps[10, 25] < -0.6
+
+
+def test_padding_points_draw_nothing(prompt_encoder):
+    points = torch.tensor([[[10.0, 40.0], [3.0, 3.0]]])
+    (with_padding,) = drawn(prompt_encoder, points=points, labels=torch.tensor([[1, -1]]))
+    (alone,) = drawn(prompt_encoder, points=points[:, :1], labels=torch.tensor([[1]]))
+    assert torch.equal(with_padding, alone)
 
 
 def test_a_published_prompt_encoder_draws_nothing_and_shares_one_dense_map():
