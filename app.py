@@ -1,0 +1,12 @@
+"""The page as a Hugging Face Space and on any machine: `python app.py`."""
+
+import spaces  # before torch, so that ZeroGPU can stand in for CUDA
+
+from mobilesamv2.web.layout import launch, make_demo
+from mobilesamv2.web.settings import Settings
+
+settings = Settings.from_environment()
+demo = make_demo(settings, gpu=spaces.GPU)
+
+if __name__ == "__main__":
+    launch(demo, settings)

@@ -1,0 +1,94 @@
+"""The components that more than one part of the page uses, and how pictures become files."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from ...types import Picture
+from .. import text
+from ..settings import Range
+
+
+def photo_input() -> gr.Image:
+    photo = gr.Image(
+        type="filepath",
+        sources=["upload", "clipboard", "webcam"],
+        label="Photo",
+        show_label=False,
+        buttons=["fullscreen"],
+        placeholder=text.PHOTO_PLACEHOLDER,
+        elem_id="photo",
+        alt_text="The photo to segment",
+    )
+    # Gradio would open the file itself, and what it raises on a bad one never reaches the visitor. Our own
+    # reader says what is wrong, and turns the photo upright.
+    photo.preprocess = lambda payload: payload.path if payload is not None else None
+    return photo
+
+
+def pair(elem_id: str, *, visible: bool) -> gr.ImageSlider:
+    return gr.ImageSlider(
+        show_label=False,
+        format="png",
+        interactive=False,
+        type="filepath",
+        visible=visible,
+        max_height=4000,  # style.css decides
+        elem_id=elem_id,
+        elem_classes="stage",
+    )
+
+
+def slider(offered: Range, label: str, info: str, *, elem_id: str) -> gr.Slider:
+    return gr.Slider(
+        offered.low, offered.high, offered.start, step=offered.step, label=label, info=info, elem_id=elem_id
+    )
+
+
+def run_buttons(name: str) -> tuple[gr.Button, gr.Button]:
+    with gr.Row(elem_classes="actions"):
+        return (
+            gr.Button(name.capitalize(), variant="primary", elem_id=f"{name}-run", scale=3, min_width=80),
+            gr.Button("Cancel", interactive=False, elem_id=f"{name}-cancel", scale=1, min_width=80),
+        )
+
+
+def shown(*values: Any) -> str:
+    """JavaScript that shows `values` in the outputs of a listener, without asking the server."""
+    return "() => " + json.dumps(values)
+
+
+def properties(**changed: Any) -> dict[str, Any]:
+    """New properties of a component, for `shown`: what `gr.update` is on the server."""
+    return {"__type__": "update", **changed}
+
+
+BUSY = (properties(interactive=False), properties(interactive=True))
+READY = (properties(interactive=True), properties(interactive=False))
+"""How the run and the cancel button are during a run, and otherwise."""
+
+
+def last(items: Iterator[Any]) -> Any:
+    """Run `items` to the end; what counts comes last."""
+    return deque(items, maxlen=1).pop()
+
+
+def pngs(pair: tuple[Picture, Picture]) -> tuple[str, str]:
+    return png(pair[0], "grid"), png(pair[1], "object-aware")
+
+
+def png(picture: Picture, name: str) -> str:
+    """A file in Gradio's cache. Gradio's own writer packs five times as long to save a sixth of the bytes."""
+    packed = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(packed, "png", compress_level=1)
+    return str(save_bytes_to_cache(packed.getvalue(), f"{name}.png", cache_dir=get_upload_folder()))

@@ -1,0 +1,76 @@
+"""Colours and type of the page: warm paper and petrol ink, in light and in dark. Fonts come with Gradio."""
+
+from __future__ import annotations
+
+import gradio as gr
+from gradio.themes.utils import colors, fonts, sizes
+
+_PETROL = colors.Color(
+    name="petrol",
+    c50="#e9f4f2",
+    c100="#cde7e3",
+    c200="#9fd2cb",
+    c300="#6dbab2",
+    c400="#3f9f97",
+    c500="#1c837d",
+    c600="#0f6b67",
+    c700="#0d5754",
+    c800="#0d4644",
+    c900="#0c3736",
+    c950="#072423",
+)
+_PAPER = colors.Color(
+    name="paper",
+    c50="#faf8f4",
+    c100="#f3f0e9",
+    c200="#e5e0d5",
+    c300="#cfc8b9",
+    c400="#a39c8d",
+    c500="#777165",
+    c600="#57534a",
+    c700="#3d3b35",
+    c800="#272724",
+    c900="#1b1c1a",
+    c950="#131413",
+)
+
+_WEIGHTS = (400, 700)
+"""Not 600: what Gradio ships as the semibold Plex Sans holds Cyrillic letters only."""
+
+THEME = gr.themes.Base(
+    primary_hue=_PETROL,
+    secondary_hue=_PETROL,
+    neutral_hue=_PAPER,
+    radius_size=sizes.radius_sm,
+    spacing_size=sizes.spacing_md,
+    font=[fonts.LocalFont("IBM Plex Sans", weights=_WEIGHTS), "system-ui", "sans-serif"],
+    font_mono=[fonts.LocalFont("IBM Plex Mono", weights=_WEIGHTS), "ui-monospace", "monospace"],
+).set(
+    body_background_fill="*neutral_50",
+    body_background_fill_dark="*neutral_950",
+    block_background_fill="white",
+    block_background_fill_dark="*neutral_900",
+    block_border_width="1px",
+    block_border_color="*neutral_200",
+    block_border_color_dark="*neutral_800",
+    block_shadow="none",
+    # The usual greys of hints are too faint to read.
+    body_text_color_subdued="*neutral_500",
+    body_text_color_subdued_dark="*neutral_400",
+    block_info_text_color="*neutral_500",
+    block_info_text_color_dark="*neutral_400",
+    block_label_text_color="*neutral_600",
+    block_label_text_color_dark="*neutral_300",
+    block_title_text_color="*neutral_700",
+    block_title_text_color_dark="*neutral_200",
+    button_secondary_background_fill="*neutral_200",
+    button_secondary_background_fill_dark="*neutral_800",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_dark="*primary_400",
+    button_primary_background_fill_hover_dark="*primary_300",
+    button_primary_text_color="white",
+    button_primary_text_color_dark="*neutral_950",
+    slider_color="*primary_600",
+    slider_color_dark="*primary_400",
+)

@@ -1,0 +1,107 @@
+"""How functions are connected: errors as sentences, one lane for the model, run and cancel, endpoints."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from ...errors import MobileSamError
+from .. import text
+from .parts import BUSY, READY, shown
+
+log = logging.getLogger(__name__)
+
+MODEL_LANE = "model"
+"""All listeners that run the model share this lane and take turns: memory and timings belong to one run."""
+
+Yields = TypeVar("Yields")
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn errors into what a visitor is told: our own as they are, all others into one sentence and a log entry."""
+    try:
+        yield
+    except gr.Error:
+        raise
+    except MobileSamError as error:
+        # Gradio shows the message as HTML.
+        raise gr.Error(escape(str(error)), title=text.ERROR_TITLE, print_exception=False) from error
+    except Exception as error:
+        log.exception("A run failed unexpectedly.")
+        raise gr.Error(text.UNEXPECTED, title=text.ERROR_TITLE, print_exception=False) from error
+
+
+def in_sentences(
+    function: Callable[..., Iterator[Yields]],
+) -> Callable[..., Generator[Yields, None, None]]:
+    """A generator whose errors are `sentences`."""
+
+    @functools.wraps(function)
+    def told(*arguments: Any) -> Generator[Yields, None, None]:
+        with sentences():
+            yield from function(*arguments)
+
+    return told
+
+
+def on_run(
+    buttons: tuple[gr.Button, gr.Button],
+    page: Callable[..., Generator[Any, None, None]],
+    inputs: list[Any],
+    outputs: list[Any],
+    status: gr.HTML,
+) -> Any:
+    """Let the run button start `page` and the cancel button stop it; returns the event of a run."""
+    run, cancel = buttons
+    buttons_only = {"outputs": [run, cancel], "queue": False, "api_visibility": "private"}
+    # What changes at once changes in the browser: a round trip would let the next click overtake it.
+    run.click(None, js=shown(*BUSY), **buttons_only)
+    running = run.click(
+        in_sentences(page),
+        inputs,
+        outputs,
+        concurrency_id=MODEL_LANE,
+        concurrency_limit=1,
+        show_progress="minimal",
+        show_progress_on=status,
+        api_visibility="private",
+    )
+    running.then(None, js=shown(*READY), **buttons_only)
+    cancel.click(
+        None,
+        outputs=[status, run, cancel],
+        js=shown(text.idle(text.CANCELLED), *READY),
+        cancels=[running],
+        queue=False,
+        api_visibility="private",
+    )
+    return running
+
+
+def endpoint(
+    function: Callable[..., Any], inputs: list[Any], outputs: list[Any], *, name: str, description: str
+) -> None:
+    """Offer `function` to programs: no button starts it, its defaults are the first values of the inputs."""
+
+    @functools.wraps(function)
+    def told(*arguments: Any) -> Any:
+        with sentences():
+            return function(*arguments)
+
+    gr.on(
+        [],
+        told,
+        inputs,
+        outputs,
+        api_name=name,
+        api_description=description,
+        concurrency_id=MODEL_LANE,
+        concurrency_limit=1,
+    )

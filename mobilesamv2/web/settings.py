@@ -1,0 +1,86 @@
+"""Every limit and default of the page in one place. Knows nothing of components or models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT_URL = "https://github.com/mobilesamv2/mobilesamv2"
+"""Where the source is offered, as the licence asks of a page on a network, unless the environment says otherwise."""
+PAPER_URL = "https://arxiv.org/abs/2312.09579"
+LICENCE_URL = "https://www.gnu.org/licenses/agpl-3.0.html"
+EMBEDDED_MODEL = "nano"
+"""Comes with the package and needs no network: what the page falls back to."""
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one page is set up; `from_environment` is what `app.py` and `mobilesamv2 serve` use.
+
+    Args:
+        model: the model that is loaded at the start and chosen on the page.
+        examples: photographs offered below the upload; none is fine.
+        source_url: where visitors find the source of what runs here.
+        load_all_models: load every model at the start. ZeroGPU needs it: what is loaded later is lost there.
+        prompts: the smallest, largest and first value of the prompt slider, and its step.
+        grid_sides: the smallest, largest and first value of the grid's points per side, and its step.
+        display_side: longest side in pixels of the overlays on the page.
+        upload_bytes: largest file that a visitor may send.
+        queue_size: visitors who may wait; further ones are asked to come back later.
+        keep_seconds: how long uploads and results stay on the disk.
+        gpu_seconds: a fixed share, seconds per prompt and an upper bound, asked of ZeroGPU for one run.
+    """
+
+    model: str = EMBEDDED_MODEL
+    examples: tuple[Path, ...] = ()
+    source_url: str = PROJECT_URL
+    load_all_models: bool = False
+    prompts: Range = field(default_factory=lambda: Range(16, 1024, 320, 16))
+    grid_sides: Range = field(default_factory=lambda: Range(8, 32, 32, 8))
+    display_side: int = 1600
+    upload_bytes: int = 40 * 1024**2
+    queue_size: int = 24
+    keep_seconds: int = 3600
+    gpu_seconds: tuple[float, float, float] = (8.0, 0.02, 60.0)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Settings for this machine.
+
+        `MOBILESAMV2_MODEL` names the first model, `MOBILESAMV2_SOURCE_URL` where the source is,
+        `MOBILESAMV2_EXAMPLES` a folder of photographs. On a Space the source is the Space's own repository.
+        """
+        space = environment.get("SPACE_ID", "")
+        source = f"https://huggingface.co/spaces/{space}/tree/main" if space else PROJECT_URL
+        beside_the_package = Path(__file__).resolve().parents[2] / "examples" / "images"
+        return cls(
+            model=environment.get("MOBILESAMV2_MODEL") or EMBEDDED_MODEL,
+            examples=photos_in(Path(environment.get("MOBILESAMV2_EXAMPLES") or beside_the_package)),
+            source_url=environment.get("MOBILESAMV2_SOURCE_URL") or source,
+            load_all_models=environment.get("SPACES_ZERO_GPU", "").lower() in {"1", "true", "t"},
+        )
+
+    def seconds_on_gpu(self, prompts: int) -> float:
+        """What to ask of ZeroGPU for that many prompts; an estimate that is too long is refused there."""
+        fixed, each, longest = self.gpu_seconds
+        return min(longest, fixed + each * prompts)
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a slider offers: from `low` to `high` in steps, `start` at first."""
+
+    low: int
+    high: int
+    start: int
+    step: int
+
+
+def photos_in(folder: Path) -> tuple[Path, ...]:
+    """The photographs of a folder by name; none if there is no such folder."""
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES))
