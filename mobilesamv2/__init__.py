@@ -14,7 +14,14 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .errors import InvalidImageError, MobileSamError, PromptError, UnknownModelError, WeightsError
+from .errors import (
+    InvalidImageError,
+    MobileSamError,
+    PromptError,
+    UnknownModelError,
+    WeightsError,
+    WeightsUnreachableError,
+)
 
 if TYPE_CHECKING:
     from .comparison import Comparison, compare
@@ -40,6 +47,7 @@ __all__ = [
     "Segmenter",
     "UnknownModelError",
     "WeightsError",
+    "WeightsUnreachableError",
     "__version__",
     "compare",
     "load",

@@ -21,5 +21,9 @@ class WeightsError(MobileSamError, RuntimeError):
     """A checkpoint is missing, damaged, unsafe to read, or made for another architecture."""
 
 
+class WeightsUnreachableError(WeightsError):
+    """A checkpoint is not on this machine and the hub does not give it: another model may still do."""
+
+
 class PromptError(MobileSamError, ValueError):
     """The prompts or the options of a sampler make no sense together."""

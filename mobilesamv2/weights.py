@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .errors import WeightsError
+from .errors import WeightsError, WeightsUnreachableError
 from .zoo import DEFAULT_MODEL, WeightsFile
 
 FOLDER_VARIABLE = "MOBILESAMV2_WEIGHTS_DIR"
@@ -49,7 +49,8 @@ def find(file: WeightsFile, *, offline: bool | None = None) -> Path:
         offline: never use the network; None lets `OFFLINE_VARIABLES` decide.
 
     Raises:
-        WeightsError: if it is missing and cannot be fetched, or is not the file the zoo knows.
+        WeightsUnreachableError: if it is not on this machine and the hub does not give it.
+        WeightsError: if an embedded file is missing, or a file is not the one the zoo knows.
     """
     name = Path(file.filename).name
     for folder in folders():
@@ -64,7 +65,7 @@ def find(file: WeightsFile, *, offline: bool | None = None) -> Path:
     path = _cached(file)
     if path is None:
         if _offline() if offline is None else offline:
-            raise WeightsError(
+            raise WeightsUnreachableError(
                 f"{name} is not on this machine and the network is switched off; allow it "
                 f"(unset {' and '.join(OFFLINE_VARIABLES)}), or use {_without_network()}."
             )
@@ -138,9 +139,9 @@ def _download(file: WeightsFile) -> Path:
             )
         )
     except errors.HfHubHTTPError as error:
-        raise WeightsError(_refused(file, endpoint, error.response.status_code)) from error
+        raise WeightsUnreachableError(_refused(file, endpoint, error.response.status_code)) from error
     except _transport_errors() as error:
-        raise WeightsError(
+        raise WeightsUnreachableError(
             f"{file.filename} could not be fetched from {endpoint} ({_first_line(error)}); connect to the "
             f"network and run again, give the path of a copy as `weights`, or use {_without_network()}."
         ) from error

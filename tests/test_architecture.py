@@ -56,6 +56,7 @@ PUBLIC = {
     "Segmenter",
     "UnknownModelError",
     "WeightsError",
+    "WeightsUnreachableError",
     "__version__",
     "compare",
     "load",

@@ -42,6 +42,21 @@ def _names(paths: list[Path], **options: object) -> list[str]:
     return [photo.name for photo in find_photos(paths, **options)[0]]
 
 
+def test_a_model_that_cannot_be_fetched_is_a_sentence_and_the_embedded_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(name: str, **options: object) -> mobilesamv2.Segmenter:
+        if name != "nano":
+            raise mobilesamv2.WeightsUnreachableError(f"{name} could not be fetched.")
+        return tiny_segmenter()
+
+    monkeypatch.setattr(mobilesamv2, "load", load)
+    photo = _save(tmp_path / "a.png")
+    assert main(["segment", str(photo), "-o", str(tmp_path / "out"), "--model", "mobilesam"]) == 0
+    assert "mobilesam could not be fetched. Going on with nano." in capsys.readouterr().err
+    assert (tmp_path / "out" / "a" / "masks.json").exists()
+
+
 # Which photographs, under which names
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -35,14 +36,27 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def load_segmenter(options: argparse.Namespace) -> Segmenter:
     """The segmenter that the options of `add_model_options` describe.
 
+    A model that is not on this machine and cannot be fetched is a sentence on stderr and the embedded model instead,
+    so that people without a network get their masks. Results name the model that made them.
+
     Raises:
         MobileSamError: if there is no such model, checkpoint or device.
     """
     import mobilesamv2
+    from mobilesamv2.zoo import DEFAULT_MODEL
 
-    return mobilesamv2.load(
-        options.model, weights=options.weights, detector=options.detector, device=options.device
-    )
+    def load(name: str) -> Segmenter:
+        return mobilesamv2.load(
+            name, weights=options.weights, detector=options.detector, device=options.device
+        )
+
+    try:
+        return load(options.model)
+    except mobilesamv2.WeightsUnreachableError as error:
+        if options.weights is not None:
+            raise
+        print(f"mobilesamv2: {error} Going on with {DEFAULT_MODEL}.", file=sys.stderr)
+        return load(DEFAULT_MODEL)
 
 
 def sentence_of(error: OSError) -> str:

@@ -30,7 +30,7 @@ def prompt_encoder():
 
 
 def drawn(prompt_encoder, **prompts):
-    values = {name: None for name in ("points", "labels", "boxes_xyxy")} | prompts
+    values = dict.fromkeys(("points", "labels", "boxes_xyxy")) | prompts
     return prompt_encoder._draw((8, 8), **values)[:, 0]
 
 
