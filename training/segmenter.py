@@ -216,7 +216,8 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = max(rate, 1e-5)
         batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.startswith("cuda")):
+        # Processors and GPUs that know bfloat16 are up to twice as fast in it; the loss stays in float32.
+        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
             logits, iou = model(batch)
         loss, numbers = loss_of(logits.float(), iou.float(), batch)
         optimizer.zero_grad(set_to_none=True)
