@@ -17,20 +17,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .answers import all_masks, kept_masks, without_duplicates
 from .errors import PromptError, UnknownModelError
 from .geometry import Frame
 from .images import load_image
 from .models.preprocess import to_input
 from .models.sam import Sam
-from .ops.boxes import inclusive_boxes
-from .ops.masks import compact_masks
-from .ops.nms import nms
 from .prompts import GridSampler, MaskFilters, ObjectAwareSampler, Sampler
 from .prompts.given import prompts_from
 from .prompts.grid import SAM_FILTERS
 from .prompts.object_aware import MAX_PROMPTS, Detector
 from .stopwatch import Stopwatch
-from .types import Floats, Masks, Prompts, SegmentationResult
+from .types import Masks, Prompts, SegmentationResult
 
 ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8]
 SAMPLERS = ("object-aware", "grid")
@@ -197,18 +195,7 @@ class Segmenter:
             logits, iou = self._decode(
                 embedding, prompts[part], None if mask_inputs is None else mask_inputs[part]
             )
-            answers = logits.shape[1]
-            owners = np.repeat(np.arange(part.start, part.stop), answers)
-            parts.append(
-                _compact(
-                    logits.flatten(0, 1),
-                    iou.flatten(),
-                    embedding.frame,
-                    owners,
-                    prompts,
-                    stability_offset=1.0,
-                )
-            )
+            parts.append(all_masks(logits, iou, embedding.frame, prompts=prompts, first=part.start))
         return Masks.concatenate(parts)
 
     def segment_everything(
@@ -293,14 +280,22 @@ class Segmenter:
                     logits, iou = self._decode(embedding, prompts[part])
                 decoded += iou.numel()
                 answers.append(
-                    self._keep(logits, iou, part.start, prompts, embedding.frame, chosen.filters, watch)
+                    kept_masks(
+                        logits,
+                        iou,
+                        embedding.frame,
+                        prompts=prompts,
+                        first=part.start,
+                        filters=chosen.filters,
+                        watch=watch,
+                    )
                 )
                 yield Progress("decode", offset + part.stop, offset + len(prompts))
             answer = Masks.concatenate(answers)
             kept.append(replace(answer, prompt_index=answer.prompt_index + offset))
         yield Progress("filter", 0, 1)
         with watch.stage("filter"):
-            masks = _without_duplicates(Masks.concatenate(kept), chosen.filters.box_nms).sorted_by_score()
+            masks = without_duplicates(Masks.concatenate(kept), chosen.filters.box_nms).sorted_by_score()
         return SegmentationResult(
             masks=masks,
             prompts=Prompts.concatenate(asked),
@@ -365,32 +360,6 @@ class Segmenter:
             multimask=prompts.multimask,
         )
 
-    @torch.inference_mode()
-    def _keep(
-        self,
-        logits: Tensor,
-        iou: Tensor,
-        first: int,
-        prompts: Prompts,
-        frame: Frame,
-        filters: MaskFilters,
-        watch: Stopwatch,
-    ) -> Masks:
-        """Compact masks of one chunk that pass the filters; masks without a pixel never do."""
-        with watch.stage("filter"):
-            owners = first + np.repeat(np.arange(len(logits)), logits.shape[1])
-            logits, iou = logits.flatten(0, 1), iou.flatten()
-            if filters.predicted_iou is not None:
-                good = iou > filters.predicted_iou
-                logits, iou, owners = logits[good], iou[good], owners[good.cpu().numpy()]
-        with watch.stage("postprocess"):
-            masks = _compact(logits, iou, frame, owners, prompts, stability_offset=filters.stability_offset)
-        with watch.stage("filter"):
-            good_masks = masks.areas > 0
-            if filters.stability is not None:
-                good_masks &= masks.stability >= filters.stability  # NaN fails
-            return masks.select(good_masks)
-
     def _chunks(self, embedding: Embedding, count: int) -> Iterator[slice]:
         size = self.chunk_size or self._suitable_chunk(embedding)
         return (slice(start, min(start + size, count)) for start in range(0, count, size))
@@ -412,38 +381,3 @@ def run_to_end(steps: Generator[Progress, None, Result]) -> Result:
             next(steps)
         except StopIteration as stop:
             return cast(Result, stop.value)
-
-
-def _compact(
-    logits: Tensor,
-    iou: Tensor,
-    frame: Frame,
-    owners: npt.NDArray[np.int64],
-    prompts: Prompts,
-    *,
-    stability_offset: float,
-) -> Masks:
-    """Masks from logits (K, h, w) and predicted IoUs (K,); `owners` (K,) says which prompt each answers."""
-    compact = compact_masks(logits, frame, stability_offset=stability_offset)
-    predicted: Floats = iou.float().cpu().numpy()
-    detector_scores = (
-        np.full(len(owners), np.nan, dtype=np.float32) if prompts.scores is None else prompts.scores[owners]
-    )
-    return Masks(
-        size_hw=frame.size_hw,
-        rles=compact.rles,
-        scores=predicted if prompts.scores is None else detector_scores,
-        boxes_xyxy=compact.boxes_xyxy,
-        predicted_iou=predicted,
-        stability=compact.stability,
-        detector_scores=detector_scores,
-        prompt_index=owners.astype(np.int64),
-    )
-
-
-def _without_duplicates(masks: Masks, box_nms: float | None) -> Masks:
-    if box_nms is None or len(masks) == 0:
-        return masks
-    boxes = torch.from_numpy(inclusive_boxes(masks.boxes_xyxy))  # as SAM takes them
-    kept = nms(boxes, torch.from_numpy(masks.predicted_iou), box_nms)
-    return masks.select(kept.numpy())

@@ -26,7 +26,7 @@ LAYERS = [
     ["zoo"],
     ["weights"],
     ["build"],
-    ["segmenter", "comparison"],
+    ["answers", "segmenter", "comparison"],
     ["loading"],
     ["render", "export", "evaluate"],
     ["web", "cli"],
