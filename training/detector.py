@@ -42,7 +42,7 @@ class TrainingConfig:
 
     minutes: float = 98.0
     seed: int = 1
-    sides: tuple[int, ...] = (320, 352, 384, 416)
+    sides: tuple[int, ...] = (320, 384, 448, 512)
     mix: Mix = dataclasses.field(default_factory=Mix)
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.01
@@ -110,7 +110,7 @@ def train(*, data: Path, run: Path, config: TrainingConfig, threads: int) -> Non
         now = time.monotonic()
         finished = now - started >= config.minutes * 60
         if finished or now - evaluated > config.evaluate_every_minutes * 60:
-            recall = measure_recall(as_detector(average), val, least=0.1)
+            recall = measure_recall(as_detector(average), val, least=0.03)
             _log(run, step=step, minutes=(now - started) / 60, recall=dataclasses.asdict(recall))
             if recall.average_recall[100] > best:
                 best = recall.average_recall[100]

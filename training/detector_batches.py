@@ -33,7 +33,7 @@ class Mix:
     coco: int = 4
     partial: int = 1
     scenes: int = 1
-    coco_background: float = 0.1
+    coco_background: float = 0.2
     facade_background: float = 0.25
     tree_background: float = 0.05
 

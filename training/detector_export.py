@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,9 +66,16 @@ def export(*, data: Path, checkpoint: Path, weights: Path, boxes_per_picture: in
     save_file({name: value.contiguous() for name, value in tensors.items()}, weights, metadata=facts)
     recall = evaluate(data=data, weights=weights)
     card = weights.with_suffix(".md")
-    card.write_text(
-        model_card(facts, recall, command=command, megabytes=weights.stat().st_size / 1e6), encoding="utf-8"
+    remarks = checkpoint.parent / "remarks.txt"  # what a person noted about the run, if anything
+    text = model_card(
+        facts,
+        recall,
+        command=command,
+        megabytes=weights.stat().st_size / 1e6,
+        remarks=remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
     )
+    card.write_text(text, encoding="utf-8")
+    weights.chmod(0o644)
     print(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB; {card}")
 
 
@@ -130,7 +136,9 @@ Above confidence {CONFIDENCE} there are {recall.boxes_per_picture:.0f} boxes in 
 """
 
 
-def model_card(facts: dict[str, str], recall: Recall, *, command: str, megabytes: float) -> str:
+def model_card(
+    facts: dict[str, str], recall: Recall, *, command: str, megabytes: float, remarks: str = ""
+) -> str:
     """The text of the model card."""
     return f"""# nano-objects
 
@@ -140,7 +148,7 @@ naming it. The object-aware sampler asks the segmentation model one question for
 - **Network**: YOLOv8n of the Ultralytics package with one class, 3.0 M parameters, {megabytes:.1f} MB (kernels in
   float16). Pictures are scaled to {DetectorConfig().input_side} pixels, RGB in 0..1.
 - **File**: `nano-objects.safetensors`; keys are those of Ultralytics' `DetectionModel` (`model.0.conv.weight` to
-  `model.22.dfl.conv.weight`), batch norms not folded. Metadata: {json.dumps(sorted(facts))}.
+  `model.22.dfl.conv.weight`), batch norms not folded. Its metadata says how it was made.
 - **Licence**: AGPL-3.0-or-later, as the network's code is.
 
 ## Data
@@ -162,15 +170,18 @@ they may well be one.
 
     {facts["command"]}
 
-From random weights, {facts["steps"]} steps of 8 pictures of 320 to 416 pixels, in {facts["minutes"]} minutes on
-one core of a 2-core CPU that was busy with other work; bfloat16, AdamW, cosine schedule, averaged weights, fixed
-seed. The checkpoint with the best average recall of 100 boxes on the val pictures was kept, so the numbers below
-are slightly optimistic. Exported by
+From random weights, {facts["steps"]} steps of 8 pictures of 320 to 512 pixels, in {facts["minutes"]} minutes of
+wall clock on one core of a 2-core CPU that was busy with other work; bfloat16, AdamW, cosine schedule, averaged
+weights, fixed seed. The checkpoint was chosen by its average recall of 100 boxes on half of the val pictures, so
+the numbers below are slightly optimistic.
+{remarks}
+
+Exported by
 
     {command}
 
-which adds {facts["confidence_shift"]} to all confidence logits, chosen on training photographs, so that the samplers'
-threshold of .4 gives a useful number of boxes. **So a confidence is a rank, not a probability.**
+which adds {facts["confidence_shift"]} to all confidence logits, chosen on training photographs, so that the
+samplers' threshold of .4 gives a useful number of boxes. **So a confidence is a rank, not a probability.**
 
 ## Measured
 

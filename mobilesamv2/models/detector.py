@@ -41,7 +41,7 @@ class DetectorConfig:
 
     architecture: str = "yolov8n.yaml"
     classes: int = 1
-    input_side: int = 640
+    input_side: int = 512
 
 
 @dataclass(frozen=True, eq=False)

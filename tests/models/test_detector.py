@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mobilesamv2.models.detector import (
@@ -25,6 +26,8 @@ from mobilesamv2.models.detector import (
 )
 
 PARITY = Path(__file__).parents[1] / "parity"
+WEIGHTS = Path(__file__).parents[2] / "weights"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "images"
 SIZES = ("375x500", "1000x667", "3000x200")
 
 
@@ -261,3 +264,16 @@ print(os.environ["YOLO_CONFIG_DIR"])
     assert ran.returncode == 0, ran.stderr
     assert not Path(ran.stdout.strip()).exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_embedded_weights_fit_and_give_a_useful_number_of_boxes() -> None:
+    file = WEIGHTS / "nano-objects.safetensors"
+    assert file.stat().st_size < 8e6
+    network = build_detector_module(DetectorConfig())
+    network.load_state_dict(load_file(file))
+    embedded = ObjectDetector(network.eval(), input_side=DetectorConfig().input_side)
+    with Image.open(EXAMPLES / "pavilion.jpg") as image:
+        found = embedded.detect(np.asarray(image.convert("RGB")))
+    assert 20 <= len(found) <= 160
+    sides = found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]
+    assert sides.prod(axis=1).min() < 0.02 * 427 * 640  # not only the large, easy ones
