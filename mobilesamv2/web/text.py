@@ -83,6 +83,11 @@ def verdict(grid: dict[str, Any], aware: dict[str, Any], speedup: float | None) 
             f"Object-aware sampling found no objects on this photo; grid search kept "
             f"{count(grid['masks'], 'mask')} in {seconds(grid['sampling_seconds'])}."
         )
+    if grid["masks"] == 0:
+        return (
+            f"Grid search kept no mask on this photo; object-aware sampling kept "
+            f"{count(aware['masks'], 'mask')} in {seconds(aware['sampling_seconds'])}."
+        )
     if speedup is None:
         return f"Object-aware sampling asked {asked}."
     if speedup >= 1.05:
@@ -166,6 +171,10 @@ def colophon(source_url: str) -> str:
 
 def idle(sentence: str) -> str:
     return f'<p class="idle">{escape(sentence)}</p>'
+
+
+def problem(sentence_html: str) -> str:
+    return f'<p class="problem" role="alert">{sentence_html}</p>'
 
 
 def step(stage: str, done: int, total: int) -> str:

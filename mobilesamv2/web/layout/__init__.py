@@ -61,10 +61,23 @@ def make_demo(settings: Settings, *, gpu: Gpu = without_gpu) -> gr.Blocks:
     return build_demo(models, settings, gpu=gpu)
 
 
-def launch(demo: gr.Blocks, settings: Settings, *, host: str | None = None, port: int | None = None) -> None:
-    """Serve `demo` and print its address; blocks. Nothing but what visitors upload leaves their browsers."""
+def launch(
+    demo: gr.Blocks,
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    block: bool = True,
+) -> str:
+    """Serve `demo` and print its address.
+
+    Args:
+        host, port: as for `serve`.
+        block: until interrupted; otherwise return the address at once.
+    """
     demo.queue(max_size=settings.queue_size, default_concurrency_limit=1)
-    demo.launch(
+    _, address, _ = demo.launch(
+        prevent_thread_lock=not block,
         server_name=host,
         server_port=port,
         theme=THEME,
@@ -76,6 +89,7 @@ def launch(demo: gr.Blocks, settings: Settings, *, host: str | None = None, port
         ssr_mode=False,
         pwa=False,
     )
+    return str(address)
 
 
 def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu) -> gr.Blocks:

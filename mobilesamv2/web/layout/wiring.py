@@ -58,13 +58,25 @@ def on_run(
     outputs: list[Any],
     status: gr.HTML,
 ) -> Any:
-    """Let the run button start `page` and the cancel button stop it; returns the event of a run."""
+    """Let the run button start `page` and the cancel button stop it; returns the event of a run.
+
+    `status` is the last of `outputs`; it also keeps what went wrong, after Gradio's note of it has faded.
+    """
     run, cancel = buttons
+
+    @functools.wraps(page)
+    def told(*arguments: Any) -> Generator[Any, None, None]:
+        try:
+            yield from in_sentences(page)(*arguments)
+        except gr.Error as error:
+            yield *(gr.skip() for _ in outputs[1:]), text.problem(error.message)
+            raise
+
     buttons_only = {"outputs": [run, cancel], "queue": False, "api_visibility": "private"}
     # What changes at once changes in the browser: a round trip would let the next click overtake it.
     run.click(None, js=shown(*BUSY), **buttons_only)
     running = run.click(
-        in_sentences(page),
+        told,
         inputs,
         outputs,
         concurrency_id=MODEL_LANE,
@@ -73,7 +85,8 @@ def on_run(
         show_progress_on=status,
         api_visibility="private",
     )
-    running.then(None, js=shown(*READY), **buttons_only)
+    for ended in (running.success, running.failure):
+        ended(None, js=shown(*READY), **buttons_only)
     cancel.click(
         None,
         outputs=[status, run, cancel],

@@ -1,0 +1,170 @@
+"""Browsers and pages: the real app in a process of its own, and the same page on a segmenter without a model."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from .fakes import script, serve_fake
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+DESKTOP = (1280, 800)
+PHONE = (390, 844)
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small photograph: 320 x 240, or so."""
+    path = tmp_path_factory.mktemp("photos") / "photo.jpg"
+    with Image.open(ROOT / "examples" / "images" / "coffee.png") as image:
+        small = image.convert("RGB")
+        small.thumbnail((320, 320))
+        small.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def other_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of other colours and another shape."""
+    path = tmp_path_factory.mktemp("photos") / "other.png"
+    Image.fromarray(np.full((300, 200, 3), (20, 60, 200), dtype=np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM.exists(), "The browser tests drive Debian's chromium: apt-get install chromium"
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    flags += ["--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens an address as a new visitor. At the end: no console error, no request that leaves this machine."""
+    contexts, complaints = [], []
+
+    def open_page(address: str, size: tuple[int, int] = DESKTOP) -> Page:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda asked: complaints.append(asked.url) if _leaves(asked.url) else None)
+        page.goto(address)
+        page.locator("#segment-run").wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _leaves(url: str) -> bool:
+    return re.match(r"(data:|blob:|https?://(localhost|127\.0\.0\.1)[:/])", url) is None
+
+
+@pytest.fixture(scope="session")
+def real_app() -> Iterator[str]:
+    """`python app.py` on the embedded model, without a network; gives its address."""
+    port = free_port()
+    environment = os.environ | {
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "GRADIO_SERVER_PORT": str(port),
+        "HF_HUB_OFFLINE": "1",
+        "MOBILESAMV2_MODEL": "nano",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONUNBUFFERED": "1",
+    }
+    address = f"http://127.0.0.1:{port}/"
+    app = subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_for(address, alive=lambda: app.poll() is None)
+        yield address
+    finally:
+        app.terminate()
+        said, _ = app.communicate(timeout=30)
+    assert address.rstrip("/") in said.decode(), "The app prints its address."
+    assert "Traceback" not in said.decode()
+
+
+@dataclass(frozen=True)
+class FakeApp:
+    """The page on a segmenter without a model, in a process of its own; `script` steers the model and tells of it."""
+
+    address: str
+    script: Any
+
+
+@pytest.fixture(scope="session")
+def fake_app_of_the_session() -> Iterator[FakeApp]:
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Manager() as manager:
+        app = FakeApp(address=f"http://127.0.0.1:{(port := free_port())}/", script=manager.Namespace())
+        vars_of(app.script, script())
+        process = spawn.Process(target=serve_fake, args=(app.script, port), daemon=True)
+        process.start()
+        wait_for(app.address, alive=process.is_alive)
+        yield app
+        process.terminate()
+        process.join(timeout=30)
+        process.close()
+
+
+@pytest.fixture
+def fake_app(fake_app_of_the_session: FakeApp) -> FakeApp:
+    """The fake page with its script as new."""
+    vars_of(fake_app_of_the_session.script, script())
+    return fake_app_of_the_session
+
+
+def vars_of(namespace: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(namespace, name, value)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(address: str, *, alive: Callable[[], bool]) -> None:
+    """Wait until `address` answers."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if not alive():
+            raise RuntimeError(f"What should serve {address} ended at its start.")
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(f"{address} did not answer within two minutes.")

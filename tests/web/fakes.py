@@ -1,0 +1,181 @@
+"""A segmenter without a model: masks at once, the same for the same picture, so that tests are about the page."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mobilesamv2.errors import WeightsError
+from mobilesamv2.images import load_image
+from mobilesamv2.ops.rle import encode_window
+from mobilesamv2.segmenter import Progress
+from mobilesamv2.types import STAGES, Masks, Picture, Prompts, SegmentationResult
+from mobilesamv2.web.handlers import Models
+from mobilesamv2.web.layout import build_demo, launch
+from mobilesamv2.web.settings import Range, Settings
+
+
+@dataclass(frozen=True)
+class FakeEmbedding:
+    """Stands for an encoded picture."""
+
+    timings: dict[str, float]
+
+
+def script(**changed: Any) -> dict[str, Any]:
+    """What a `FakeSegmenter` does, and what became of it: a fresh one, but for what is `changed`.
+
+    `pause`: seconds of each step; `finds`: boxes that its detector finds; `error`: raised by a run instead;
+    `started`, `closed`: runs begun, and stopped before their end; `asked`: sampler and prompts of each run.
+    """
+    return {
+        "pause": 0.0,
+        "finds": 12,
+        "error": None,
+        "started": 0,
+        "closed": 0,
+        "asked": (),
+        **changed,
+    }
+
+
+@dataclass
+class FakeSegmenter:
+    """Answers every prompt with a disc, as its `script` says: a namespace, shared with a test."""
+
+    script: Any
+    name: str = "nano"
+    device_description: str = "CPU, 2 threads"
+    has_detector: bool = True
+
+    def encode(self, image: Any) -> FakeEmbedding:
+        load_image(image)
+        time.sleep(self.script.pause)
+        return FakeEmbedding({"preprocess": 0.002, "encode": 0.11})
+
+    def steps(
+        self,
+        image: Any,
+        *,
+        sampler: str = "object-aware",
+        max_prompts: int | None = None,
+        points_per_side: int | None = None,
+        embedding: FakeEmbedding | None = None,
+    ) -> Generator[Progress, None, SegmentationResult]:
+        if self.script.error:
+            raise self.script.error
+        self.script.started += 1
+        try:
+            picture = load_image(image)
+            timings = dict.fromkeys(STAGES, 0.0)
+            if embedding is None:
+                yield Progress("encode", 0, 1)
+                timings |= self.encode(image).timings
+            yield Progress("discover", 0, 1)
+            if sampler == "grid":
+                side = points_per_side or math.isqrt(max_prompts or 1024)
+                prompts = grid(picture, side)
+            else:
+                prompts = boxes(picture, min(self.script.finds, max_prompts or 320))
+                timings["discover"] = 0.04
+            self.script.asked = (*self.script.asked, (sampler, len(prompts)))
+            for done in range(0, len(prompts), 8):
+                yield Progress("decode", done, len(prompts))
+                time.sleep(self.script.pause)
+            timings |= {
+                "decode": 0.003 * len(prompts),
+                "filter": 0.0001 * len(prompts),
+                "postprocess": 0.0004 * len(prompts),
+            }
+            return SegmentationResult(
+                masks=discs(picture, prompts),
+                prompts=prompts,
+                timings=timings,
+                masks_decoded=len(prompts) * (3 if sampler == "grid" else 1),
+                sampler=sampler,
+                model=self.name,
+                device=self.device_description,
+            )
+        except GeneratorExit:
+            self.script.closed += 1
+            raise
+
+
+def grid(picture: Picture, side: int) -> Prompts:
+    """`side`² points at the centres of cells."""
+    height, width = picture.shape[:2]
+    y, x = np.mgrid[:side, :side].reshape(2, -1)
+    points = np.stack([(x + 0.5) / side * width - 0.5, (y + 0.5) / side * height - 0.5], axis=1)[:, None]
+    return Prompts(points=points.astype(np.float32), labels=np.ones(points.shape[:2], dtype=np.int64))
+
+
+def boxes(picture: Picture, count: int) -> Prompts:
+    """`count` boxes of several sizes, the same on every run."""
+    height, width = picture.shape[:2]
+    random = np.random.default_rng(0)
+    sides = random.uniform(0.08, 0.4, (count, 2))
+    corners = random.uniform(0, 1, (count, 2)) * (1 - sides)
+    unit = np.concatenate([corners, corners + sides], axis=1)
+    return Prompts(boxes_xyxy=(unit * [width, height, width, height]).astype(np.float32))
+
+
+def discs(picture: Picture, prompts: Prompts) -> Masks:
+    """An ellipse in each box, a disc around each point."""
+    height, width = picture.shape[:2]
+    if prompts.boxes_xyxy is not None:
+        wanted = prompts.boxes_xyxy
+    else:
+        assert prompts.points is not None
+        radius = max(1.0, 0.4 * max(height, width) / max(1.0, len(prompts) ** 0.5))
+        wanted = np.concatenate([prompts.points[:, 0] - radius, prompts.points[:, 0] + radius], axis=1)
+    rles, found = [], []
+    for x0, y0, x1, y1 in wanted:
+        left, top = max(0, int(x0)), max(0, int(y0))
+        right, bottom = min(width, max(left + 1, int(x1))), min(height, max(top + 1, int(y1)))
+        y, x = np.mgrid[top:bottom, left:right]
+        middle_x, middle_y = (left + right - 1) / 2, (top + bottom - 1) / 2
+        window = ((x - middle_x) / (right - left)) ** 2 + ((y - middle_y) / (bottom - top)) ** 2 <= 0.25
+        rles.append(encode_window(window, origin_yx=(top, left), size_hw=(height, width)))
+        found.append([left, top, right, bottom])
+    scores = np.linspace(0.99, 0.4, len(rles), dtype=np.float32)
+    return Masks(
+        size_hw=(height, width),
+        rles=tuple(rles),
+        scores=scores,
+        boxes_xyxy=np.asarray(found, dtype=np.float32).reshape(-1, 4),
+        predicted_iou=scores,
+        stability=scores,
+        detector_scores=scores,
+        prompt_index=np.arange(len(rles)),
+    )
+
+
+def loader(script: Any) -> Callable[[str], FakeSegmenter]:
+    """Like `mobilesamv2.load`, where only the embedded model is at hand."""
+
+    def load(name: str) -> FakeSegmenter:
+        if name != "nano":
+            raise WeightsError(f"{name} could not be fetched: there is no network here. nano needs none.")
+        return FakeSegmenter(script)
+
+    return load
+
+
+FAKE_SETTINGS = Settings(
+    examples=(Path(__file__).resolve().parents[2] / "examples" / "images" / "coffee.png",),
+    grid_sides=Range(8, 32, 8, 8),
+    display_side=256,
+    upload_bytes=2_000_000,
+)
+
+
+def serve_fake(script: Any, port: int) -> None:
+    """Serve the page on a fake model until the process is ended."""
+    models = Models(loader(script), names=("nano", "mobilesam"), first="nano")
+    launch(build_demo(models, FAKE_SETTINGS), FAKE_SETTINGS, host="127.0.0.1", port=port)

@@ -1,0 +1,110 @@
+"""How the page is wired, read from its configuration: no server, no browser."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from mobilesamv2.errors import PromptError
+from mobilesamv2.types import SegmentationResult
+from mobilesamv2.web import text
+from mobilesamv2.web.handlers import Models
+from mobilesamv2.web.layout import build_demo
+from mobilesamv2.web.layout.wiring import sentences
+from mobilesamv2.web.settings import Settings
+
+from .fakes import loader, script
+
+SETTINGS = Settings(gpu_seconds=(5.0, 0.1, 60.0))
+
+
+class Gpu:
+    """Takes the place of `spaces.GPU` and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.durations: dict[str, Callable[..., float]] = {}
+        self.functions: dict[str, Callable[..., Any]] = {}
+
+    def __call__(
+        self, *, duration: Callable[..., float]
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        def remember(function: Callable[..., Any]) -> Callable[..., Any]:
+            self.durations[function.__name__] = duration
+            self.functions[function.__name__] = function
+            return function
+
+        return remember
+
+
+@pytest.fixture(scope="module")
+def gpu() -> Gpu:
+    return Gpu()
+
+
+@pytest.fixture(scope="module")
+def demo(gpu: Gpu) -> gr.Blocks:
+    models = Models(loader(SimpleNamespace(**script())), names=("nano",), first="nano")
+    return build_demo(models, SETTINGS, gpu=gpu)
+
+
+def test_a_page_without_examples_is_built(demo: gr.Blocks) -> None:
+    assert not [block for block in demo.blocks.values() if isinstance(block, gr.Dataset)]
+
+
+def test_all_listeners_that_run_the_model_take_turns(demo: gr.Blocks) -> None:
+    working = [listener for listener in demo.fns.values() if listener.fn is not None]
+    assert len(working) == 4  # two buttons, two endpoints
+    assert {(listener.concurrency_id, listener.concurrency_limit) for listener in working} == {("model", 1)}
+
+
+def test_only_the_endpoints_are_public(demo: gr.Blocks) -> None:
+    public = {listener.api_name for listener in demo.fns.values() if listener.api_visibility == "public"}
+    assert public == {"segment", "compare"}
+
+
+def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_prompts(
+    demo: gr.Blocks, gpu: Gpu
+) -> None:
+    assert all(inspect.isgeneratorfunction(function) for function in gpu.functions.values())
+    picture = np.zeros((8, 8, 3), dtype=np.uint8)
+    assert gpu.durations["run_segment"](picture, "grid", 100, "nano") == 15.0
+    assert gpu.durations["run_compare"](picture, 100, 10, "nano") == 25.0
+    assert gpu.durations["run_compare"](picture, 1024, 32, "nano") == 60.0
+
+
+def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(demo: gr.Blocks, gpu: Gpu) -> None:
+    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), "object-aware", 16, "nano")
+    sent = pickle.loads(pickle.dumps(arguments))
+    items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_segment"](*sent)]
+    assert isinstance(items[-1], SegmentationResult)
+    assert len(items[-1].masks) == 12
+
+
+def test_our_errors_are_told_as_they_are_and_cannot_bring_markup() -> None:
+    with pytest.raises(gr.Error) as told, sentences():
+        raise PromptError("<b>broken</b>.png is no picture.")
+    assert told.value.message == "&lt;b&gt;broken&lt;/b&gt;.png is no picture."
+
+
+def test_other_errors_are_logged_and_told_in_one_plain_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(gr.Error) as told, sentences():
+        raise ZeroDivisionError("a secret")
+    assert told.value.message == text.UNEXPECTED
+    assert "a secret" in caplog.text
+
+
+def test_closing_is_no_error() -> None:
+    def work() -> Any:
+        with sentences():
+            yield 1
+
+    running = work()
+    next(running)
+    running.close()

@@ -1,0 +1,237 @@
+"""The page as a person uses it, in a real browser: on the real app with the embedded model, and on a fake one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from .conftest import DESKTOP, PHONE, FakeApp
+
+Visit = Callable[..., Page]
+NATURAL_SIZE = "image => [image.naturalWidth, image.naturalHeight]"
+
+
+def upload(page: Page, path: Path) -> None:
+    page.set_input_files("#photo input[type=file]", str(path))
+    page.locator("#photo img").wait_for()
+
+
+def box_of(page: Page, selector: str) -> dict[str, float]:
+    box = page.locator(selector).bounding_box()
+    assert box is not None, f"{selector} is not on the page"
+    return box
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_photo_is_segmented_and_compared(
+    real_app: str, visit: Visit, photo: Path, size: tuple[int, int]
+) -> None:
+    page = visit(real_app, size)
+    expect(page.locator("#running")).to_contain_text("CPU")
+    upload(page, photo)
+    page.locator("#prompts input[type=number]").fill("16")
+    page.locator("#prompts input[type=number]").press("Tab")
+    page.locator("#segment-run").click()
+    numbers = page.locator("#segment-numbers")
+    expect(numbers.locator(".facts")).to_be_visible()
+    for word in ("mask", "prompts asked", "encode", "decode", "CPU"):
+        expect(numbers).to_contain_text(word)
+    overlay = page.locator("#overlay img")
+    expect(overlay).to_be_visible()
+    assert overlay.evaluate(NATURAL_SIZE) == list(Image.open(photo).size)
+
+    page.get_by_role("tab", name="Compare samplers").click()
+    expect(page.locator("#photo img")).to_be_visible()
+    for slider, value in (("#grid-side", "8"), ("#compare-prompts", "16")):
+        page.locator(f"{slider} input[type=number]").fill(value)
+        page.locator(f"{slider} input[type=number]").press("Tab")
+    page.locator("#compare-run").click()
+    table = page.locator("#compare-numbers table")
+    expect(table).to_be_visible()
+    expect(table).to_contain_text("Object-aware")
+    expect(table).to_contain_text("64")
+    expect(page.locator("#compare-numbers .verdict")).not_to_be_empty()
+    assert page.locator("#compare-plain img").count() == 2
+
+
+def test_everything_is_in_sight_at_once_on_a_desktop(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address, DESKTOP)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers .facts").wait_for()
+    seen = {
+        name: box_of(page, name)
+        for name in ("#photo", "#overlay", "#prompts", "#segment-run", "#segment-numbers")
+    }
+    page.get_by_role("tab", name="Compare samplers").click()
+    page.locator("#compare-run").click()
+    page.locator("#compare-numbers table").wait_for()
+    compared = ("#compare-plain", "#grid-side", "#compare-prompts", "#compare-run", "#compare-numbers")
+    seen |= {name: box_of(page, name) for name in compared}
+    for name, box in seen.items():
+        assert box["y"] >= 0, name
+        assert box["y"] + box["height"] <= DESKTOP[1], name
+    largest = max(seen, key=lambda name: seen[name]["width"] * seen[name]["height"])
+    assert largest == "#overlay"
+
+
+@pytest.mark.parametrize("width", [360, 390])
+def test_the_parts_follow_each_other_on_a_phone(
+    fake_app: FakeApp, visit: Visit, photo: Path, width: int
+) -> None:
+    page = visit(fake_app.address, (width, 800))
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers .facts").wait_for()
+    order = ["#photo", "#overlay", "#prompts", "#segment-run", "#segment-numbers"]
+    tops = [box_of(page, name)["y"] for name in order]
+    assert tops == sorted(tops)
+    page.get_by_role("tab", name="Compare samplers").click()
+    page.locator("#compare-run").click()
+    page.locator("#compare-numbers table").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_prompt_slider_says_what_it_asks(fake_app: FakeApp, visit: Visit) -> None:
+    page = visit(fake_app.address)
+    expect(page.locator("#prompts")).to_contain_text("at most 320 boxes")
+    page.get_by_label("Grid search").check()
+    expect(page.locator("#prompts")).to_contain_text("17 × 17 = 289 points")
+    page.locator("#prompts input[type=number]").fill("1024")
+    page.locator("#prompts input[type=number]").press("Tab")
+    expect(page.locator("#prompts")).to_contain_text("32 × 32 = 1024 points")
+
+
+def test_prompts_are_drawn_on_request_without_another_run(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.get_by_role("tab", name="Compare samplers").click()
+    page.locator("#compare-run").click()
+    page.locator("#compare-numbers table").wait_for()
+    plain = page.locator("#compare-plain img").first.get_attribute("src")
+    runs = fake_app.script.started
+    page.get_by_label("Draw the prompts").check()
+    prompted = page.locator("#compare-prompted img").first
+    expect(prompted).to_be_visible()
+    assert prompted.get_attribute("src") != plain
+    page.get_by_label("Draw the prompts").uncheck()
+    expect(page.locator("#compare-plain img").first).to_be_visible()
+    assert fake_app.script.started == runs
+
+
+def test_cancel_stops_the_work_and_another_run_can_follow(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    fake_app.script.pause, fake_app.script.finds = 0.05, 320
+    page = visit(fake_app.address)
+    upload(page, photo)
+    expect(page.locator("#segment-cancel")).to_be_disabled()
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers progress").wait_for()
+    page.locator("#segment-cancel").click()
+    expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
+    until(lambda: fake_app.script.closed == 1)
+    expect(page.locator("#overlay img")).to_have_count(0)
+
+    fake_app.script.pause, fake_app.script.finds = 0.0, 3
+    page.locator("#segment-run").click()
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
+    expect(page.locator("#segment-cancel")).to_be_disabled()
+    assert (fake_app.script.started, fake_app.script.closed) == (2, 1)
+
+
+def test_another_photo_clears_the_result(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers .facts").wait_for()
+    page.locator("#examples .gallery-item").first.click()
+    expect(page.locator("#segment-numbers .facts")).to_have_count(0)
+    expect(page.locator("#overlay img")).to_have_count(0)
+
+
+def test_two_visitors_do_not_see_each_others_results(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+) -> None:
+    fake_app.script.pause = 0.02
+    pages = [visit(fake_app.address), visit(fake_app.address)]
+    for page, path in zip(pages, (photo, other_photo), strict=True):
+        upload(page, path)
+    for page in pages:
+        page.locator("#segment-run").click()
+    shapes = []
+    for page in pages:
+        page.locator("#overlay img").wait_for()
+        width, height = page.locator("#overlay img").evaluate(NATURAL_SIZE)
+        shapes.append(width > height)
+    assert shapes == [True, False]  # a photo that is wide, one that is tall
+    assert visit(fake_app.address).locator("#overlay img").count() == 0
+
+
+def test_no_objects_give_a_hint_and_not_an_error(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    fake_app.script.finds = 0
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    expect(page.locator("#segment-numbers")).to_contain_text("Try grid search")
+    expect(page.locator("#overlay img")).to_be_visible()
+
+
+def test_running_without_a_photo_says_what_to_do(fake_app: FakeApp, visit: Visit) -> None:
+    page = visit(fake_app.address)
+    page.locator("#segment-run").click()
+    expect(page.locator(".toast-wrap")).to_contain_text("There is no photo yet")
+    expect(page.locator("#segment-run")).to_be_enabled()
+
+
+def test_a_file_that_is_no_picture_gives_a_sentence(fake_app: FakeApp, visit: Visit, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"this is no picture")
+    page = visit(fake_app.address)
+    page.set_input_files("#photo input[type=file]", str(broken))
+    page.locator("#photo img").wait_for(state="attached")
+    page.locator("#segment-run").click()
+    expect(page.locator(".toast-wrap")).to_contain_text("broken.png")
+    expect(page.locator("#segment-run")).to_be_enabled()
+
+
+def test_a_model_that_cannot_be_fetched_gives_a_sentence_and_the_embedded_one_goes_on(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    upload(page, photo)
+    for name, answer in (("mobilesam", ".toast-wrap"), ("nano", "#segment-numbers .facts")):
+        page.locator("#model input").click()
+        page.get_by_role("option", name=name, exact=True).click()
+        page.locator("#segment-run").click()
+        page.locator(answer).wait_for()
+        if name == "mobilesam":
+            expect(page.locator(answer)).to_contain_text("could not be fetched")
+
+
+def test_a_rotated_photo_is_upright_in_both_pictures(fake_app: FakeApp, visit: Visit, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera lay on its side
+    path = tmp_path / "rotated.jpg"
+    Image.fromarray(np.full((100, 200, 3), 90, dtype=np.uint8)).save(path, exif=exif)
+    page = visit(fake_app.address)
+    upload(page, path)
+    page.locator("#segment-run").click()
+    page.locator("#overlay img").wait_for()
+    for picture in ("#photo img", "#overlay img"):
+        assert page.locator(picture).evaluate(NATURAL_SIZE) == [100, 200]
+
+
+def until(happened: Callable[[], bool], *, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "That did not happen in time."
+        time.sleep(0.05)

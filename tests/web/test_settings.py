@@ -1,0 +1,48 @@
+"""Limits and what the environment changes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mobilesamv2.web.settings import PROJECT_URL, Settings, photos_in
+
+
+def test_an_empty_environment_gives_the_embedded_model_and_the_projects_source() -> None:
+    settings = Settings.from_environment({})
+    assert settings.model == "nano"
+    assert settings.source_url == PROJECT_URL
+    assert not settings.load_all_models
+
+
+def test_a_space_links_to_its_own_source() -> None:
+    settings = Settings.from_environment({"SPACE_ID": "someone/demo", "SPACES_ZERO_GPU": "true"})
+    assert settings.source_url == "https://huggingface.co/spaces/someone/demo/tree/main"
+    assert settings.load_all_models
+
+
+def test_the_environment_names_model_source_and_examples(tmp_path: Path) -> None:
+    (tmp_path / "b.JPG").touch()
+    (tmp_path / "a.png").touch()
+    (tmp_path / "CREDITS.md").touch()
+    environment = {
+        "MOBILESAMV2_MODEL": "mobilesam",
+        "MOBILESAMV2_SOURCE_URL": "https://example.org/source",
+        "MOBILESAMV2_EXAMPLES": str(tmp_path),
+        "SPACE_ID": "someone/demo",
+    }
+    settings = Settings.from_environment(environment)
+    assert settings.model == "mobilesam"
+    assert settings.source_url == "https://example.org/source"
+    assert [path.name for path in settings.examples] == ["a.png", "b.JPG"]
+
+
+def test_no_folder_and_an_empty_one_give_no_examples(tmp_path: Path) -> None:
+    assert photos_in(tmp_path) == ()
+    assert photos_in(tmp_path / "nowhere") == ()
+
+
+@pytest.mark.parametrize("prompts", [0, 320, 1024, 100_000])
+def test_seconds_asked_of_a_gpu_are_bounded(prompts: int) -> None:
+    assert 0 < Settings().seconds_on_gpu(prompts) <= 60
