@@ -70,7 +70,7 @@ class CropDataset(Dataset[Batch]):
     """Item i is the batch of step i."""
 
     def __init__(
-        self, pictures: list[LabelledPicture], *, seed: int, steps: int, prompts_per_crop: int = 6
+        self, pictures: list[LabelledPicture], *, seed: int, steps: int, prompts_per_crop: int = 5
     ) -> None:
         self.by_source = {
             source: [picture for picture in pictures if picture.source == source and len(picture.masked)]

@@ -47,9 +47,11 @@ class Trainee(nn.Module):
         self.image_encoder = NanoEncoder(config.encoder)
         self.prompt_encoder = PromptEncoder(config.prompt_encoder)
         self.mask_decoder = MaskDecoder(config.mask_decoder)
+        # For the loss alone: it is not exported.
+        self.likeness = nn.Conv2d(config.encoder.out_width, 48, kernel_size=1)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits (N, 4, S / 2, S / 2) and predicted IoUs (N, 4) of every mask token."""
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (N, 4, S / 2, S / 2) and predicted IoUs (N, 4) of every mask token; likenesses (N, 48, h, w)."""
         pixels = (batch.pixels.float() - MEAN.to(batch.pixels.device)) / DEVIATION.to(batch.pixels.device)
         embedding = self.image_encoder(pixels * batch.inside)
         embedding_hw = tuple(embedding.shape[-2:])
@@ -76,7 +78,7 @@ class Trainee(nn.Module):
             asked=slice(None),
         )
         back = order.argsort()
-        return logits[back], iou[back]
+        return logits[back], iou[back], F.normalize(self.likeness(embedding), dim=1)[picture]
 
 
 def loss_of(logits: Tensor, predicted_iou: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -112,6 +114,24 @@ def loss_of(logits: Tensor, predicted_iou: Tensor, batch: Batch) -> tuple[Tensor
         "box_iou": chosen_iou[batch.is_box].mean().item(),
         "point_iou": chosen_iou[~batch.is_box].mean().item(),
     }
+
+
+def likeness_loss(likeness: Tensor, batch: Batch) -> Tensor:
+    """Cross-entropy of telling each object from what is around it by its mean embedding alone.
+
+    A decoder that is given the box learns to answer with the box long before the encoder has learnt anything. This
+    loss teaches the encoder directly what the decoder will need: pixels of an object alike, and unlike those near it.
+    """
+    targets = F.adaptive_avg_pool2d(batch.targets[:, None].float(), likeness.shape[-2:])  # (N, 1, h, w)
+    near = F.adaptive_max_pool2d(_near(batch.targets)[:, None].float(), likeness.shape[-2:])
+
+    def mean(weight: Tensor) -> Tensor:
+        return (likeness * weight).sum((2, 3)) / (weight.sum((2, 3)) + 1e-3)  # (N, 48)
+
+    difference = mean(targets) - mean(near * (1 - targets))
+    logits = 8 * torch.einsum("nchw,nc->nhw", likeness, difference)[:, None]
+    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return ((entropy * near).sum((1, 2, 3)) / near.sum((1, 2, 3))).mean()
 
 
 def _columns(values: list[int]) -> Tensor:
@@ -218,8 +238,10 @@ def train(
         batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
         # Processors and GPUs that know bfloat16 are up to twice as fast in it; the loss stays in float32.
         with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-            logits, iou = model(batch)
+            logits, iou, likeness = model(batch)
         loss, numbers = loss_of(logits.float(), iou.float(), batch)
+        alike = likeness_loss(likeness.float(), batch)
+        loss, numbers["likeness"] = loss + alike, alike.item()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -279,6 +301,7 @@ def export(*, run: Path, into: Path) -> None:
     tensors = {
         name: value.half() if value.is_floating_point() and "gaussian" not in name else value
         for name, value in state["averaged"].items()
+        if not name.startswith("likeness.")
     }
     metadata = {
         "format": "pt",

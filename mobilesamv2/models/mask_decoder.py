@@ -95,9 +95,9 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
         height, width = image.shape[-2:]
         # (N or 1, h * w, width): shared by all prompts as long as both parts are
-        image_tokens = (image + dense).flatten(2).transpose(1, 2)
+        image_tokens = (image + dense).flatten(2).transpose(1, 2).contiguous()
         tokens, image_tokens = self.transformer(
-            image=image_tokens, image_code=image_code.flatten(2).transpose(1, 2), tokens=tokens
+            image=image_tokens, image_code=image_code.flatten(2).transpose(1, 2).contiguous(), tokens=tokens
         )
         count = self.config.mask_tokens
         mask_tokens = tokens[:, 1 : 1 + count][:, asked]

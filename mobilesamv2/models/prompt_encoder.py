@@ -37,6 +37,7 @@ class PromptEncoderConfig:
         """Side of the square image embedding."""
         return self.input_side // self.stride
 
+
 _HALF_WAY = 8.0
 """Mask pixels from a point at which its bump has half its height. The slopes are long, so that every pixel learns
 how far from the point it is; with a narrow Gaussian a network learns next to nothing from points at first."""
@@ -165,7 +166,10 @@ class PromptEncoder(nn.Module):
         labels: Tensor | None,
         boxes_xyxy: Tensor | None,
     ) -> Tensor:
-        """Draw prompts at mask resolution: +1 inside a box and -1 outside; a point is a bump of its sign."""
+        """Draw prompts at mask resolution: -1 outside a box, a dome from 0 to 1 inside; a point is a bump.
+
+        The dome tells each pixel where in the box it is: objects fill the middle of their box, seldom its corners.
+        """
         dtype, device = torch.float32, self.no_mask_embed.weight.device
         scale = 4 / self.config.stride  # mask pixels per input pixel
         rows = torch.arange(4 * embedding_hw[0], device=device, dtype=dtype)
@@ -178,7 +182,11 @@ class PromptEncoder(nn.Module):
                 0, 1
             )
             along_y = (torch.minimum(y1[:, None], rows + 1) - torch.maximum(y0[:, None], rows)).clamp(0, 1)
-            drawn = 2 * along_y[:, :, None] * along_x[:, None, :] - 1
+            # 1 in the box's centre, 0.5 in the middle of an edge, 0 in its corners
+            across = ((columns + 0.5 - (x0 + x1)[:, None] / 2) / (x1 - x0).clamp(min=1)[:, None]) ** 2
+            down = ((rows + 0.5 - (y0 + y1)[:, None] / 2) / (y1 - y0).clamp(min=1)[:, None]) ** 2
+            profile = (1 - 2 * (across[:, None, :] + down[:, :, None])).clamp(0, 1)
+            drawn = along_y[:, :, None] * along_x[:, None, :] * (profile + 1) - 1
         if points is not None and labels is not None:
             x, y = ((points.to(dtype) + 0.5) * scale).unbind(-1)  # (N, P) each
             along_x = (columns + 0.5 - x[..., None])[:, :, None, :]

@@ -34,18 +34,21 @@ def drawn(prompt_encoder, **prompts):
     return prompt_encoder._draw((8, 8), **values)[:, 0]
 
 
-def test_a_box_is_drawn_as_plus_one_inside_and_minus_one_outside(prompt_encoder):
-    (box,) = drawn(
-        prompt_encoder, boxes_xyxy=torch.tensor([[8.0, 16.0, 24.0, 32.0]])
-    )  # 2 input pixels a mask pixel
-    expected = -torch.ones(32, 32)
-    expected[8:16, 4:12] = 1
-    assert torch.equal(box, expected)
+def test_a_box_is_drawn_as_a_dome_inside_and_minus_one_outside(prompt_encoder):
+    # 2 input pixels make a mask pixel
+    (box,) = drawn(prompt_encoder, boxes_xyxy=torch.tensor([[8.0, 16.0, 24.0, 32.0]]))
+    inside = torch.zeros(32, 32, dtype=torch.bool)
+    inside[8:16, 4:12] = True
+    assert (box[~inside] == -1).all()
+    assert (box[inside] >= 0).all()
+    assert box[8, 4] == box[15, 11]
+    assert 0 <= box[8, 4] < 0.25 < box[8, 8] < 0.75 < box[12, 8] <= 1
 
 
 def test_a_box_edge_inside_a_mask_pixel_is_drawn_by_its_share(prompt_encoder):
-    (box,) = drawn(prompt_encoder, boxes_xyxy=torch.tensor([[1.0, 0.0, 4.0, 2.0]]))
-    assert box[0, :3].tolist() == [0.0, 1.0, -1.0]
+    (box,) = drawn(prompt_encoder, boxes_xyxy=torch.tensor([[1.0, 0.0, 40.0, 2.0]]))
+    whole, half = box[0, 1] + 1, box[0, 0] + 1
+    assert 0.4 * whole < half < 0.6 * whole
 
 
 def test_points_are_bumps_of_their_sign_where_they_are(prompt_encoder):
