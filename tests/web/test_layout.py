@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import pickle
+import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -51,7 +53,11 @@ def gpu() -> Gpu:
 @pytest.fixture(scope="module")
 def demo(gpu: Gpu) -> gr.Blocks:
     models = Models(loader(SimpleNamespace(**script())), names=("nano",), first="nano")
-    return build_demo(models, SETTINGS, gpu=gpu)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        built = build_demo(models, SETTINGS, gpu=gpu)
+        gc.collect()  # Gradio makes event loops while it builds a page and does not close them
+    return built
 
 
 def test_a_page_without_examples_is_built(demo: gr.Blocks) -> None:

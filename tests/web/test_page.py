@@ -44,7 +44,8 @@ def test_a_photo_is_segmented_and_compared(
         expect(numbers).to_contain_text(word)
     overlay = page.locator("#overlay img")
     expect(overlay).to_be_visible()
-    assert overlay.evaluate(NATURAL_SIZE) == list(Image.open(photo).size)
+    with Image.open(photo) as given:
+        assert overlay.evaluate(NATURAL_SIZE) == list(given.size)
 
     page.get_by_role("tab", name="Compare samplers").click()
     expect(page.locator("#photo img")).to_be_visible()
@@ -158,6 +159,23 @@ def test_another_photo_clears_the_result(fake_app: FakeApp, visit: Visit, photo:
     expect(page.locator("#overlay img")).to_have_count(0)
 
 
+def test_another_photo_stops_a_run_and_leaving_does_too(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    fake_app.script.pause, fake_app.script.finds = 0.05, 320
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers progress").wait_for()
+    page.locator("#examples .gallery-item").first.click()
+    until(lambda: fake_app.script.closed == 1)
+    expect(page.locator("#segment-numbers .idle")).to_be_visible()
+    expect(page.locator("#segment-run")).to_be_enabled()
+
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers progress").wait_for()
+    page.close()
+    until(lambda: fake_app.script.closed == 2)
+
+
 def test_two_visitors_do_not_see_each_others_results(
     fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
 ) -> None:
@@ -188,8 +206,9 @@ def test_no_objects_give_a_hint_and_not_an_error(fake_app: FakeApp, visit: Visit
 def test_running_without_a_photo_says_what_to_do(fake_app: FakeApp, visit: Visit) -> None:
     page = visit(fake_app.address)
     page.locator("#segment-run").click()
-    expect(page.locator(".toast-wrap")).to_contain_text("There is no photo yet")
+    expect(page.locator("#segment-numbers .problem")).to_contain_text("There is no photo yet")
     expect(page.locator("#segment-run")).to_be_enabled()
+    expect(page.locator(".toast-wrap")).to_be_empty()  # one sentence, once
 
 
 def test_a_file_that_is_no_picture_gives_a_sentence(fake_app: FakeApp, visit: Visit, tmp_path: Path) -> None:
@@ -199,7 +218,7 @@ def test_a_file_that_is_no_picture_gives_a_sentence(fake_app: FakeApp, visit: Vi
     page.set_input_files("#photo input[type=file]", str(broken))
     page.locator("#photo img").wait_for(state="attached")
     page.locator("#segment-run").click()
-    expect(page.locator(".toast-wrap")).to_contain_text("broken.png")
+    expect(page.locator("#segment-numbers .problem")).to_contain_text("broken.png")
     expect(page.locator("#segment-run")).to_be_enabled()
 
 
@@ -208,13 +227,14 @@ def test_a_model_that_cannot_be_fetched_gives_a_sentence_and_the_embedded_one_go
 ) -> None:
     page = visit(fake_app.address)
     upload(page, photo)
-    for name, answer in (("mobilesam", ".toast-wrap"), ("nano", "#segment-numbers .facts")):
+    for name, answer, words in (
+        ("mobilesam", ".problem", "could not be fetched"),
+        ("nano", ".facts", "masks"),
+    ):
         page.locator("#model input").click()
         page.get_by_role("option", name=name, exact=True).click()
         page.locator("#segment-run").click()
-        page.locator(answer).wait_for()
-        if name == "mobilesam":
-            expect(page.locator(answer)).to_contain_text("could not be fetched")
+        expect(page.locator(f"#segment-numbers {answer}")).to_contain_text(words)
 
 
 def test_a_rotated_photo_is_upright_in_both_pictures(fake_app: FakeApp, visit: Visit, tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from .. import handlers, text
 from ..handlers import CompareView, HasStage, Models, SegmentView
 from ..settings import Settings
 from .compare_tab import CompareTab
-from .parts import photo_input, shown
+from .parts import photo_input
 from .segment_tab import SegmentTab
 from .theme import THEME
-from .wiring import in_sentences
+from .wiring import in_sentences, stop_on
 
 _STYLE = Path(__file__).parents[1] / "style.css"
 
@@ -156,13 +156,11 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu) ->
         segment_run = segment_tab.connect(segment, photo=photo, model=model)
         compare_run = compare_tab.connect(compare, photo=photo, model=model)
         # What is shown belongs to the photo: another one clears it and stops what is under way.
-        photo.change(
-            None,
-            outputs=[*segment_tab.outputs, *compare_tab.outputs],
-            js=shown(*segment_tab.cleared(), *compare_tab.cleared()),
-            cancels=[segment_run, compare_run],
-            queue=False,
-            api_visibility="private",
+        stop_on(
+            photo.change,
+            [segment_run, compare_run],
+            [*segment_tab.outputs, *compare_tab.outputs],
+            [*segment_tab.cleared(), *compare_tab.cleared()],
         )
     return demo
 

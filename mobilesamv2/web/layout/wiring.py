@@ -60,7 +60,7 @@ def on_run(
 ) -> Any:
     """Let the run button start `page` and the cancel button stop it; returns the event of a run.
 
-    `status` is the last of `outputs`; it also keeps what went wrong, after Gradio's note of it has faded.
+    `status`, the last of `outputs`, also says what went wrong.
     """
     run, cancel = buttons
 
@@ -70,6 +70,7 @@ def on_run(
             yield from in_sentences(page)(*arguments)
         except gr.Error as error:
             yield *(gr.skip() for _ in outputs[1:]), text.problem(error.message)
+            error.visible = False  # said where the numbers would be, and no note lies over the page
             raise
 
     buttons_only = {"outputs": [run, cancel], "queue": False, "api_visibility": "private"}
@@ -87,15 +88,14 @@ def on_run(
     )
     for ended in (running.success, running.failure):
         ended(None, js=shown(*READY), **buttons_only)
-    cancel.click(
-        None,
-        outputs=[status, run, cancel],
-        js=shown(text.idle(text.CANCELLED), *READY),
-        cancels=[running],
-        queue=False,
-        api_visibility="private",
-    )
+    stop_on(cancel.click, [running], [status, run, cancel], [text.idle(text.CANCELLED), *READY])
     return running
+
+
+def stop_on(event: Callable[..., Any], running: list[Any], outputs: list[Any], values: list[Any]) -> None:
+    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them."""
+    event(None, cancels=running, queue=False, api_visibility="private")
+    event(None, outputs=outputs, js=shown(*values), queue=False, api_visibility="private")
 
 
 def endpoint(
