@@ -47,11 +47,9 @@ class Trainee(nn.Module):
         self.image_encoder = NanoEncoder(config.encoder)
         self.prompt_encoder = PromptEncoder(config.prompt_encoder)
         self.mask_decoder = MaskDecoder(config.mask_decoder)
-        # For the loss alone: it is not exported.
-        self.likeness = nn.Conv2d(config.encoder.out_width, 48, kernel_size=1)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (N, 4, S / 2, S / 2) and predicted IoUs (N, 4) of every mask token; likenesses (N, 48, h, w)."""
+        """Logits (N, 4, S / 2, S / 2) and predicted IoUs (N, 4) of every mask token; first guesses (N, h, w)."""
         pixels = (batch.pixels.float() - MEAN.to(batch.pixels.device)) / DEVIATION.to(batch.pixels.device)
         embedding = self.image_encoder(pixels * batch.inside)
         embedding_hw = tuple(embedding.shape[-2:])
@@ -59,15 +57,21 @@ class Trainee(nn.Module):
             len(batch.is_box) // len(embedding)
         )
         order = torch.cat([torch.nonzero(batch.is_box)[:, 0], torch.nonzero(~batch.is_box)[:, 0]])
-        parts = []
-        if batch.is_box.any():
+        parts, guesses = [], []
+        for kind in (batch.is_box, ~batch.is_box):
+            if not kind.any():
+                continue
+            points, labels, boxes = batch.points[kind], torch.ones_like(batch.points[kind, :, 0]).long(), None
+            if kind is batch.is_box:
+                points, labels, boxes = None, None, batch.boxes_xyxy[kind]
+            image = embedding[picture[kind]]
             parts.append(
-                self.prompt_encoder(embedding_hw=embedding_hw, boxes_xyxy=batch.boxes_xyxy[batch.is_box])
+                self.prompt_encoder(
+                    embedding_hw=embedding_hw, points=points, labels=labels, boxes_xyxy=boxes, image=image
+                )
             )
-        if not batch.is_box.all():
-            points = batch.points[~batch.is_box]
-            labels = torch.ones(points.shape[:2], dtype=torch.int64, device=points.device)
-            parts.append(self.prompt_encoder(embedding_hw=embedding_hw, points=points, labels=labels))
+            drawn = self.prompt_encoder.draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes)
+            guesses.append(self.prompt_encoder.guess(image, **drawn))
         # A box and a point with its padding are two tokens each, so both kinds go through in one call.
         sparse, dense = (torch.cat(values) for values in zip(*parts, strict=True))
         logits, iou = self.mask_decoder.decode(
@@ -78,7 +82,7 @@ class Trainee(nn.Module):
             asked=slice(None),
         )
         back = order.argsort()
-        return logits[back], iou[back], F.normalize(self.likeness(embedding), dim=1)[picture]
+        return logits[back], iou[back], torch.cat(guesses)[back]
 
 
 def loss_of(logits: Tensor, predicted_iou: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -116,22 +120,12 @@ def loss_of(logits: Tensor, predicted_iou: Tensor, batch: Batch) -> tuple[Tensor
     }
 
 
-def likeness_loss(likeness: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy of telling each object from what is around it by its mean embedding alone.
-
-    A decoder that is given the box learns to answer with the box long before the encoder has learnt anything. This
-    loss teaches the encoder directly what the decoder will need: pixels of an object alike, and unlike those near it.
-    """
-    targets = F.adaptive_avg_pool2d(batch.targets[:, None].float(), likeness.shape[-2:])  # (N, 1, h, w)
-    near = F.adaptive_max_pool2d(_near(batch.targets)[:, None].float(), likeness.shape[-2:])
-
-    def mean(weight: Tensor) -> Tensor:
-        return (likeness * weight).sum((2, 3)) / (weight.sum((2, 3)) + 1e-3)  # (N, 48)
-
-    difference = mean(targets) - mean(near * (1 - targets))
-    logits = 8 * torch.einsum("nchw,nc->nhw", likeness, difference)[:, None]
-    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return ((entropy * near).sum((1, 2, 3)) / near.sum((1, 2, 3))).mean()
+def guess_loss(guess: Tensor, batch: Batch) -> Tensor:
+    """Cross-entropy near the object of the first guess (N, h, w): it teaches the encoder what belongs together."""
+    target = F.adaptive_avg_pool2d(batch.targets[:, None].float(), guess.shape[-2:])[:, 0]
+    near = F.adaptive_max_pool2d(_near(batch.targets)[:, None].float(), guess.shape[-2:])[:, 0]
+    entropy = F.binary_cross_entropy_with_logits(guess, target, reduction="none")
+    return ((entropy * near).sum((1, 2)) / near.sum((1, 2))).mean()
 
 
 def _columns(values: list[int]) -> Tensor:
@@ -176,7 +170,9 @@ def evaluate(model: Trainee, pictures: list[LabelledPicture], *, side: int) -> t
             y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
             for box, index in zip(boxes, picture.masked, strict=True):
                 true = torch.from_numpy(decode_rle(picture.masks[index])).bool()
-                sparse, dense = model.prompt_encoder(embedding_hw=hw, boxes_xyxy=box[None] * scale)
+                sparse, dense = model.prompt_encoder(
+                    embedding_hw=hw, boxes_xyxy=box[None] * scale, image=embedding
+                )
                 logits, _ = model.mask_decoder(
                     image=embedding, image_code=code, sparse=sparse, dense=dense, multimask=False
                 )
@@ -238,10 +234,10 @@ def train(
         batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
         # Processors and GPUs that know bfloat16 are up to twice as fast in it; the loss stays in float32.
         with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-            logits, iou, likeness = model(batch)
+            logits, iou, guess = model(batch)
         loss, numbers = loss_of(logits.float(), iou.float(), batch)
-        alike = likeness_loss(likeness.float(), batch)
-        loss, numbers["likeness"] = loss + alike, alike.item()
+        guessing = guess_loss(guess.float(), batch)
+        loss, numbers["guess_loss"] = loss + guessing, guessing.item()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -301,7 +297,6 @@ def export(*, run: Path, into: Path) -> None:
     tensors = {
         name: value.half() if value.is_floating_point() and "gaussian" not in name else value
         for name, value in state["averaged"].items()
-        if not name.startswith("likeness.")
     }
     metadata = {
         "format": "pt",

@@ -8,8 +8,11 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from .drawn_prompts import draw_boxes, draw_points, grown
 from .layers import LayerNorm2d
+from .likeness import Likeness
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class PromptEncoderConfig:
         dense_prompts: also draw every box and point into the mask prompt. Published checkpoints were trained without.
             A Fourier code tells an image position where a corner is only within about 8 % of the picture, so a
             network learns "inside the box" many times faster when it is told.
+        likeness_channels: with `dense_prompts`, channels in which pixels are compared for a first guess at each mask
+            (`Likeness`); 0: no guess.
     """
 
     width: int = 256
@@ -31,16 +36,12 @@ class PromptEncoderConfig:
     stride: int = 16
     mask_channels: int = 16
     dense_prompts: bool = False
+    likeness_channels: int = 0
 
     @property
     def embedding_side(self) -> int:
         """Side of the square image embedding."""
         return self.input_side // self.stride
-
-
-_HALF_WAY = 8.0
-"""Mask pixels from a point at which its bump has half its height. The slopes are long, so that every pixel learns
-how far from the point it is; with a narrow Gaussian a network learns next to nothing from points at first."""
 
 
 class PositionEncoding(nn.Module):
@@ -91,6 +92,9 @@ class PromptEncoder(nn.Module):
             nn.Conv2d(inner, width, kernel_size=1),
         )
         self.no_mask_embed = nn.Embedding(1, width)
+        self.likeness = (
+            Likeness(width=width, channels=config.likeness_channels) if config.likeness_channels else None
+        )
 
     def position_grid(self, height: int, width: int) -> Tensor:
         """Position code of an embedding of that size, (1, channels, height, width)."""
@@ -104,6 +108,7 @@ class PromptEncoder(nn.Module):
         labels: Tensor | None = None,
         boxes_xyxy: Tensor | None = None,
         masks: Tensor | None = None,
+        image: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Encode N prompts of one kind.
 
@@ -113,6 +118,7 @@ class PromptEncoder(nn.Module):
             labels: (N, P), 1 foreground, 0 background, -1 padding; comes with `points`.
             boxes_xyxy: (N, 4) in input pixels, or None.
             masks: (N, 1, 4h, 4w) low-resolution logits, or None.
+            image: (1 or N, width, h, w), the image embedding; only for a guess (`likeness_channels`).
 
         Returns:
             Sparse tokens (N, T, width), points before corners, and a dense map (N or 1, width, h, w): one map
@@ -140,12 +146,34 @@ class PromptEncoder(nn.Module):
         sparse = torch.cat(tokens, dim=1) if tokens else weight.new_zeros(count, 0, self.config.width)
 
         if masks is None and self.config.dense_prompts and tokens:
-            masks = self._draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
+            drawn = self.draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
+            dense = self.mask_downscaling(torch.stack(list(drawn.values())).sum(0)[:, None].to(weight.dtype))
+            if self.likeness is not None and image is not None:
+                dense = dense + self.likeness.dense(self.guess(image, **drawn))
+            return sparse, dense
         if masks is None:
             dense = weight.reshape(1, -1, 1, 1).expand(1, -1, *embedding_hw)
         else:
             dense = self.mask_downscaling(masks.to(weight.dtype))
         return sparse, dense
+
+    def guess(self, image: Tensor, *, boxes: Tensor | None = None, points: Tensor | None = None) -> Tensor:
+        """Logits (N, h, w) of a first guess at the masks of prompts, drawn by `draw`, on an embedding."""
+        assert self.likeness is not None  # only called where there is one
+        inside: Tensor | float = 0.0
+        outside: Tensor | float = 0.0
+        if boxes is not None:
+            cells = F.avg_pool2d(boxes, 4)  # (N, h, w), -1 outside
+            inside = ((cells + 1) / 2) ** 2
+            # What surrounds a box: cells outside it, nearer than about two fifths of its sides.
+            outside = grown(cells > -1) * (-cells).clamp(min=0)
+        if points is not None:
+            cells = F.avg_pool2d(points, 4)
+            inside = inside + (2 * cells - 1).clamp(min=0)
+            outside = outside + (-2 * cells - 1).clamp(min=0)
+            if boxes is None:  # around a point nothing is known: it is told from the whole picture
+                inside, outside = inside + 1e-3 * cells.clamp(min=0), outside + 1e-3
+        return torch.as_tensor(self.likeness(image, inside=inside, outside=outside))
 
     def _point_weight(self, index: int) -> Tensor:
         return cast(nn.Embedding, self.point_embeddings[index]).weight  # (1, width)
@@ -158,42 +186,20 @@ class PromptEncoder(nn.Module):
         code = torch.where(kind == 0, code + background, code)
         return torch.where(kind == 1, code + foreground, code)
 
-    def _draw(
+    def draw(
         self,
         embedding_hw: tuple[int, int],
         *,
-        points: Tensor | None,
-        labels: Tensor | None,
-        boxes_xyxy: Tensor | None,
-    ) -> Tensor:
-        """Draw prompts at mask resolution: -1 outside a box, a dome from 0 to 1 inside; a point is a bump.
-
-        The dome tells each pixel where in the box it is: objects fill the middle of their box, seldom its corners.
-        """
-        dtype, device = torch.float32, self.no_mask_embed.weight.device
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        boxes_xyxy: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Draw the prompts there are at mask resolution: "boxes" and "points", (N, 4h, 4w) each."""
+        size_hw = (4 * embedding_hw[0], 4 * embedding_hw[1])
         scale = 4 / self.config.stride  # mask pixels per input pixel
-        rows = torch.arange(4 * embedding_hw[0], device=device, dtype=dtype)
-        columns = torch.arange(4 * embedding_hw[1], device=device, dtype=dtype)
-        drawn: Tensor | None = None
+        drawn = {}
         if boxes_xyxy is not None:
-            x0, y0, x1, y1 = (boxes_xyxy.to(dtype) * scale).unbind(-1)
-            # How much of each mask pixel lies between the edges, per axis; the product is the box's coverage.
-            along_x = (torch.minimum(x1[:, None], columns + 1) - torch.maximum(x0[:, None], columns)).clamp(
-                0, 1
-            )
-            along_y = (torch.minimum(y1[:, None], rows + 1) - torch.maximum(y0[:, None], rows)).clamp(0, 1)
-            # 1 in the box's centre, 0.5 in the middle of an edge, 0 in its corners
-            across = ((columns + 0.5 - (x0 + x1)[:, None] / 2) / (x1 - x0).clamp(min=1)[:, None]) ** 2
-            down = ((rows + 0.5 - (y0 + y1)[:, None] / 2) / (y1 - y0).clamp(min=1)[:, None]) ** 2
-            profile = (1 - 2 * (across[:, None, :] + down[:, :, None])).clamp(0, 1)
-            drawn = along_y[:, :, None] * along_x[:, None, :] * (profile + 1) - 1
+            drawn["boxes"] = draw_boxes(boxes_xyxy.float() * scale, size_hw)
         if points is not None and labels is not None:
-            x, y = ((points.to(dtype) + 0.5) * scale).unbind(-1)  # (N, P) each
-            along_x = (columns + 0.5 - x[..., None])[:, :, None, :]
-            along_y = (rows + 0.5 - y[..., None])[:, :, :, None]
-            distance = (along_x**2 + along_y**2).sqrt()  # (N, P, H, W)
-            sign = (labels == 1).to(dtype) - (labels == 0).to(dtype)
-            bumps = (sign[:, :, None, None] / (1 + distance / _HALF_WAY)).sum(1)
-            drawn = bumps if drawn is None else drawn + bumps
-        assert drawn is not None  # only called where there is a prompt to draw
-        return drawn[:, None]
+            drawn["points"] = draw_points((points.float() + 0.5) * scale, labels, size_hw)
+        return drawn

@@ -31,7 +31,9 @@ def nano_config(*, input_side: int = 512) -> SamConfig:
     """The embedded model: the same system at three eighths of SAM's width, with a small encoder of stride 8."""
     return SamConfig(
         encoder=NanoEncoderConfig(),
-        prompt_encoder=PromptEncoderConfig(width=96, input_side=input_side, stride=8, dense_prompts=True),
+        prompt_encoder=PromptEncoderConfig(
+            width=96, input_side=input_side, stride=8, dense_prompts=True, likeness_channels=48
+        ),
         mask_decoder=MaskDecoderConfig(
             width=96, heads=3, hidden_width=512, iou_hidden_width=96, upscaling_activation="relu"
         ),
@@ -116,7 +118,12 @@ class Sam(nn.Module):
         """
         embedding_hw = (embedding.shape[-2], embedding.shape[-1])
         sparse, dense = self.prompt_encoder(
-            embedding_hw=embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy, masks=masks
+            embedding_hw=embedding_hw,
+            points=points,
+            labels=labels,
+            boxes_xyxy=boxes_xyxy,
+            masks=masks,
+            image=embedding,
         )
         logits, iou = self.mask_decoder(
             image=embedding,

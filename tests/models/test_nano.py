@@ -30,8 +30,8 @@ def prompt_encoder():
 
 
 def drawn(prompt_encoder, **prompts):
-    values = dict.fromkeys(("points", "labels", "boxes_xyxy")) | prompts
-    return prompt_encoder._draw((8, 8), **values)[:, 0]
+    (picture,) = prompt_encoder.draw((8, 8), **prompts).values()
+    return picture
 
 
 def test_a_box_is_drawn_as_a_dome_inside_and_minus_one_outside(prompt_encoder):
