@@ -16,9 +16,9 @@ _GOLDEN_TURN = (5**0.5 - 1) / 2
 """Share of the hue circle between neighbours in rank: no two of the first hundreds fall close together."""
 _LIGHTNESS = (0.74, 0.62, 0.82)
 _CHROMA = 0.17
-_BACKGROUND_POINT = (226, 60, 60)
-_INK = (16, 20, 22)
-_CHALK = (255, 255, 255)
+_BACKGROUND_POINT = (226, 60, 60, 255)
+_INK = (16, 20, 22, 120)
+_CHALK = (255, 255, 255, 255)
 _CONTOUR_OPACITY = 0.95
 _BAND_ROWS = 256
 """Rows blended at a time, so that floats of the whole picture are never held."""
@@ -116,7 +116,8 @@ def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int]
     full_height, full_width = size_hw or (height, width)
     scale = np.array([width / full_width, height / full_height])
     image = Image.fromarray(picture)
-    draw = ImageDraw.Draw(image)
+    layer = Image.new("RGBA", image.size)  # a rim that lets the photo through keeps many boxes readable
+    draw = ImageDraw.Draw(layer)
     line = _line_width(picture)
     if prompts.boxes_xyxy is not None:
         boxes = prompts.boxes_xyxy * np.tile(scale, 2)
@@ -134,6 +135,7 @@ def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int]
             x, y = (point + 0.5) * scale - 0.5
             for colour, r in ((_INK, radius + 1), (_CHALK if label == 1 else _BACKGROUND_POINT, radius)):
                 draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
+    image.paste(layer, mask=layer)
     return np.asarray(image)
 
 

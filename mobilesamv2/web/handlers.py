@@ -50,7 +50,7 @@ class Models:
         self._loaded: dict[str, Segmenter] = {}
         self._loading = threading.Lock()
         self.names = tuple(names)
-        self.first = first if self._try(first) else EMBEDDED_MODEL
+        self.first = first if first == EMBEDDED_MODEL or self._try(first) else EMBEDDED_MODEL
         self.device = self.get(self.first).device_description
         if load_all:
             self.names = tuple(name for name in self.names if self._try(name))

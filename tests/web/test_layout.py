@@ -14,11 +14,11 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from mobilesamv2.errors import PromptError
+from mobilesamv2.errors import MobileSamError, PromptError
 from mobilesamv2.types import SegmentationResult
 from mobilesamv2.web import text
 from mobilesamv2.web.handlers import Models
-from mobilesamv2.web.layout import build_demo
+from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.layout.wiring import sentences
 from mobilesamv2.web.settings import Settings
 
@@ -104,6 +104,15 @@ def test_other_errors_are_logged_and_told_in_one_plain_sentence(caplog: pytest.L
         raise ZeroDivisionError("a secret")
     assert told.value.message == text.UNEXPECTED
     assert "a secret" in caplog.text
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
+    def refuse(**options: Any) -> None:
+        raise OSError("Cannot find empty port in range: 7860-7860.")
+
+    taken = SimpleNamespace(queue=lambda **options: None, launch=refuse)
+    with pytest.raises(MobileSamError, match="cannot be served: Cannot find empty port"):
+        launch(taken, SETTINGS, port=7860)
 
 
 def test_closing_is_no_error() -> None:

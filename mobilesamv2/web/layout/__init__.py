@@ -11,6 +11,7 @@ import gradio as gr
 import mobilesamv2
 
 from ...comparison import Comparison
+from ...errors import MobileSamError
 from ...segmenter import Progress
 from ...types import Picture, SegmentationResult
 from .. import handlers, text
@@ -43,8 +44,7 @@ def serve(settings: Settings | None = None, *, host: str | None = None, port: in
             free port from 7860.
 
     Raises:
-        MobileSamError: if not even the embedded model can be loaded.
-        OSError: if the port is taken.
+        MobileSamError: if not even the embedded model can be loaded, or the port is taken.
     """
     settings = settings or Settings.from_environment()
     launch(make_demo(settings), settings, host=host, port=port)
@@ -74,21 +74,27 @@ def launch(
     Args:
         host, port: as for `serve`.
         block: until interrupted; otherwise return the address at once.
+
+    Raises:
+        MobileSamError: if the port is taken.
     """
     demo.queue(max_size=settings.queue_size, default_concurrency_limit=1)
-    _, address, _ = demo.launch(
-        prevent_thread_lock=not block,
-        server_name=host,
-        server_port=port,
-        theme=THEME,
-        css_paths=[_STYLE],
-        max_file_size=settings.upload_bytes,
-        footer_links=["api", "settings"],
-        run_history=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        pwa=False,
-    )
+    try:
+        _, address, _ = demo.launch(
+            prevent_thread_lock=not block,
+            server_name=host,
+            server_port=port,
+            theme=THEME,
+            css_paths=[_STYLE],
+            max_file_size=settings.upload_bytes,
+            footer_links=["api", "settings"],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            pwa=False,
+        )
+    except OSError as error:
+        raise MobileSamError(f"The page cannot be served: {error}") from error
     return str(address)
 
 
