@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PROJECT_URL = "https://github.com/mobilesamv2/mobilesamv2"
-"""Where the source is offered, as the licence asks of a page on a network, unless the environment says otherwise."""
 PAPER_URL = "https://arxiv.org/abs/2312.09579"
 LICENCE_URL = "https://www.gnu.org/licenses/agpl-3.0.html"
 EMBEDDED_MODEL = "nano"
@@ -23,7 +21,7 @@ class Settings:
     Args:
         model: the model that is loaded at the start and chosen on the page.
         examples: photographs offered below the upload; none is fine.
-        source_url: where visitors find the source of what runs here.
+        source_url: where visitors find the source of what runs here; None: the page itself hands it out.
         load_all_models: load every model at the start. ZeroGPU needs it: what is loaded later is lost there.
         prompts: the smallest, largest and first value of the prompt slider, and its step.
         grid_sides: the smallest, largest and first value of the grid's points per side, and its step.
@@ -36,7 +34,7 @@ class Settings:
 
     model: str = EMBEDDED_MODEL
     examples: tuple[Path, ...] = ()
-    source_url: str = PROJECT_URL
+    source_url: str | None = None
     load_all_models: bool = False
     prompts: Range = field(default_factory=lambda: Range(16, 1024, 320, 16))
     grid_sides: Range = field(default_factory=lambda: Range(8, 32, 32, 8))
@@ -54,7 +52,7 @@ class Settings:
         `MOBILESAMV2_EXAMPLES` a folder of photographs. On a Space the source is the Space's own repository.
         """
         space = environment.get("SPACE_ID", "")
-        source = f"https://huggingface.co/spaces/{space}/tree/main" if space else PROJECT_URL
+        source = f"https://huggingface.co/spaces/{space}/tree/main" if space else None
         beside_the_package = Path(__file__).resolve().parents[2] / "examples" / "images"
         return cls(
             model=environment.get("MOBILESAMV2_MODEL") or EMBEDDED_MODEL,

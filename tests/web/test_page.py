@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def test_the_parts_follow_each_other_on_a_phone(
     page.locator("#compare-run").click()
     page.locator("#compare-numbers table").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_foot_of_the_page_hands_out_the_source(fake_app: FakeApp, visit: Visit) -> None:
+    page = visit(fake_app.address)
+    with page.expect_download() as download:
+        page.evaluate(
+            """() => { const link = document.querySelector("#colophon a"); link.removeAttribute("target");
+            link.setAttribute("download", ""); link.click(); }"""
+        )
+    with zipfile.ZipFile(download.value.path()) as packed:
+        assert "mobilesamv2-source/mobilesamv2/__init__.py" in packed.namelist()
 
 
 def test_the_prompt_slider_says_what_it_asks(fake_app: FakeApp, visit: Visit) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mobilesamv2.web.settings import PROJECT_URL, Settings, photos_in
+from mobilesamv2.web.settings import Settings, photos_in
 
 
-def test_an_empty_environment_gives_the_embedded_model_and_the_projects_source() -> None:
+def test_an_empty_environment_gives_the_embedded_model_and_a_page_that_hands_out_its_source() -> None:
     settings = Settings.from_environment({})
     assert settings.model == "nano"
-    assert settings.source_url == PROJECT_URL
+    assert settings.source_url is None
     assert not settings.load_all_models
 
 

@@ -17,6 +17,7 @@ from ...types import Picture, SegmentationResult
 from .. import handlers, text
 from ..handlers import CompareView, HasStage, Models, SegmentView
 from ..settings import Settings
+from ..source import source_archive
 from .compare_tab import CompareTab
 from .parts import photo_input
 from .segment_tab import SegmentTab
@@ -87,6 +88,7 @@ def launch(
             theme=THEME,
             css_paths=[_STYLE],
             max_file_size=settings.upload_bytes,
+            allowed_paths=[] if settings.source_url else [str(source_archive())],
             footer_links=["api", "settings"],
             run_history=False,
             enable_monitoring=False,
@@ -143,7 +145,7 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu) ->
                     segment_tab = SegmentTab(settings)
                 with gr.Tab("Compare samplers", id="compare", elem_id="compare-tab"):
                     compare_tab = CompareTab(settings)
-        gr.HTML(text.colophon(settings.source_url), elem_id="colophon")
+        gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
 
         def segment(
             photo: str | None, sampler: str, max_prompts: float, model: str
@@ -169,6 +171,11 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu) ->
             [*segment_tab.cleared(), *compare_tab.cleared()],
         )
     return demo
+
+
+def _source_link(settings: Settings) -> str:
+    """Where the source of what runs here is: relative, for pages behind a proxy, where the page hands it out."""
+    return settings.source_url or f"./gradio_api/file={source_archive()}"
 
 
 def _model_functions(
