@@ -42,7 +42,7 @@ class CropSize:
     weight: float
 
 
-CROP_SIZES = (CropSize(256, 8, 0.55), CropSize(384, 4, 0.25), CropSize(512, 2, 0.20))
+CROP_SIZES = (CropSize(256, 8, 0.68), CropSize(384, 4, 0.25), CropSize(512, 2, 0.07))
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class CropDataset(Dataset[Batch]):
     """Item i is the batch of step i."""
 
     def __init__(
-        self, pictures: list[LabelledPicture], *, seed: int, steps: int, prompts_per_crop: int = 5
+        self, pictures: list[LabelledPicture], *, seed: int, steps: int, prompts_per_crop: int = 4
     ) -> None:
         self.by_source = {
             source: [picture for picture in pictures if picture.source == source and len(picture.masked)]

@@ -34,7 +34,7 @@ from .crops import Batch, CropDataset
 
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
 DEVIATION = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
-LEARNING_RATE = 1.5e-3
+LEARNING_RATE = 2e-3
 WARM_UP_STEPS = 100
 
 
@@ -64,14 +64,14 @@ class Trainee(nn.Module):
             points, labels, boxes = batch.points[kind], torch.ones_like(batch.points[kind, :, 0]).long(), None
             if kind is batch.is_box:
                 points, labels, boxes = None, None, batch.boxes_xyxy[kind]
-            image = embedding[picture[kind]]
-            parts.append(
-                self.prompt_encoder(
-                    embedding_hw=embedding_hw, points=points, labels=labels, boxes_xyxy=boxes, image=image
-                )
+            prompts = {"points": points, "labels": labels, "boxes_xyxy": boxes}
+            sparse, dense = self.prompt_encoder(embedding_hw=embedding_hw, **prompts)
+            # As the prompt encoder does where it is given the image; here the guess is needed by itself too.
+            guess = self.prompt_encoder.guess(
+                embedding[picture[kind]], **self.prompt_encoder.draw(embedding_hw, **prompts)
             )
-            drawn = self.prompt_encoder.draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes)
-            guesses.append(self.prompt_encoder.guess(image, **drawn))
+            parts.append((sparse, dense + self.prompt_encoder.likeness.dense(guess)))
+            guesses.append(guess)
         # A box and a point with its padding are two tokens each, so both kinds go through in one call.
         sparse, dense = (torch.cat(values) for values in zip(*parts, strict=True))
         logits, iou = self.mask_decoder.decode(
