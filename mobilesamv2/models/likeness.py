@@ -37,7 +37,7 @@ class Likeness(nn.Module):
         Returns:
             Logits (N, h, w).
         """
-        features = F.normalize(self.project(image).float(), dim=1)
+        features = F.normalize(self.project(image.to(self.project.weight.dtype)), dim=1)
         # Compared with a quarter as many pixels, each the mean of four: as good, and a quarter of the work.
         others = F.avg_pool2d(features, 2).flatten(2)  # (1 or N, C, L)
         kernel = (self.sharpness * (features.flatten(2).transpose(1, 2) @ others - 1)).exp()  # (1 or N, K, L)
@@ -55,7 +55,7 @@ class Likeness(nn.Module):
 
 
 def _pooled(weight: Tensor) -> Tensor:
-    return F.avg_pool2d(weight, 2).flatten(1)
+    return F.avg_pool2d(weight[:, None], 2).flatten(1)
 
 
 def _density(kernel: Tensor, weight: Tensor) -> Tensor:

@@ -163,12 +163,12 @@ class PromptEncoder(nn.Module):
         inside: Tensor | float = 0.0
         outside: Tensor | float = 0.0
         if boxes is not None:
-            cells = F.avg_pool2d(boxes, 4)  # (N, h, w), -1 outside
+            cells = F.avg_pool2d(boxes[:, None], 4)[:, 0]  # (N, h, w), -1 outside
             inside = ((cells + 1) / 2) ** 2
             # What surrounds a box: cells outside it, nearer than about two fifths of its sides.
             outside = grown(cells > -1) * (-cells).clamp(min=0)
         if points is not None:
-            cells = F.avg_pool2d(points, 4)
+            cells = F.avg_pool2d(points[:, None], 4)[:, 0]
             inside = inside + (2 * cells - 1).clamp(min=0)
             outside = outside + (-2 * cells - 1).clamp(min=0)
             if boxes is None:  # around a point nothing is known: it is told from the whole picture

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mobilesamv2.models.likeness import Likeness
 from mobilesamv2.models.nano_encoder import NanoEncoder, NanoEncoderConfig
 from mobilesamv2.models.prompt_encoder import PromptEncoder, PromptEncoderConfig
 from mobilesamv2.models.sam import Sam, nano_config
@@ -65,6 +66,33 @@ def test_padding_points_draw_nothing(prompt_encoder):
     (with_padding,) = drawn(prompt_encoder, points=points, labels=torch.tensor([[1, -1]]))
     (alone,) = drawn(prompt_encoder, points=points[:, :1], labels=torch.tensor([[1]]))
     assert torch.equal(with_padding, alone)
+
+
+def test_the_first_guess_is_what_looks_like_the_inside_of_the_prompt():
+    torch.manual_seed(0)
+    likeness = Likeness(width=4, channels=8)
+    image = torch.randn(1, 4, 1, 1).expand(1, 4, 16, 16).clone()
+    image[..., 4:12, 4:10] = torch.randn(1, 4, 1, 1)  # an object of one colour on a ground of another
+    inside, outside = torch.zeros(2, 16, 16), torch.zeros(2, 16, 16)
+    inside[0, 4:12, 4:12], outside[0, 2:14, 2:14] = 1, 0.5  # a box with some ground in it
+    inside[1, 6, 6], outside[1] = 1, 1e-3  # a point
+    guess = likeness(image, inside=inside, outside=outside)
+    assert guess.shape == (2, 16, 16)
+    expected = torch.zeros(16, 16, dtype=torch.bool)
+    expected[4:12, 4:10] = True
+    assert torch.equal(guess[0] > 0, expected)
+    assert torch.equal(guess[1] > 0, expected)
+
+
+def test_guesses_on_one_picture_equal_guesses_on_copies_of_it():
+    torch.manual_seed(0)
+    likeness, image = Likeness(width=4, channels=8), torch.randn(1, 4, 8, 8)
+    weights = torch.rand(2, 3, 8, 8)
+    shared = likeness(image, inside=weights[0], outside=weights[1])
+    copied = likeness(image.repeat(3, 1, 1, 1), inside=weights[0], outside=weights[1])
+    torch.testing.assert_close(shared, copied, atol=1e-4, rtol=1e-4)
+    nothing = likeness(image, inside=weights[0, :0], outside=weights[1, :0])
+    assert nothing.shape == (0, 8, 8)
 
 
 def test_a_published_prompt_encoder_draws_nothing_and_shares_one_dense_map():
