@@ -34,8 +34,10 @@ from .crops import Batch, CropDataset
 
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
 DEVIATION = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 3e-3
 WARM_UP_STEPS = 100
+DECODED_CELLS = 18 * 32 * 32
+"""Prompts decoded in a step, times the cells of the embedding."""
 
 
 class Trainee(nn.Module):
@@ -48,41 +50,50 @@ class Trainee(nn.Module):
         self.prompt_encoder = PromptEncoder(config.prompt_encoder)
         self.mask_decoder = MaskDecoder(config.mask_decoder)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (N, 4, S / 2, S / 2) and predicted IoUs (N, 4) of every mask token; first guesses (N, h, w)."""
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Guess all masks of a batch, and decode some of its prompts.
+
+        The decoder takes most of the time, the encoder has most to learn: so all crops are encoded, every prompt
+        gets a first guess, and only `DECODED_CELLS` worth of prompts, drawn at random, are decoded.
+
+        Returns:
+            First guesses (N, h, w) at all prompts; indices (K,) of the decoded ones, boxes before points; their
+            logits (K, 4, S / 2, S / 2) and predicted IoUs (K, 4), of every mask token.
+        """
         pixels = (batch.pixels.float() - MEAN.to(batch.pixels.device)) / DEVIATION.to(batch.pixels.device)
         embedding = self.image_encoder(pixels * batch.inside)
-        embedding_hw = tuple(embedding.shape[-2:])
-        picture = torch.arange(len(embedding), device=embedding.device).repeat_interleave(
-            len(batch.is_box) // len(embedding)
-        )
-        order = torch.cat([torch.nonzero(batch.is_box)[:, 0], torch.nonzero(~batch.is_box)[:, 0]])
-        parts, guesses = [], []
-        for kind in (batch.is_box, ~batch.is_box):
-            if not kind.any():
-                continue
-            points, labels, boxes = batch.points[kind], torch.ones_like(batch.points[kind, :, 0]).long(), None
-            if kind is batch.is_box:
-                points, labels, boxes = None, None, batch.boxes_xyxy[kind]
-            prompts = {"points": points, "labels": labels, "boxes_xyxy": boxes}
-            sparse, dense = self.prompt_encoder(embedding_hw=embedding_hw, **prompts)
-            # As the prompt encoder does where it is given the image; here the guess is needed by itself too.
-            guess = self.prompt_encoder.guess(
-                embedding[picture[kind]], **self.prompt_encoder.draw(embedding_hw, **prompts)
+        height, width = embedding.shape[-2:]
+        encoder = self.prompt_encoder
+        guesses = embedding.new_zeros(len(batch.is_box), height, width, dtype=torch.float32)
+        chosen, sparse, dense = [], [], []
+        for is_box, share in ((True, 0.6), (False, 0.4)):
+            kind = torch.nonzero(batch.is_box == is_box)[:, 0]
+            prompts = _prompts(batch.prompts(kind), is_box=is_box)
+            drawn = encoder.draw((height, width), **prompts)
+            guess = encoder.guess(embedding, **drawn)
+            guesses[kind] = guess.float()
+            pick = torch.randperm(len(kind))[: max(1, round(share * DECODED_CELLS / (height * width)))]
+            tokens, prompted = encoder(
+                embedding_hw=(height, width), **_prompts(batch.prompts(kind[pick]), is_box=is_box)
             )
-            parts.append((sparse, dense + self.prompt_encoder.likeness.dense(guess)))
-            guesses.append(guess)
-        # A box and a point with its padding are two tokens each, so both kinds go through in one call.
-        sparse, dense = (torch.cat(values) for values in zip(*parts, strict=True))
+            chosen.append(kind[pick])
+            sparse.append(tokens)
+            dense.append(prompted + encoder.likeness.dense(guess[pick]))
+        index = torch.cat(chosen)
         logits, iou = self.mask_decoder.decode(
-            image=embedding[picture[order]],
-            image_code=self.prompt_encoder.position_grid(*embedding_hw),
-            sparse=sparse,
-            dense=dense,
+            image=embedding[index // (len(batch.is_box) // len(embedding))],
+            image_code=encoder.position_grid(height, width),
+            sparse=torch.cat(sparse),  # a box and a point with its padding are two tokens each
+            dense=torch.cat(dense),
             asked=slice(None),
         )
-        back = order.argsort()
-        return logits[back], iou[back], torch.cat(guesses)[back]
+        return guesses, index, logits, iou
+
+
+def _prompts(batch: Batch, *, is_box: bool) -> dict[str, Tensor]:
+    if is_box:
+        return {"boxes_xyxy": batch.boxes_xyxy}
+    return {"points": batch.points, "labels": torch.ones_like(batch.points[..., 0]).long()}
 
 
 def loss_of(logits: Tensor, predicted_iou: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -234,8 +245,8 @@ def train(
         batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
         # Processors and GPUs that know bfloat16 are up to twice as fast in it; the loss stays in float32.
         with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-            logits, iou, guess = model(batch)
-        loss, numbers = loss_of(logits.float(), iou.float(), batch)
+            guess, decoded, logits, iou = model(batch)
+        loss, numbers = loss_of(logits.float(), iou.float(), batch.prompts(decoded))
         guessing = guess_loss(guess.float(), batch)
         loss, numbers["guess_loss"] = loss + guessing, guessing.item()
         optimizer.zero_grad(set_to_none=True)

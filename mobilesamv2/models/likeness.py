@@ -30,8 +30,9 @@ class Likeness(nn.Module):
         """Guess N masks.
 
         Args:
-            image: (1 or N, width, h, w), the image embedding; h and w are even.
-            inside: (N, h, w), how much each pixel counts as the prompt's inside; not negative.
+            image: (B, width, h, w), embeddings of B pictures; h and w are even.
+            inside: (N, h, w), N / B prompts on each picture in turn: how much each pixel counts as the prompt's
+                inside; not negative.
             outside: (N, h, w), the same for what it is to be told from.
 
         Returns:
@@ -39,8 +40,8 @@ class Likeness(nn.Module):
         """
         features = F.normalize(self.project(image.to(self.project.weight.dtype)), dim=1)
         # Compared with a quarter as many pixels, each the mean of four: as good, and a quarter of the work.
-        others = F.avg_pool2d(features, 2).flatten(2)  # (1 or N, C, L)
-        kernel = (self.sharpness * (features.flatten(2).transpose(1, 2) @ others - 1)).exp()  # (1 or N, K, L)
+        others = F.avg_pool2d(features, 2).flatten(2)  # (B, C, L)
+        kernel = (self.sharpness * (features.flatten(2).transpose(1, 2) @ others - 1)).exp()  # (B, K, L)
         weight_in, weight_out = _pooled(inside), _pooled(outside)  # (N, L)
         logits = inside
         for _ in range(_ROUNDS):
@@ -59,8 +60,7 @@ def _pooled(weight: Tensor) -> Tensor:
 
 
 def _density(kernel: Tensor, weight: Tensor) -> Tensor:
-    """Mean of the kernel (1 or N, K, L) under N weights (N, L): (N, K), above 0."""
+    """Mean of B kernels (B, K, L) under N / B weights (N, L) each: (N, K), above 0."""
     share = weight / (weight.sum(1, keepdim=True) + _SMALLEST)
-    if len(kernel) == 1:
-        return share @ kernel[0].T + _SMALLEST
-    return torch.einsum("nl,nkl->nk", share, kernel) + _SMALLEST
+    grouped = share.view(len(kernel), -1, share.shape[1])
+    return (grouped @ kernel.transpose(1, 2)).flatten(0, 1) + _SMALLEST
