@@ -114,7 +114,9 @@ def _from_file(path: Path) -> Picture:
                 return _from_pillow(opened, name=path.name)
         except InvalidImageError:
             raise
-        except UnidentifiedImageError as error:
+        except (UnidentifiedImageError, ImportError) as error:
+            # Once imported, Ultralytics has an `Image.open` of its own that answers a file which is no picture by
+            # looking for one more package.
             raise InvalidImageError(
                 f"{path.name} is not a picture that can be read, or it is damaged. "
                 "Use JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."

@@ -332,11 +332,13 @@ def test_a_table_aligns_text_to_the_left_and_numbers_to_the_right() -> None:
 def segmented(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """One run of the program on a real photograph, a broken one and a folder."""
+    """One run of the program on a broken photograph, a text, a real photograph and a folder."""
     folder = tmp_path_factory.mktemp("program")
     (folder / "broken.jpg").write_bytes(COFFEE.read_bytes()[:3000])
+    (folder / "notes.jpg").write_text("not a picture")
     _save(folder / "more" / "tiny.png")
-    arguments = [str(folder / "broken.jpg"), str(COFFEE), str(folder / "more"), "-o", str(folder / "out")]
+    photos = [folder / "broken.jpg", folder / "notes.jpg", COFFEE, folder / "more"]
+    arguments = [*map(str, photos), "-o", str(folder / "out")]
     return _program("segment", *arguments, "--max-prompts", "12"), folder / "out"
 
 
@@ -373,12 +375,13 @@ def test_the_program_goes_on_after_a_failure_and_says_so_in_its_exit_code(
 ) -> None:
     run, out = segmented
     assert run.returncode == 1
-    (line,) = run.stderr.strip().splitlines()
-    assert line.startswith("mobilesamv2: ")
-    assert "broken.jpg" in line
+    lines = run.stderr.strip().splitlines()
+    for line, name in zip(lines, ("broken.jpg", "notes.jpg"), strict=True):
+        assert line.startswith("mobilesamv2: ")
+        assert name in line
     summary = json.loads((out / "summary.json").read_text())
     assert [photo["folder"] for photo in summary["photos"]] == ["coffee", "tiny"]
-    assert len(summary["failures"]) == 1
+    assert len(summary["failures"]) == 2
 
 
 def test_the_program_shows_help_without_loading_torch() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mobilesamv2.errors import InvalidImageError
 from mobilesamv2.geometry import Frame
@@ -204,6 +204,23 @@ def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
     text = refusal(path)
     assert path.name in text
     assert "damaged" in text
+
+
+def test_what_is_no_picture_is_refused_where_opening_wants_another_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Image.open
+
+    def patched(*arguments: object, **options: object) -> Image.Image:  # as Ultralytics leaves it
+        try:
+            return original(*arguments, **options)  # type: ignore[arg-type]
+        except UnidentifiedImageError:
+            raise ModuleNotFoundError("No module named 'pi_heif'") from None
+
+    monkeypatch.setattr(Image, "open", patched)
+    path = tmp_path / "notes.jpg"
+    path.write_text("not a picture")
+    assert "notes.jpg is not a picture that can be read" in refusal(path)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
