@@ -81,6 +81,23 @@ def test_earlier_results_are_no_photographs(tmp_path: Path) -> None:
     assert _names([tmp_path], recursive=True, output=tmp_path / "out") == ["a"]
 
 
+@pytest.mark.parametrize("recursive", [False, True])
+@pytest.mark.parametrize("output", [".", ".."])
+def test_results_may_go_beside_or_above_the_photographs(tmp_path: Path, output: str, recursive: bool) -> None:
+    photos = tmp_path / "photos"
+    _save(photos / "a.png")
+    _save(photos / "a" / "overlay.png")
+    (photos / "a" / "masks.json").write_text("{}")
+    assert _names([photos], recursive=recursive, output=photos / output) == ["a"]
+
+
+def test_a_name_that_is_too_long_fails_alone(tmp_path: Path) -> None:
+    good, long = _save(tmp_path / "a.png"), tmp_path / ("a" * 300)
+    photos, failures = find_photos([long, good])
+    assert [photo.path for photo in photos] == [good]
+    assert failures == [(long, f"{long}: File name too long.")]
+
+
 def test_photographs_of_one_name_get_a_folder_each(tmp_path: Path) -> None:
     paths = [
         _save(tmp_path / "x" / "photo.png"),

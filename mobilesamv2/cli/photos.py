@@ -6,10 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .options import sentence_of
+
 SUFFIXES = frozenset(
     (".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 """What counts as a photograph in a folder. A file that is named itself is tried whatever its name."""
+
+RESULT_NAME = "masks.json"
+"""What lies in a folder of results; a folder within a searched one that has it is not searched."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ def find_photos(
     Args:
         arguments: files, taken as they are, and folders, searched for photographs in order of their names.
         recursive: search folders within folders too.
-        output: a folder that is never searched: results of earlier runs are no photographs.
+        output: where results go; what lies there in a folder being searched is no photograph.
 
     Returns:
         The photographs, in order, and the arguments that stand for none with a sentence each.
@@ -36,27 +41,35 @@ def find_photos(
     paths: dict[Path, Path] = {}
     failures = []
     for argument in arguments:
-        if argument.is_dir():
-            found = list(_in_folder(argument, recursive=recursive, output=output))
-            if not found:
-                failures.append((argument, f"The folder {argument} holds no photographs."))
-        elif argument.exists():
-            found = [argument]
-        else:
-            found = []
-            failures.append((argument, f"There is no file {argument}."))
+        found: list[Path] = []
+        try:
+            if argument.is_dir():
+                found = list(_in_folder(argument, recursive=recursive, output=output))
+                if not found:
+                    failures.append((argument, f"The folder {argument} holds no photographs."))
+            elif argument.exists():
+                found = [argument]
+            else:
+                failures.append((argument, f"There is no file {argument}."))
+        except OSError as error:  # a name that is too long, a folder that may not be read
+            failures.append((argument, sentence_of(error)))
         for path in found:
             paths.setdefault(path.resolve(), path)
     return list(_named(paths.values())), failures
 
 
 def _in_folder(folder: Path, *, recursive: bool, output: Path | None) -> Iterator[Path]:
-    excluded = None if output is None else output.resolve()
+    results = None if output is None else output.resolve()
+    # Results beside or above the photographs do not make them results.
+    apart = results is not None and results != folder.resolve() and results not in folder.resolve().parents
     for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not path.is_file():
             continue
-        if excluded is None or excluded not in path.resolve().parents:
-            yield path
+        if apart and results in path.resolve().parents:
+            continue
+        if path.parent != folder and (path.parent / RESULT_NAME).exists():
+            continue
+        yield path
 
 
 def _named(paths: Iterable[Path]) -> Iterator[Photo]:
