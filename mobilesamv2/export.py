@@ -106,6 +106,9 @@ def write_summary(
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write JSON that people can read too; numbers that JSON does not know (NaN, infinity) are refused."""
+    """Write JSON that people can read too; numbers that JSON does not know (NaN, infinity) are refused.
+
+    Bytes of a file name that are no UTF-8 become the escapes that Python's `json` reads as the same name.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_bytes((text + "\n").encode("utf-8", errors="backslashreplace"))

@@ -353,7 +353,7 @@ def segmented(
     folder = tmp_path_factory.mktemp("program")
     (folder / "broken.jpg").write_bytes(COFFEE.read_bytes()[:3000])
     (folder / "notes.jpg").write_text("not a picture")
-    _save(folder / "more" / "tiny.png")
+    _save(folder / "more" / os.fsdecode(b"tiny\xe9.png"))  # a name that is no UTF-8
     photos = [folder / "broken.jpg", folder / "notes.jpg", COFFEE, folder / "more"]
     arguments = [*map(str, photos), "-o", str(folder / "out")]
     return _program("segment", *arguments, "--max-prompts", "12"), folder / "out"
@@ -385,6 +385,7 @@ def test_the_program_segments_a_real_photograph(
         with Image.open(out / "coffee" / name) as image:
             assert image.size == (width, height)
     assert "coffee: " in run.stdout
+    assert "tiny\\udce9: " in run.stdout
 
 
 def test_the_program_goes_on_after_a_failure_and_says_so_in_its_exit_code(
@@ -397,7 +398,7 @@ def test_the_program_goes_on_after_a_failure_and_says_so_in_its_exit_code(
         assert line.startswith("mobilesamv2: ")
         assert name in line
     summary = json.loads((out / "summary.json").read_text())
-    assert [photo["folder"] for photo in summary["photos"]] == ["coffee", "tiny"]
+    assert [photo["folder"] for photo in summary["photos"]] == ["coffee", os.fsdecode(b"tiny\xe9")]
     assert len(summary["failures"]) == 2
 
 

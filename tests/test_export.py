@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +116,12 @@ def test_a_summary_lists_what_worked_and_what_did_not(tmp_path: Path) -> None:
     write_summary(tmp_path / "new", photos=[{"photo": "ä.jpg"}], failures=[{"photo": "b", "error": "No."}])
     content = json.loads((tmp_path / "new" / "summary.json").read_text(encoding="utf-8"))
     assert content == {"photos": [{"photo": "ä.jpg"}], "failures": [{"photo": "b", "error": "No."}]}
+
+
+def test_a_file_name_that_is_no_text_survives_the_way_through_json(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    write_json(tmp_path / "out.json", {"file_name": name})
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == {"file_name": name}
 
 
 def test_numbers_that_json_does_not_know_are_not_written(tmp_path: Path) -> None:
