@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -225,6 +226,8 @@ def _read_pytorch(path: Path) -> Any:
         LookupError,
         TypeError,
         AttributeError,
+        AssertionError,
+        struct.error,
         zipfile.BadZipFile,
     ) as error:
         raise WeightsError(f"{path} is no PyTorch checkpoint, or is damaged.") from error

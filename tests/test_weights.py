@@ -300,6 +300,17 @@ def test_a_truncated_checkpoint_is_one_sentence(form: str, share: float, tmp_pat
         read_state_dict(file)
 
 
+@pytest.mark.parametrize("form", ["zip", "legacy"])
+def test_a_checkpoint_may_end_anywhere(form: str, tmp_path: Path) -> None:
+    file = tmp_path / "state.pt"
+    torch.save(STATE, file, _use_new_zipfile_serialization=form == "zip")
+    content = file.read_bytes()
+    for length in range(0, len(content), 5):
+        file.write_bytes(content[:length])
+        with pytest.raises(WeightsError):
+            read_state_dict(file)
+
+
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # torch, before it refuses
 @pytest.mark.parametrize("form", ["zip", "legacy"])
 def test_flipped_bytes_never_give_another_error(form: str, tmp_path: Path) -> None:
