@@ -184,7 +184,17 @@ def test_multimask_gives_three_masks_for_each_prompt(segmenter, embedding):
 
 
 @pytest.mark.parametrize("multimask", [False, True])
-@pytest.mark.parametrize("prompts", [{"boxes": []}, {"points": []}, {"boxes": np.zeros((0, 4))}])
+@pytest.mark.parametrize(
+    "prompts",
+    [
+        {"boxes": []},
+        {"boxes": np.zeros((0, 4))},
+        {"points": []},
+        {"points": [], "labels": []},
+        {"points": np.zeros((0, 2)), "labels": []},
+        {"points": np.zeros((0, 3, 2)), "labels": np.zeros((0, 3))},
+    ],
+)
 def test_no_prompts_give_no_masks(segmenter, embedding, prompts, multimask):
     assert len(segmenter.predict(embedding, multimask=multimask, **prompts)) == 0
     logits, iou = segmenter.decode_logits(embedding, multimask=multimask, **prompts)
@@ -218,6 +228,9 @@ def test_an_earlier_answer_can_be_refined(segmenter, embedding):
         ({"boxes": [[1, 2, 3, float("nan")]]}, "finite"),
         ({"boxes": "everywhere"}, "must be numbers"),
         ({"points": [[1, 2]], "labels": [2]}, "1 for foreground"),
+        ({"points": [[1, 2]], "labels": [0.5]}, "1 for foreground"),
+        ({"points": [[1, 2]], "labels": ["front"]}, "labels must be numbers"),
+        ({"points": [[[1, 2], [3, 4]]], "labels": [[1], [0, 1]]}, "labels must be numbers"),
         ({"points": [[1, 2]], "labels": [1, 1]}, "one per point"),
         ({"labels": [1]}, "give points too"),
         ({"points": [[1, 2]], "boxes": [[1, 2, 3, 4], [1, 2, 3, 4]]}, "equally many"),

@@ -38,17 +38,18 @@ def prompts_from(
     label_array: Ints | None = None
     if points is not None:
         point_array = _numbers("points", points)
-        if point_array.size == 0:
+        if point_array.ndim == 1 and point_array.size == 0:
             point_array = point_array.reshape(0, 1, 2)
         elif point_array.ndim == 2:
             point_array = point_array[:, None]
         label_array = np.ones(point_array.shape[:2], dtype=np.int64)
         if labels is not None:
-            label_array = np.asarray(labels, dtype=np.int64)
+            given = _numbers("labels", labels)
+            if not np.isin(given, (-1, 0, 1)).all():
+                raise PromptError("Labels are 1 for foreground and 0 for background; got another number.")
+            label_array = given.astype(np.int64)
             if label_array.ndim == 1:
                 label_array = label_array.reshape(-1, 1)
-            if not np.isin(label_array, (-1, 0, 1)).all():
-                raise PromptError("Labels are 1 for foreground and 0 for background; got another number.")
     elif labels is not None:
         raise PromptError("Labels describe points; give points too, or leave the labels out.")
     return Prompts(points=point_array, labels=label_array, boxes_xyxy=box_array, multimask=multimask)
