@@ -229,6 +229,7 @@ def test_an_unknown_model_lists_the_known_ones(tmp_path: Path, capsys: pytest.Ca
         ["segment", "a.png", "-o", "out", "--max-prompts", "0"],
         ["segment", "a.png", "-o", "out", "--max-prompts", "many"],
         ["paint"],
+        ["serve", "--port", "70000"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,14 @@ def positive(text: str) -> int:
     return number
 
 
+def port(text: str) -> int:
+    """A TCP port, for `argparse`."""
+    number = positive(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text!r}")
+    return number
+
+
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `load_segmenter` reads."""
     group = parser.add_argument_group("model")

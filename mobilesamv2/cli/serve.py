@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from .options import Commands, positive
+from .options import Commands, port
 
 
 def add_parser(commands: Commands) -> None:
@@ -17,7 +17,7 @@ def add_parser(commands: Commands) -> None:
         "too; the options win.",
     )
     parser.add_argument("--host", help="address to listen on (127.0.0.1: this machine only)")
-    parser.add_argument("--port", type=positive, help="port (the first free one from 7860)")
+    parser.add_argument("--port", type=port, help="port (the first free one from 7860)")
     parser.add_argument("--model", metavar="NAME", help="the model that is chosen at first")
     parser.set_defaults(run=run)
 
