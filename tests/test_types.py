@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -228,6 +229,12 @@ def test_coco_records_survive_json_and_say_none_for_the_unknown() -> None:
     for record, rle in zip(records, masks.rles, strict=True):
         back = {"size": record["segmentation"]["size"], "counts": record["segmentation"]["counts"].encode()}
         assert int(coco_mask.area(back)) == int(coco_mask.area(rle))
+
+
+def test_an_infinite_number_is_none_in_coco_records() -> None:
+    masks = replace(masks_of(WHOLE), predicted_iou=np.array([np.inf], dtype=np.float32))
+    (record,) = json.loads(json.dumps(masks.to_coco(), allow_nan=False))
+    assert record["predicted_iou"] is None
 
 
 def test_a_result_counts_the_seconds_of_all_its_stages() -> None:
