@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ import mobilesamv2
 from mobilesamv2.cli import main
 from mobilesamv2.cli.photos import find_photos
 from mobilesamv2.cli.table import table
+from mobilesamv2.prompts import MaskFilters
 from mobilesamv2.types import STAGES
 from tests.tiny import picture, tiny_segmenter
 
@@ -146,6 +148,30 @@ def test_segment_writes_every_photograph_and_a_summary(
     )
     assert set(first["seconds"]) == set(STAGES)
     assert "a: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"boxes": ()}, "no objects found, try --sampler grid"),
+        ({"grid_filters": MaskFilters(predicted_iou=9)}, "no mask passed the filters"),
+    ],
+)
+def test_a_photograph_without_masks_is_a_result_and_a_hint(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: dict[str, Any],
+    hint: str,
+) -> None:
+    monkeypatch.setattr(mobilesamv2, "load", lambda name, **_: tiny_segmenter(**options))
+    sampler = "object-aware" if "boxes" in options else "grid"
+    photo = str(_save(tmp_path / "a.png"))
+    assert (
+        main(["segment", photo, "-o", str(tmp_path / "out"), "--sampler", sampler, "--max-prompts", "4"]) == 0
+    )
+    assert hint in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "a" / "masks.json").read_text())["annotations"] == []
 
 
 def test_a_failed_photograph_does_not_stop_the_others(

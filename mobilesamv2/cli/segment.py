@@ -79,7 +79,7 @@ def _segment_all(
             records.append(record)
             tqdm.write(
                 f"{photo.name}: {record['masks']} masks of {record['prompts']} prompts "
-                f"in {record['seconds_in_all']:.2f} s",
+                f"in {record['seconds_in_all']:.2f} s{_hint(record)}",
                 file=sys.stdout,
             )
 
@@ -104,6 +104,15 @@ def _segment_one(segmenter: Segmenter, photo: Photo, options: argparse.Namespace
         "height": height,
         **result_record(result),
     }
+
+
+def _hint(record: dict[str, Any]) -> str:
+    """What to try where there is no mask."""
+    if record["masks"]:
+        return ""
+    if record["prompts"]:
+        return "; no mask passed the filters, try more prompts or the other sampler"
+    return "; no objects found, try --sampler grid, which needs none"
 
 
 def _sentence(error: Exception) -> str:
