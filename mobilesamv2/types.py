@@ -37,20 +37,20 @@ def decode_rle(rle: Rle, box_xyxy: tuple[int, int, int, int] | None = None) -> B
     height, width = (int(side) for side in rle["size"])
     x0, y0, x1, y1 = (0, 0, width, height) if box_xyxy is None else box_xyxy
     # Lengths of the runs, unset and set in turn, as far as they lie within the columns x0 to x1.
-    edges = np.cumsum(_counts_of_text(rle["counts"])).clip(x0 * height, x1 * height)
+    edges = np.cumsum(run_lengths(rle)).clip(x0 * height, x1 * height)
     lengths = np.diff(edges, prepend=x0 * height)
     columns = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(x1 - x0, height)
     return columns[:, y0:y1].T
 
 
-def _counts_of_text(text: bytes) -> Ints:
-    """The run lengths in COCO's compressed text.
+def run_lengths(rle: Rle) -> Ints:
+    """The lengths of the runs of a compressed mask, unset and set in turn, down the columns.
 
     Each number is written in groups of five bits, least first, as characters from '0' on: bit 6 of a
     character says that more follow, bit 5 of the last one is the sign. From the fourth number on, each is the
     difference to the one before the last.
     """
-    digits = np.frombuffer(text, dtype=np.uint8).astype(np.int64) - 48
+    digits = np.frombuffer(rle["counts"], dtype=np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero(digits < 32)
     starts = np.concatenate([[0], ends[:-1] + 1])
     place = np.arange(len(digits)) - np.repeat(starts, ends - starts + 1)
