@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 
 _CPU_BUDGET = 512 * 2**20
 _GPU_BUDGET = 4 * 2**30
-_LARGEST_CHUNK = {"cpu": 8, "cuda": 128}
+_LARGEST_CHUNK = {"cpu": 16, "cuda": 128}
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,8 +37,46 @@ class Attention(nn.Module):
         out = F.scaled_dot_product_attention(q, k, v)  # (N, heads, Q, inner / heads)
         return torch.as_tensor(self.out_proj(out.transpose(1, 2).flatten(2)))
 
+    def few_to_many(self, *, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """As `forward`, for few queries (N, Q, width) and many keys (N or 1, K, width).
+
+        Projecting thousands of keys and values costs more than everything else. A score is (query · W) times the
+        unprojected key, a context is (attention times the unprojected values) · W, so the weights are applied to the
+        few instead. The key's bias adds the same to all scores of a query and cancels in the softmax.
+        """
+        q = self._split(self.q_proj(query))  # (N, heads, Q, inner / heads)
+        folded = (q * q.shape[-1] ** -0.5) @ self._by_head(self.k_proj.weight)  # (N, heads, Q, width)
+        weights = _product(folded.flatten(1, 2), key.transpose(1, 2)).softmax(-1)  # (N, heads * Q, K)
+        context = _product(weights, value).view(folded.shape)
+        out = context @ self._by_head(self.v_proj.weight).transpose(1, 2)  # (N, heads, Q, inner / heads)
+        out = out.transpose(1, 2).flatten(2) + self.v_proj.bias
+        return torch.as_tensor(self.out_proj(out))
+
+    def many_to_few(self, *, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """As `forward`, for many queries (N or 1, Q, width) and few keys (N, K, width), folded likewise."""
+        k, v = self._split(self.k_proj(key)), self._split(self.v_proj(value))  # (N, heads, K, inner / heads)
+        k = k * k.shape[-1] ** -0.5
+        folded = (k @ self._by_head(self.q_proj.weight)).flatten(1, 2)  # (N, heads * K, width)
+        bias = (k * self.q_proj.bias.view(1, self.heads, 1, -1)).sum(-1)  # (N, heads, K)
+        scores = _product(folded, query.transpose(1, 2)).view(*k.shape[:3], query.shape[1])
+        weights = (
+            (scores + bias[..., None]).softmax(2).flatten(1, 2)
+        )  # (N, heads * K, Q): long axis contiguous
+        answers = (v @ self._by_head(self.out_proj.weight.T)).flatten(1, 2)  # (N, heads * K, width)
+        return torch.as_tensor(weights.transpose(1, 2) @ answers + self.out_proj.bias)
+
+    def _by_head(self, weight: Tensor) -> Tensor:
+        return weight.reshape(self.heads, -1, weight.shape[1])  # (heads, inner / heads, width)
+
     def _split(self, x: Tensor) -> Tensor:
-        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)
+        return x.reshape(*x.shape[:-1], self.heads, x.shape[-1] // self.heads).transpose(1, 2)
+
+
+def _product(rows: Tensor, shared: Tensor) -> Tensor:
+    """(N, R, A) times (N or 1, A, B), one large product where the second is shared."""
+    if len(shared) == 1:
+        return rows @ shared[0]
+    return rows @ shared
 
 
 class FeedForward(nn.Module):
@@ -82,12 +120,12 @@ class TwoWayBlock(nn.Module):
         tokens = self.norm1(tokens)
 
         image_placed = image + image_code
-        tokens = tokens + self.cross_attn_token_to_image(
+        tokens = tokens + self.cross_attn_token_to_image.few_to_many(
             query=tokens + token_code, key=image_placed, value=image
         )
         tokens = self.norm2(tokens)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        image = image + self.cross_attn_image_to_token(
+        image = image + self.cross_attn_image_to_token.many_to_few(
             query=image_placed, key=tokens + token_code, value=tokens
         )
         return tokens, self.norm4(image)
@@ -127,7 +165,7 @@ class TwoWayTransformer(nn.Module):
         token_code = tokens  # the tokens themselves serve as their position code
         for layer in self.layers:
             tokens, image = layer(tokens=tokens, image=image, token_code=token_code, image_code=image_code)
-        attended = self.final_attn_token_to_image(
+        attended = self.final_attn_token_to_image.few_to_many(
             query=tokens + token_code, key=image + image_code, value=image
         )
         return self.norm_final_attn(tokens + attended), image
