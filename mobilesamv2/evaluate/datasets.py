@@ -73,7 +73,7 @@ def read_coco(
         ]
     except OSError as error:
         raise DatasetError(f"{annotations} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
             f"{annotations} is not a COCO annotation file with images and annotations ({error})."
         ) from error
@@ -104,6 +104,10 @@ def compressed_rle(segmentation: Any, *, size_hw: tuple[int, int]) -> Rle:
     height, width = size_hw
     if isinstance(segmentation, list):
         polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
+        if not polygons:  # points and lines have no pixels
+            unset = {"size": [height, width], "counts": [height * width]}
+            nothing: Rle = coco_mask.frPyObjects(unset, height, width)
+            return nothing
         merged: Rle = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
         return merged
     counts = segmentation["counts"]

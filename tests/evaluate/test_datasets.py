@@ -64,6 +64,7 @@ def test_crowds_boxes_and_empty_masks_are_left_out(tmp_path: Path) -> None:
         _annotation(1, iscrowd=1),
         _annotation(1, segmentation=None, box_only=1),
         _annotation(1, segmentation=empty),
+        _annotation(1, segmentation=[[3, 2, 7, 2]]),  # a line
         _annotation(2, segmentation=None, box_only=1),
     ]
     (photograph,) = read_coco(_written(tmp_path, images=[_image(1), _image(2)], annotations=annotations))
@@ -89,6 +90,7 @@ def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
         ("not JSON", "is not a COCO annotation file"),
         ("[]", "is not a COCO annotation file"),
         ('{"images": [{"id": 1}], "annotations": []}', "is not a COCO annotation file"),
+        ('{"images": [], "annotations": ["mask"]}', "is not a COCO annotation file"),
         ('{"images": [], "annotations": []}', "has no picture with a mask in the split 'val'"),
     ],
 )
