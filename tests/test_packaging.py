@@ -19,8 +19,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SPACE_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
-# "Supported versions" of the documentation of ZeroGPU, September 2026.
-ZERO_GPU_TORCH = ("2.8.0", "2.9.1", "2.10.0", "2.11.0", "2.12.1", "2.13.0")
+# "Supported versions" of the documentation of ZeroGPU, autumn 2026.
+ZERO_GPU_TORCH = ("2.8.0", "2.9.1", "2.10.0", "2.11.0")
 
 
 def _front_matter() -> dict[str, Any]:
@@ -31,10 +31,11 @@ def _front_matter() -> dict[str, Any]:
     return values
 
 
-def _lines(name: str) -> list[Requirement]:
+def _lines(name: str, *, python: str = "3.11") -> list[Requirement]:
     text = (ROOT / name).read_text(encoding="utf-8")
     stripped = (line.split("#")[0].strip() for line in text.splitlines())
-    return [Requirement(line) for line in stripped if line]
+    lines = [Requirement(line) for line in stripped if line]
+    return [line for line in lines if line.marker is None or line.marker.evaluate({"python_version": python})]
 
 
 def _name(requirement: Requirement) -> str:
@@ -42,6 +43,7 @@ def _name(requirement: Requirement) -> str:
 
 
 REQUIREMENTS = {_name(line): line for line in _lines("requirements.txt")}
+SPACE_REQUIREMENTS = {_name(line): line for line in _lines("requirements.txt", python="3.12")}
 CONSTRAINTS = {_name(line): line for line in _lines("constraints.txt")}
 
 
@@ -67,13 +69,26 @@ def test_torch_is_tested_at_2_13() -> None:
 
 @pytest.mark.parametrize("version", ZERO_GPU_TORCH)
 def test_requirements_admit_every_torch_of_zero_gpu(version: str) -> None:
-    assert REQUIREMENTS["torch"].specifier.contains(version)
+    assert SPACE_REQUIREMENTS["torch"].specifier.contains(version)
 
 
-def test_requirements_admit_no_torch_newer_than_zero_gpu_runs() -> None:
-    # A Space takes the newest version that the range admits.
+def test_a_space_gets_no_torch_newer_than_zero_gpu_runs() -> None:
+    # It takes the newest version that the range admits.
     newest = max(map(Version, ZERO_GPU_TORCH))
-    assert not REQUIREMENTS["torch"].specifier.contains(f"2.{newest.minor + 1}.0")
+    assert not SPACE_REQUIREMENTS["torch"].specifier.contains(f"2.{newest.minor + 1}.0")
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+def test_constraints_and_requirements_agree_on_every_python(python: str) -> None:
+    requirements, constraints = (
+        _lines(name, python=python) for name in ("requirements.txt", "constraints.txt")
+    )
+    pinned = {_name(line): line.specifier for line in constraints}
+    assert len(pinned) == len(constraints), "one version of each for one Python"
+    assert {_name(line) for line in requirements} == set(REQUIREMENTS)
+    for line in requirements:
+        (pin,) = pinned[_name(line)]
+        assert line.specifier.contains(pin.version), line
 
 
 def test_requirements_leave_pydantic_to_gradio() -> None:
