@@ -95,8 +95,8 @@ def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(demo: gr.Blocks, gpu: G
 
 def test_our_errors_are_told_as_they_are_and_cannot_bring_markup() -> None:
     with pytest.raises(gr.Error) as told, sentences():
-        raise PromptError("<b>broken</b>.png is no picture.")
-    assert told.value.message == "&lt;b&gt;broken&lt;/b&gt;.png is no picture."
+        raise PromptError("<b>Ann's</b>.png is no picture.")
+    assert told.value.message == "&lt;b&gt;Ann's&lt;/b&gt;.png is no picture."
 
 
 def test_other_errors_are_logged_and_told_in_one_plain_sentence(caplog: pytest.LogCaptureFixture) -> None:

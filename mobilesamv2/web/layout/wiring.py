@@ -31,8 +31,10 @@ def sentences() -> Iterator[None]:
     except gr.Error:
         raise
     except MobileSamError as error:
-        # Gradio shows the message as HTML.
-        raise gr.Error(escape(str(error)), title=text.ERROR_TITLE, print_exception=False) from error
+        # Gradio shows the message as HTML; programs get it too, and to them an escaped quote is noise.
+        raise gr.Error(
+            escape(str(error), quote=False), title=text.ERROR_TITLE, print_exception=False
+        ) from error
     except Exception as error:
         log.exception("A run failed unexpectedly.")
         raise gr.Error(text.UNEXPECTED, title=text.ERROR_TITLE, print_exception=False) from error
