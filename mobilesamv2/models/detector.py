@@ -21,12 +21,23 @@ from typing import Any, cast
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ..types import Floats, Picture
 
 SNAP_PIXELS = 20.0
 """Edges of boxes nearer than this to the border of the detector's input move onto it, as in MobileSAMv2."""
+
+_REPLACED_FUNCTIONS = (
+    (Image, "open"),
+    (torch, "load"),
+    (torch, "save"),
+    (cv2, "imread"),
+    (cv2, "imwrite"),
+    (cv2, "imshow"),
+)
+"""What Ultralytics puts functions of its own in place of when it is imported."""
 
 
 @dataclass(frozen=True)
@@ -306,20 +317,24 @@ def _ultralytics(name: str) -> Any:
     """Import a module of Ultralytics, and keep it from what it does beside that.
 
     By default it installs packages, goes online, sends telemetry, logs and writes settings into the user's
-    home; and it sets threads, print options, warning filters and environment variables for everybody.
+    home; and it sets threads, print options, warning filters and environment variables, and replaces functions of
+    other packages, for everybody.
     """
-    if "ultralytics" in sys.modules:
-        return importlib.import_module(name)
+    if name in sys.modules:
+        return sys.modules[name]
     if "YOLO_CONFIG_DIR" not in os.environ:
         folder = tempfile.mkdtemp(prefix="mobilesamv2-ultralytics-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ["YOLO_CONFIG_DIR"] = folder
     os.environ.update(YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_VERBOSE="false")
     environment, threads = set(os.environ), cv2.getNumThreads()
+    replaced = [(owner, function, getattr(owner, function)) for owner, function in _REPLACED_FUNCTIONS]
     with warnings.catch_warnings(), np.printoptions():
         module = importlib.import_module(name)
     for variable in set(os.environ) - environment:
         del os.environ[variable]
+    for owner, function, original in replaced:
+        setattr(owner, function, original)
     cv2.setNumThreads(threads)
     torch.set_printoptions(profile="default")  # type: ignore[no-untyped-call]
     importlib.import_module("ultralytics.utils").SETTINGS["sync"] = False

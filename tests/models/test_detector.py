@@ -243,11 +243,15 @@ import os, sys
 import cv2, numpy, torch
 import mobilesamv2.models.detector as detector
 assert "ultralytics" not in sys.modules
+from PIL import Image
 before = dict(os.environ), cv2.getNumThreads(), numpy.get_printoptions(), torch.get_num_threads()
+functions = Image.open, torch.load, torch.save, cv2.imread, cv2.imwrite, cv2.imshow
 detector.build_detector_module(detector.DetectorConfig())
 assert "torchvision" not in sys.modules
 after = {key: value for key, value in os.environ.items() if not key.startswith("YOLO_")}
 assert (after, cv2.getNumThreads(), numpy.get_printoptions(), torch.get_num_threads()) == before
+detector._suppress()
+assert functions == (Image.open, torch.load, torch.save, cv2.imread, cv2.imwrite, cv2.imshow)
 assert os.environ["YOLO_AUTOINSTALL"] == "false" and os.environ["YOLO_OFFLINE"] == "true"
 print(os.environ["YOLO_CONFIG_DIR"])
 """
