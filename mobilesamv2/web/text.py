@@ -146,6 +146,21 @@ SIDE_INFO_JS = """(side) => ({
     __type__: "update", info: `Asks about a grid of ${side} × ${side} = ${side * side} points.`
 })"""
 
+PICTURE_NAMES_JS = """() => {
+    const name = () => {
+        for (const image of document.querySelectorAll("#examples .gallery-item img:not([alt^=Example])")) {
+            const file = decodeURIComponent(image.src.split("/").pop()).replace(/\\.[^.]*$/, "");
+            image.alt = image.closest("button").title = `Example: ${file.replace(/[-_]/g, " ")}`;
+        }
+        for (const image of document.querySelectorAll("#compare-plain img:not([alt^=The]), #compare-prompted img:not([alt^=The])"))
+            image.alt = "The photo with the masks of "
+                + (image.src.endsWith("/grid.png") ? "grid search" : "object-aware sampling");
+    };
+    name();
+    new MutationObserver(name).observe(document.getElementById("bench"), {childList: true, subtree: true});
+}"""
+"""Names the pictures to which Gradio gives none, now and whenever one comes, for those who cannot see them."""
+
 
 def masthead() -> str:
     return f"<h1>{TITLE}</h1><p>{TAGLINE}</p>"

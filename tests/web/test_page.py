@@ -140,6 +140,22 @@ def test_prompts_are_drawn_on_request_without_another_run(
     assert fake_app.script.started == runs
 
 
+def test_pictures_have_names_for_those_who_cannot_see_them(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    expect(page.get_by_role("button", name="Example: coffee")).to_be_visible()
+    upload(page, photo)
+    page.get_by_role("tab", name="Compare samplers").click()
+    page.locator("#compare-run").click()
+    page.locator("#compare-numbers table").wait_for()
+    for sampler, file in (("grid search", "grid.png"), ("object-aware sampling", "object-aware.png")):
+        picture = page.get_by_alt_text(f"The photo with the masks of {sampler}").first
+        expect(picture).to_be_visible()
+        assert str(picture.get_attribute("src")).endswith(file)
+    assert page.locator("#compare-plain img:not([alt^=The])").count() == 0
+
+
 def test_cancel_stops_the_work_and_another_run_can_follow(
     fake_app: FakeApp, visit: Visit, photo: Path
 ) -> None:

@@ -146,6 +146,7 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu) ->
                 with gr.Tab("Compare samplers", id="compare", elem_id="compare-tab"):
                     compare_tab = CompareTab(settings)
         gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
+        demo.load(None, js=text.PICTURE_NAMES_JS, queue=False, api_visibility="private")
 
         def segment(
             photo: str | None, sampler: str, max_prompts: float, model: str
