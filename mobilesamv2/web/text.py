@@ -152,7 +152,7 @@ PICTURE_NAMES_JS = """() => {
             const file = decodeURIComponent(image.src.split("/").pop()).replace(/\\.[^.]*$/, "");
             image.alt = image.closest("button").title = `Example: ${file.replace(/[-_]/g, " ")}`;
         }
-        for (const image of document.querySelectorAll("#compare-plain img:not([alt^=The]), #compare-prompted img:not([alt^=The])"))
+        for (const image of document.querySelectorAll(":is(#compare-plain, #compare-prompted) img:not([alt^=The])"))
             image.alt = "The photo with the masks of "
                 + (image.src.endsWith("/grid.png") ? "grid search" : "object-aware sampling");
     };
