@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 
 _CPU_BUDGET = 512 * 2**20
 _GPU_BUDGET = 4 * 2**30
-_LARGEST_CHUNK = {"cpu": 16, "cuda": 128}
+_LARGEST_CHUNK = {"cpu": 8, "cuda": 128}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +45,13 @@ class Embedding:
 
     Args:
         features: (1, C, h, w) on the model's device.
+        kernel: what the model compares pixels by, if it does (`Sam.compare`).
         frame: where the picture lies in the model's input.
         timings: seconds spent in "preprocess" and "encode".
     """
 
     features: Tensor
+    kernel: Tensor | None
     frame: Frame
     timings: dict[str, float]
 
@@ -127,7 +129,8 @@ class Segmenter:
             pixels = to_input(picture, frame, device=self.device, dtype=self.sam.dtype)
         with watch.stage("encode"), torch.inference_mode():
             features = self.sam.encode(pixels)
-        return Embedding(features=features, frame=frame, timings=watch.seconds)
+            kernel = self.sam.compare(features)
+        return Embedding(features=features, kernel=kernel, frame=frame, timings=watch.seconds)
 
     def decode_logits(
         self,
@@ -357,6 +360,7 @@ class Segmenter:
                 None if prompts.boxes_xyxy is None else frame.boxes_to_input(prompts.boxes_xyxy)
             ),
             masks=masks,
+            kernel=embedding.kernel,
             multimask=prompts.multimask,
         )
 

@@ -64,13 +64,14 @@ class Trainee(nn.Module):
         embedding = self.image_encoder(pixels * batch.inside)
         height, width = embedding.shape[-2:]
         encoder = self.prompt_encoder
+        kernel = encoder.compare(embedding)
         guesses = embedding.new_zeros(len(batch.is_box), height, width, dtype=torch.float32)
         chosen, sparse, dense = [], [], []
         for is_box, share in ((True, 0.6), (False, 0.4)):
             kind = torch.nonzero(batch.is_box == is_box)[:, 0]
             prompts = _prompts(batch.prompts(kind), is_box=is_box)
             drawn = encoder.draw((height, width), **prompts)
-            guess = encoder.guess(embedding, **drawn)
+            guess = encoder.guess(kernel, **drawn)
             guesses[kind] = guess.float()
             pick = torch.randperm(len(kind))[: max(1, round(share * DECODED_CELLS / (height * width)))]
             tokens, prompted = encoder(
@@ -182,7 +183,9 @@ def evaluate(model: Trainee, pictures: list[LabelledPicture], *, side: int) -> t
             for box, index in zip(boxes, picture.masked, strict=True):
                 true = torch.from_numpy(decode_rle(picture.masks[index])).bool()
                 sparse, dense = model.prompt_encoder(
-                    embedding_hw=hw, boxes_xyxy=box[None] * scale, image=embedding
+                    embedding_hw=hw,
+                    boxes_xyxy=box[None] * scale,
+                    kernel=model.prompt_encoder.compare(embedding),
                 )
                 logits, _ = model.mask_decoder(
                     image=embedding, image_code=code, sparse=sparse, dense=dense, multimask=False

@@ -26,11 +26,25 @@ class Likeness(nn.Module):
         self.sharpness = nn.Parameter(torch.tensor(8.0))
         self.embed = nn.Embedding(1, width)
 
-    def forward(self, image: Tensor, *, inside: Tensor, outside: Tensor) -> Tensor:
-        """Guess N masks.
+    def kernel(self, image: Tensor) -> Tensor:
+        """How alike the pixels of embeddings are, once per picture for any number of prompts.
 
         Args:
             image: (B, width, h, w), embeddings of B pictures; h and w are even.
+
+        Returns:
+            (B, h * w, h * w / 4), from 0 to 1: each pixel against the means of 2 x 2 pixels, which is as good as
+            against all of them and a quarter of the work.
+        """
+        features = F.normalize(self.project(image.to(self.project.weight.dtype)), dim=1)
+        others = F.avg_pool2d(features, 2).flatten(2)  # (B, C, L)
+        return (self.sharpness * (features.flatten(2).transpose(1, 2) @ others - 1)).exp()
+
+    def forward(self, kernel: Tensor, *, inside: Tensor, outside: Tensor) -> Tensor:
+        """Guess N masks.
+
+        Args:
+            kernel: (B, h * w, h * w / 4), of `kernel`.
             inside: (N, h, w), N / B prompts on each picture in turn: how much each pixel counts as the prompt's
                 inside; not negative.
             outside: (N, h, w), the same for what it is to be told from.
@@ -38,16 +52,13 @@ class Likeness(nn.Module):
         Returns:
             Logits (N, h, w).
         """
-        features = F.normalize(self.project(image.to(self.project.weight.dtype)), dim=1)
-        # Compared with a quarter as many pixels, each the mean of four: as good, and a quarter of the work.
-        others = F.avg_pool2d(features, 2).flatten(2)  # (B, C, L)
-        kernel = (self.sharpness * (features.flatten(2).transpose(1, 2) @ others - 1)).exp()  # (B, K, L)
-        weight_in, weight_out = _pooled(inside), _pooled(outside)  # (N, L)
+        weights = torch.stack([inside, outside])  # (2, N, h, w)
         logits = inside
         for _ in range(_ROUNDS):
-            logits = (_density(kernel, weight_in) / _density(kernel, weight_out)).log().view(inside.shape)
+            inner, outer = _densities(kernel, weights)
+            logits = (inner / outer).log().view(inside.shape)
             alike = logits.sigmoid()
-            weight_in, weight_out = _pooled(inside * alike), _pooled(outside + inside * (1 - alike))
+            weights = torch.stack([inside * alike, outside + inside * (1 - alike)])
         return logits
 
     def dense(self, logits: Tensor) -> Tensor:
@@ -55,12 +66,14 @@ class Likeness(nn.Module):
         return logits.tanh()[:, None] * self.embed.weight[0][:, None, None]
 
 
-def _pooled(weight: Tensor) -> Tensor:
-    return F.avg_pool2d(weight[:, None], 2).flatten(1)
-
-
-def _density(kernel: Tensor, weight: Tensor) -> Tensor:
-    """Mean of B kernels (B, K, L) under N / B weights (N, L) each: (N, K), above 0."""
-    share = weight / (weight.sum(1, keepdim=True) + _SMALLEST)
-    grouped = share.view(len(kernel), -1, share.shape[1])
-    return (grouped @ kernel.transpose(1, 2)).flatten(0, 1) + _SMALLEST
+def _densities(kernel: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Means of B kernels (B, K, L) under two sets of N weights (2, N, h, w): twice (N, K), above 0."""
+    pictures, count, cells = len(kernel), weights.shape[1], kernel.shape[1]
+    each = count // pictures
+    pooled = F.avg_pool2d(weights.flatten(0, 1)[:, None], 2).flatten(1)  # (2 * N, L)
+    share = pooled / (pooled.sum(1, keepdim=True) + _SMALLEST)
+    # One product for both sets: reading the kernel is what takes time.
+    grouped = share.view(2, pictures, each, share.shape[1]).transpose(0, 1).flatten(1, 2)  # (B, 2 * N / B, L)
+    means = (grouped @ kernel.transpose(1, 2)).view(pictures, 2, each, cells)
+    inner, outer = means.transpose(0, 1).reshape(2, count, cells) + _SMALLEST
+    return inner, outer

@@ -108,7 +108,7 @@ class PromptEncoder(nn.Module):
         labels: Tensor | None = None,
         boxes_xyxy: Tensor | None = None,
         masks: Tensor | None = None,
-        image: Tensor | None = None,
+        kernel: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Encode N prompts of one kind.
 
@@ -118,7 +118,7 @@ class PromptEncoder(nn.Module):
             labels: (N, P), 1 foreground, 0 background, -1 padding; comes with `points`.
             boxes_xyxy: (N, 4) in input pixels, or None.
             masks: (N, 1, 4h, 4w) low-resolution logits, or None.
-            image: (1 or N, width, h, w), the image embedding; only for a guess (`likeness_channels`).
+            kernel: (1, h * w, h * w / 4), how alike the picture's pixels are (`compare`), for a guess.
 
         Returns:
             Sparse tokens (N, T, width), points before corners, and a dense map (N or 1, width, h, w): one map
@@ -148,8 +148,8 @@ class PromptEncoder(nn.Module):
         if masks is None and self.config.dense_prompts and tokens:
             drawn = self.draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
             dense = self.mask_downscaling(torch.stack(list(drawn.values())).sum(0)[:, None].to(weight.dtype))
-            if self.likeness is not None and image is not None:
-                dense = dense + self.likeness.dense(self.guess(image, **drawn))
+            if self.likeness is not None and kernel is not None:
+                dense = dense + self.likeness.dense(self.guess(kernel, **drawn))
             return sparse, dense
         if masks is None:
             dense = weight.reshape(1, -1, 1, 1).expand(1, -1, *embedding_hw)
@@ -157,8 +157,12 @@ class PromptEncoder(nn.Module):
             dense = self.mask_downscaling(masks.to(weight.dtype))
         return sparse, dense
 
-    def guess(self, image: Tensor, *, boxes: Tensor | None = None, points: Tensor | None = None) -> Tensor:
-        """Logits (N, h, w) of a first guess at the masks of prompts, drawn by `draw`, on an embedding."""
+    def compare(self, image: Tensor) -> Tensor | None:
+        """What guesses on an image embedding (B, width, h, w) need, once per picture; None where none are made."""
+        return None if self.likeness is None else self.likeness.kernel(image)
+
+    def guess(self, kernel: Tensor, *, boxes: Tensor | None = None, points: Tensor | None = None) -> Tensor:
+        """Logits (N, h, w) of a first guess at the masks of prompts that `draw` drew."""
         assert self.likeness is not None  # only called where there is one
         inside: Tensor | float = 0.0
         outside: Tensor | float = 0.0
@@ -173,7 +177,7 @@ class PromptEncoder(nn.Module):
             outside = outside + (-2 * cells - 1).clamp(min=0)
             if boxes is None:  # around a point nothing is known: it is told from the whole picture
                 inside, outside = inside + 1e-3 * cells.clamp(min=0), outside + 1e-3
-        return torch.as_tensor(self.likeness(image, inside=inside, outside=outside))
+        return torch.as_tensor(self.likeness(kernel, inside=inside, outside=outside))
 
     def _point_weight(self, index: int) -> Tensor:
         return cast(nn.Embedding, self.point_embeddings[index]).weight  # (1, width)

@@ -27,7 +27,7 @@ def mobile_sam_config() -> SamConfig:
     return SamConfig()
 
 
-def nano_config(*, input_side: int = 512) -> SamConfig:
+def nano_config(*, input_side: int = 576) -> SamConfig:
     """The embedded model: the same system at three eighths of SAM's width, with a small encoder of stride 8."""
     return SamConfig(
         encoder=NanoEncoderConfig(),
@@ -101,6 +101,10 @@ class Sam(nn.Module):
         """Encode a normalised, padded picture (1, 3, S, S) as an embedding (1, width, h, w)."""
         return torch.as_tensor(self.image_encoder(pixels.to(self.dtype)))
 
+    def compare(self, embedding: Tensor) -> Tensor | None:
+        """What `decode` needs of an embedding beside itself, computed once per picture; None for published models."""
+        return self.prompt_encoder.compare(embedding)
+
     def decode(
         self,
         embedding: Tensor,
@@ -109,9 +113,10 @@ class Sam(nn.Module):
         labels: Tensor | None = None,
         boxes_xyxy: Tensor | None = None,
         masks: Tensor | None = None,
+        kernel: Tensor | None = None,
         multimask: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Answer N prompts, in input pixels, on one embedding (1, width, h, w).
+        """Answer N prompts, in input pixels, on one embedding (1, width, h, w) and its `compare`.
 
         Returns:
             float32 logits (N, M, 4h, 4w) and float32 predicted IoUs (N, M), M = 3 with `multimask`, else 1.
@@ -123,7 +128,7 @@ class Sam(nn.Module):
             labels=labels,
             boxes_xyxy=boxes_xyxy,
             masks=masks,
-            image=embedding,
+            kernel=kernel,
         )
         logits, iou = self.mask_decoder(
             image=embedding,

@@ -76,7 +76,7 @@ def test_the_first_guess_is_what_looks_like_the_inside_of_the_prompt():
     inside, outside = torch.zeros(2, 16, 16), torch.zeros(2, 16, 16)
     inside[0, 4:12, 4:12], outside[0, 2:14, 2:14] = 1, 0.5  # a box with some ground in it
     inside[1, 6, 6], outside[1] = 1, 1e-3  # a point
-    guess = likeness(image, inside=inside, outside=outside)
+    guess = likeness(likeness.kernel(image), inside=inside, outside=outside)
     assert guess.shape == (2, 16, 16)
     expected = torch.zeros(16, 16, dtype=torch.bool)
     expected[4:12, 4:10] = True
@@ -88,10 +88,10 @@ def test_guesses_on_one_picture_equal_guesses_on_copies_of_it():
     torch.manual_seed(0)
     likeness, image = Likeness(width=4, channels=8), torch.randn(1, 4, 8, 8)
     weights = torch.rand(2, 3, 8, 8)
-    shared = likeness(image, inside=weights[0], outside=weights[1])
-    copied = likeness(image.repeat(3, 1, 1, 1), inside=weights[0], outside=weights[1])
+    shared = likeness(likeness.kernel(image), inside=weights[0], outside=weights[1])
+    copied = likeness(likeness.kernel(image.repeat(3, 1, 1, 1)), inside=weights[0], outside=weights[1])
     torch.testing.assert_close(shared, copied, atol=1e-4, rtol=1e-4)
-    nothing = likeness(image, inside=weights[0, :0], outside=weights[1, :0])
+    nothing = likeness(likeness.kernel(image), inside=weights[0, :0], outside=weights[1, :0])
     assert nothing.shape == (0, 8, 8)
 
 
@@ -107,9 +107,12 @@ def test_prompts_decoded_together_equal_prompts_decoded_alone():
     boxes = torch.tensor([[4.0, 4.0, 30.0, 30.0], [10.0, 20.0, 60.0, 50.0], [0.0, 0.0, 64.0, 64.0]])
     with torch.inference_mode():
         embedding = sam.encode(torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
-        logits, iou = sam.decode(embedding, boxes_xyxy=boxes, multimask=True)
+        kernel = sam.compare(embedding)
+        logits, iou = sam.decode(embedding, boxes_xyxy=boxes, kernel=kernel, multimask=True)
         for row in range(3):
-            alone, alone_iou = sam.decode(embedding, boxes_xyxy=boxes[row : row + 1], multimask=True)
+            alone, alone_iou = sam.decode(
+                embedding, boxes_xyxy=boxes[row : row + 1], kernel=kernel, multimask=True
+            )
             torch.testing.assert_close(alone[0], logits[row], atol=1e-4, rtol=1e-4)
             torch.testing.assert_close(alone_iou[0], iou[row], atol=1e-5, rtol=1e-4)
 
