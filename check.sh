@@ -4,8 +4,9 @@
 #   bash check.sh [PYTEST ARGUMENT...]
 #
 # Makes a virtual environment in .venv (or in $VENV) with the versions of constraints.txt, unless it is there.
-# The tests of the page drive a browser: on Debian and Ubuntu, where Chromium is not found, it is installed, which
-# needs root or sudo; with it libgl1, which OpenCV (a part of Ultralytics) wants and bare servers lack.
+# The tests of the page drive a browser, found by the name of $CHROMIUM or one of the usual names. On Debian and Ubuntu,
+# where there is none, Chromium is installed, which needs root or sudo; and libgl1, which OpenCV (a part of
+# Ultralytics) wants and bare servers lack.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -13,15 +14,26 @@ venv="${VENV:-.venv}"
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
 
-if ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then
-    as_root=()
-    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-    echo "Installing Chromium for the browser tests." >&2
-    "${as_root[@]}" apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -qq -y --no-install-recommends chromium libgl1 >/dev/null
-fi
-
 "$venv/bin/ruff" format --check .
 "$venv/bin/ruff" check .
 "$venv/bin/mypy"
+
+missing=()
+"$venv/bin/python" -c "from tests.web.browser import find_chromium; raise SystemExit(not find_chromium())" || missing+=(chromium)
+"$venv/bin/python" -c "import cv2" 2>/dev/null || missing+=(libgl1)
+if [ "${#missing[@]}" -gt 0 ] && command -v apt-get >/dev/null; then
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            echo "The tests need ${missing[*]}: install it as root (apt-get install ${missing[*]}) and run again." >&2
+            exit 1
+        fi
+        as_root=(sudo)
+    fi
+    echo "Installing ${missing[*]}." >&2
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
 "$venv/bin/python" -m pytest "$@"

@@ -20,10 +20,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from .browser import find_chromium
 from .fakes import script, serve_fake
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
 
@@ -49,11 +49,12 @@ def other_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    assert CHROMIUM.exists(), "The browser tests drive Debian's chromium: apt-get install chromium"
+    chromium = find_chromium()
+    assert chromium, "The browser tests need Chromium: apt-get install chromium, or name one in $CHROMIUM."
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     flags += ["--disable-component-update", "--disable-sync"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield browser
         browser.close()
 
