@@ -80,3 +80,12 @@ def test_an_unknown_detector_is_answered_with_the_names_there_are(files: Path) -
 def test_a_device_that_is_not_there_is_refused_before_anything_is_read() -> None:
     with pytest.raises(MobileSamError, match='no device "tpu"'):
         mobilesamv2.load(weights="nowhere.pt", device="tpu")
+
+
+def test_both_samplers_find_something_with_the_embedded_model() -> None:
+    segmenter = mobilesamv2.load()
+    photo = Path(__file__).parents[1] / "examples" / "images" / "cat.png"
+    objects = segmenter.segment_everything(photo, max_prompts=8)
+    grid = segmenter.segment_everything(photo, sampler="grid", points_per_side=8)
+    assert len(objects.masks) == len(objects.prompts) == 8
+    assert len(grid.masks) > 0
