@@ -160,12 +160,7 @@ class Segmenter:
             PromptError: if the prompts do not fit each other.
         """
         prompts = prompts_from(boxes=boxes, points=points, labels=labels, multimask=multimask)
-        if mask_inputs is not None and len(mask_inputs) != len(prompts):
-            raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
-        chunks = [
-            self._decode(embedding, prompts[part], None if mask_inputs is None else mask_inputs[part])
-            for part in self._chunks(embedding, len(prompts))
-        ]
+        chunks = [answer for _, *answer in self._answers(embedding, prompts, mask_inputs)]
         if not chunks:
             side = 4 * embedding.features.shape[-1]
             count = 3 if multimask else 1
@@ -191,14 +186,9 @@ class Segmenter:
         scores are the predicted IoUs.
         """
         prompts = prompts_from(boxes=boxes, points=points, labels=labels, multimask=multimask)
-        if mask_inputs is not None and len(mask_inputs) != len(prompts):
-            raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
         parts = [Masks.empty(embedding.frame.size_hw)]
-        for part in self._chunks(embedding, len(prompts)):
-            logits, iou = self._decode(
-                embedding, prompts[part], None if mask_inputs is None else mask_inputs[part]
-            )
-            parts.append(all_masks(logits, iou, embedding.frame, prompts=prompts, first=part.start))
+        for first, logits, iou in self._answers(embedding, prompts, mask_inputs):
+            parts.append(all_masks(logits, iou, embedding.frame, prompts=prompts, first=first))
         return Masks.concatenate(parts)
 
     def segment_everything(
@@ -336,6 +326,16 @@ class Segmenter:
                 )
             return ObjectAwareSampler(detector=self.detector, max_prompts=max_prompts or MAX_PROMPTS)
         raise UnknownModelError(f"There is no sampler {sampler!r}. Known: {', '.join(SAMPLERS)}.")
+
+    def _answers(
+        self, embedding: Embedding, prompts: Prompts, mask_inputs: Tensor | None
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Decode prompts chunk by chunk: the first prompt of each chunk, its logits and its predicted IoUs."""
+        if mask_inputs is not None and len(mask_inputs) != len(prompts):
+            raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
+        for part in self._chunks(embedding, len(prompts)):
+            masks = None if mask_inputs is None else mask_inputs[part]
+            yield part.start, *self._decode(embedding, prompts[part], masks)
 
     @torch.inference_mode()
     def _decode(

@@ -14,26 +14,30 @@ import copy
 import json
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from mobilesamv2.evaluate.datasets import Annotated, read_coco
+from mobilesamv2.evaluate.prompted import prompted_iou
+from mobilesamv2.models.drawn_prompts import grown
 from mobilesamv2.models.mask_decoder import MaskDecoder
 from mobilesamv2.models.nano_encoder import NanoEncoder
+from mobilesamv2.models.preprocess import PIXEL_MEAN, PIXEL_STD
 from mobilesamv2.models.prompt_encoder import PromptEncoder
-from mobilesamv2.models.sam import nano_config
-from mobilesamv2.types import decode_rle
+from mobilesamv2.models.sam import Sam, nano_config
+from mobilesamv2.segmenter import Segmenter
 
-from .coco_data import LabelledPicture, read_labels, read_picture
+from .coco_data import read_labels
 from .crops import Batch, CropDataset
 
-MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
-DEVIATION = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
+MEAN = torch.tensor(PIXEL_MEAN).view(1, 3, 1, 1)
+DEVIATION = torch.tensor(PIXEL_STD).view(1, 3, 1, 1)
 LEARNING_RATE = 3e-3
 WARM_UP_STEPS = 100
 DECODED_CELLS = 18 * 32 * 32
@@ -120,7 +124,9 @@ def loss_of(logits: Tensor, predicted_iou: Tensor, batch: Batch) -> tuple[Tensor
         iou = shared / ((answer | (target > 0)).sum((2, 3)) + 1e-6)
         best_of_three = 1 + per_mask[:, 1:].argmin(1)
         chosen = torch.where(batch.is_box, 0, best_of_three)
-        answers = torch.where(batch.is_box[:, None], _columns([1, 0, 0, 0]), _columns([0, 1, 1, 1])).to(iou)
+        answers = torch.tensor([[0, 1, 1, 1], [1, 0, 0, 0]], device=iou.device, dtype=iou.dtype)[
+            batch.is_box.long()
+        ]
     mask_loss = per_mask.gather(1, chosen[:, None]).mean()
     iou_loss = (((predicted_iou - iou) ** 2) * answers).sum() / answers.sum()
     chosen_iou = iou.gather(1, chosen[:, None])[:, 0]
@@ -140,66 +146,24 @@ def guess_loss(guess: Tensor, batch: Batch) -> Tensor:
     return ((entropy * near).sum((1, 2)) / near.sum((1, 2))).mean()
 
 
-def _columns(values: list[int]) -> Tensor:
-    return torch.tensor([values], dtype=torch.float32)
-
-
 def _near(targets: Tensor) -> Tensor:
-    """bool (N, h, w): the box of each target, grown by 40 % of its sides and at least 3 pixels."""
-    height, width = targets.shape[-2:]
-
-    def along(occupied: Tensor, size: int) -> Tensor:
-        positions = torch.arange(size, device=occupied.device)
-        first = occupied.int().argmax(1)
-        last = size - 1 - occupied.flip(1).int().argmax(1)
-        margin = (0.4 * (last - first + 1)).clamp(min=3)
-        return (positions >= (first - margin)[:, None]) & (positions <= (last + margin)[:, None])
-
-    rows, columns = along(targets.any(2), height), along(targets.any(1), width)
-    return rows[:, :, None] & columns[:, None, :]
+    """float (N, h, w): the box of each target, grown by 40 % of its sides and at least 3 pixels."""
+    return grown(targets, more=0, least=3)
 
 
-def evaluate(model: Trainee, pictures: list[LabelledPicture], *, side: int) -> tuple[float, float]:
-    """Mean IoU over all masks of some pictures: of the answer to the true box, and of the ellipse filled into it."""
-    model.eval()
-    answered, ellipses = [], []
-    with torch.inference_mode():
-        for picture in pictures:
-            height, width = picture.size_hw
-            scale = side / max(height, width)
-            pixels = torch.from_numpy(read_picture(picture)).permute(2, 0, 1)[None].float()
-            pixels = F.interpolate(
-                (pixels - MEAN) / DEVIATION,
-                size=(round(height * scale), round(width * scale)),
-                mode="bilinear",
-                antialias=True,
-            )
-            pixels = F.pad(pixels, (0, side - pixels.shape[3], 0, side - pixels.shape[2]))
-            embedding = model.image_encoder(pixels)
-            hw = tuple(embedding.shape[-2:])
-            code = model.prompt_encoder.position_grid(*hw)
-            boxes = torch.from_numpy(picture.boxes_xyxy[picture.masked])
-            y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
-            for box, index in zip(boxes, picture.masked, strict=True):
-                true = torch.from_numpy(decode_rle(picture.masks[index])).bool()
-                sparse, dense = model.prompt_encoder(
-                    embedding_hw=hw,
-                    boxes_xyxy=box[None] * scale,
-                    kernel=model.prompt_encoder.compare(embedding),
-                )
-                logits, _ = model.mask_decoder(
-                    image=embedding, image_code=code, sparse=sparse, dense=dense, multimask=False
-                )
-                logits = F.interpolate(logits, size=(side, side), mode="bilinear")
-                logits = logits[..., : round(height * scale), : round(width * scale)]
-                answer = F.interpolate(logits, size=(height, width), mode="bilinear")[0, 0] > 0
-                radius = (box[2:] - box[:2]) / 2
-                centre = (box[2:] + box[:2]) / 2
-                ellipse = ((x - centre[0]) / radius[0]) ** 2 + ((y - centre[1]) / radius[1]) ** 2 <= 1
-                for found, into in ((answer, answered), (ellipse, ellipses)):
-                    into.append(((found & true).sum() / (found | true).sum()).item())
-    model.train()
-    return float(np.mean(answered)), float(np.mean(ellipses))
+def held_out_iou(model: Trainee, photographs: Sequence[Annotated]) -> dict[str, float]:
+    """Mean IoU on held-out photographs, as `mobilesamv2 evaluate` measures it, of a model in evaluation mode."""
+    sam = Sam(
+        image_encoder=model.image_encoder,
+        prompt_encoder=model.prompt_encoder,
+        mask_decoder=model.mask_decoder,
+    )
+    found = prompted_iou(Segmenter(sam, name="nano"), photographs)
+    return {
+        "val_box_iou": round(float(found.box.mean()), 4),
+        "val_point_iou": round(float(found.point.mean()), 4),
+        "val_ellipse_iou": round(float(found.filled_ellipse.mean()), 4),
+    }
 
 
 def train(
@@ -233,7 +197,7 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
         print(f"resumed at step {step} after {spent / 60:.1f} minutes", flush=True)
-    held_out = read_labels(data, split="val")[:24]
+    held_out = read_coco(data / "annotations.json", split="val")[:24]
     dataset = CropDataset(read_labels(data, split="train"), seed=seed, steps=10**9)
     loader = DataLoader(dataset, batch_size=None, num_workers=workers, sampler=range(step, len(dataset)))
     log = (run / "log.jsonl").open("a", encoding="utf-8")
@@ -274,9 +238,7 @@ def train(
             record |= {name: round(total / count, 4) for name, (total, count) in sums.items()}
             if spent - evaluated > 60 * evaluate_every:
                 evaluated = spent
-                record["val_box_iou"], record["val_ellipse_iou"] = (
-                    round(value, 4) for value in evaluate(averaged, held_out, side=512)
-                )
+                record |= held_out_iou(averaged, held_out)
             print(json.dumps(record), flush=True)
             log.write(json.dumps(record) + "\n")
             log.flush()

@@ -55,14 +55,17 @@ def draw_points(points: Tensor, labels: Tensor, size_hw: tuple[int, int]) -> Ten
     return (sign[:, :, None, None] / (1 + distance / _HALF_WAY)).sum(1)
 
 
-def grown(cells: Tensor) -> Tensor:
-    """float (N, h, w): the bounding box of each set of cells, grown by two fifths of its sides and a cell more."""
+def grown(cells: Tensor, *, more: float = 1.0, least: float = 0.0) -> Tensor:
+    """float (N, h, w): the bounding box of each set of cells, with a margin of two fifths of its sides on each side.
+
+    The margin is `more` cells wider than that, and at least `least` cells.
+    """
 
     def along(occupied: Tensor) -> Tensor:
         positions = torch.arange(occupied.shape[1], device=occupied.device)
         first = occupied.int().argmax(1)
         last = occupied.shape[1] - 1 - occupied.flip(1).int().argmax(1)
-        margin = 0.4 * (last - first + 1) + 1
+        margin = (0.4 * (last - first + 1) + more).clamp(min=least)
         return (positions >= (first - margin)[:, None]) & (positions <= (last + margin)[:, None])
 
     return (along(cells.any(2))[:, :, None] & along(cells.any(1))[:, None, :]).float()
