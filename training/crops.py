@@ -17,20 +17,30 @@ from torch.utils.data import Dataset
 from mobilesamv2.types import decode_rle
 
 from .coco_data import LabelledPicture, read_picture
+from .scenes import Scene, draw_scene
 
 MASK_STRIDE = 2
 """Input pixels per mask pixel: the nano encoder's stride 8, upscaled four times by the decoder."""
 MINIMUM_AREA = 12
 """Mask pixels an object must keep inside a crop to be asked for."""
+SMALLEST_BOX = 12
+"""Mask pixels along both sides of a box without a mask to be asked for: what is smaller teaches no outline."""
+BOXES_ONLY = "coco-boxes"
+"""The source most of whose objects have boxes but no masks."""
+
+SCENES = "scenes"
+"""Not photographs, but drawn (`scenes.py`): sharp masks without end."""
 
 SOURCE_WEIGHTS = {
-    "coco-panoptic": 0.32,
-    "coco-instances": 0.40,
-    "coco-boxes": 0.10,
-    "facade": 0.13,
-    "tree": 0.05,
+    "coco-panoptic": 0.25,
+    "coco-instances": 0.32,
+    "coco-boxes": 0.18,
+    "facade": 0.05,
+    "tree": 0.03,
+    SCENES: 0.20,
 }
-"""How often each source is drawn. Facades are many, but of one kind; panoptic pictures are few, but complete."""
+"""How often each source is drawn, drawn scenes among them. Facades are many, but of one kind; panoptic pictures are
+few, but complete."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,8 @@ class Batch:
         boxes_xyxy: float32 (N, 4) in crop pixels.
         points: float32 (N, 1, 2) in crop pixels.
         is_box: bool (N,), whether a prompt is its box or its point; the same pattern in every crop.
-        targets: uint8 (N, S / 2, S / 2), the masks.
+        has_mask: bool (N,), whether the mask is known; the same in all prompts of a crop.
+        targets: uint8 (N, S / 2, S / 2), the masks; where they are not known, the boxes, filled.
     """
 
     pixels: Tensor
@@ -63,6 +74,7 @@ class Batch:
     boxes_xyxy: Tensor
     points: Tensor
     is_box: Tensor
+    has_mask: Tensor
     targets: Tensor
 
     def prompts(self, index: Tensor) -> Batch:
@@ -72,6 +84,7 @@ class Batch:
             boxes_xyxy=self.boxes_xyxy[index],
             points=self.points[index],
             is_box=self.is_box[index],
+            has_mask=self.has_mask[index],
             targets=self.targets[index],
         )
 
@@ -83,10 +96,16 @@ class CropDataset(Dataset[Batch]):
         self, pictures: list[LabelledPicture], *, seed: int, steps: int, prompts_per_crop: int = 6
     ) -> None:
         self.by_source = {
-            source: [picture for picture in pictures if picture.source == source and len(picture.masked)]
+            source: [
+                picture
+                for picture in pictures
+                if picture.source == source and (len(picture.masked) or source == BOXES_ONLY)
+            ]
             for source in SOURCE_WEIGHTS
         }
-        self.by_source = {source: found for source, found in self.by_source.items() if found}
+        self.by_source = {
+            source: found for source, found in self.by_source.items() if found or source == SCENES
+        }
         weights = np.array([SOURCE_WEIGHTS[source] for source in self.by_source])
         self.weights = weights / weights.sum()
         self.seed, self.steps, self.prompts_per_crop = seed, steps, prompts_per_crop
@@ -99,13 +118,14 @@ class CropDataset(Dataset[Batch]):
         rng = np.random.default_rng((self.seed, step))
         size = CROP_SIZES[rng.choice(len(CROP_SIZES), p=[size.weight for size in CROP_SIZES])]
         crops = [self._crop(rng, size.side) for _ in range(size.count)]
-        pixels, inside, boxes, points, is_box, targets = zip(*crops, strict=True)
+        pixels, inside, boxes, points, is_box, has_mask, targets = zip(*crops, strict=True)
         return Batch(
             pixels=torch.from_numpy(np.stack(pixels).transpose(0, 3, 1, 2).copy()),
             inside=torch.from_numpy(np.stack(inside)[:, None]),
             boxes_xyxy=torch.from_numpy(np.concatenate(boxes)),
             points=torch.from_numpy(np.concatenate(points))[:, None],
             is_box=torch.from_numpy(np.concatenate(is_box)),
+            has_mask=torch.from_numpy(np.concatenate(has_mask)),
             targets=torch.from_numpy(np.concatenate(targets)),
         )
 
@@ -118,10 +138,20 @@ class CropDataset(Dataset[Batch]):
     def _crop(self, rng: np.random.Generator, side: int) -> tuple[npt.NDArray[np.generic], ...]:
         while True:
             source = list(self.by_source)[rng.choice(len(self.by_source), p=self.weights)]
+            if source == SCENES:
+                scene = draw_scene(rng, size_hw=(side, side))
+                drawn = _masks_of(rng, scene, side, limit=self.prompts_per_crop)
+                if not drawn:
+                    continue
+                whole = np.ones((side, side), dtype=np.bool_)
+                return self._with_prompts(rng, scene.picture, whole, drawn, has_mask=True)
             candidates = self.by_source[source]
             picture = candidates[rng.integers(len(candidates))]
-            window = _window(rng, picture, side)
-            targets = _masks_in(rng, picture, window, side, limit=self.prompts_per_crop)
+            has_mask = len(picture.masked) > 0 and (source != BOXES_ONLY or rng.random() < 0.5)
+            labelled = picture.masked if has_mask else np.arange(len(picture.masks))
+            window = _window(rng, picture, side, labelled)
+            wanted = _masks_in if has_mask else _filled_boxes_in
+            targets = wanted(rng, picture, window, side, limit=self.prompts_per_crop)
             if targets:
                 break
         x0, y0, x1, y1 = window
@@ -135,24 +165,38 @@ class CropDataset(Dataset[Batch]):
             cv2.resize(region, new_hw[::-1], interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR),
         )
         inside[: new_hw[0], : new_hw[1]] = True
+        return self._with_prompts(rng, pixels, inside, targets, has_mask=has_mask)
+
+    def _with_prompts(
+        self,
+        rng: np.random.Generator,
+        pixels: npt.NDArray[np.uint8],
+        inside: npt.NDArray[np.bool_],
+        targets: list[npt.NDArray[np.uint8]],
+        *,
+        has_mask: bool,
+    ) -> tuple[npt.NDArray[np.generic], ...]:
+        side = len(pixels)
         chosen = [targets[index % len(targets)] for index in range(self.prompts_per_crop)]
         masks = np.stack(chosen)
         if rng.random() < 0.5:  # mirror the photograph's own part, so that padding stays at the right
-            width = new_hw[1] // MASK_STRIDE * MASK_STRIDE
+            width = int(inside.any(axis=0).sum()) // MASK_STRIDE * MASK_STRIDE
             pixels[:, :width] = pixels[:, :width][:, ::-1]
             masks[:, :, : width // MASK_STRIDE] = masks[:, :, : width // MASK_STRIDE][:, :, ::-1]
         is_box = np.arange(len(chosen)) < (2 * len(chosen) + 2) // 3  # two of three, in every crop alike
         boxes = np.stack([_jittered_box(rng, mask, side) for mask in masks])
         points = np.stack([_point(rng, mask) for mask in masks])
-        return pixels, inside, boxes, points, is_box, masks
+        return pixels, inside, boxes, points, is_box, np.full(len(chosen), has_mask), masks
 
 
-def _window(rng: np.random.Generator, picture: LabelledPicture, side: int) -> tuple[int, int, int, int]:
+def _window(
+    rng: np.random.Generator, picture: LabelledPicture, side: int, labelled: npt.NDArray[np.int64]
+) -> tuple[int, int, int, int]:
     """The part of a photograph to crop: all of it, or a square around some object with some of what surrounds it."""
     height, width = picture.size_hw
     if rng.random() < (0.3 if side <= 256 else 0.6):
         return 0, 0, width, height
-    x0, y0, x1, y1 = picture.boxes_xyxy[rng.choice(picture.masked)]
+    x0, y0, x1, y1 = picture.boxes_xyxy[rng.choice(labelled)]
     extent = max(x1 - x0, y1 - y0) * np.exp(rng.uniform(np.log(1.1), np.log(6)))
     extent = int(np.clip(extent, side / 3, max(height, width)))
     window_width, window_height = min(extent, width), min(extent, height)
@@ -191,6 +235,47 @@ def _masks_in(
             found.append(target)
         if len(found) == limit:
             break
+    return found
+
+
+def _masks_of(
+    rng: np.random.Generator, scene: Scene, side: int, *, limit: int
+) -> list[npt.NDArray[np.uint8]]:
+    """Up to `limit` masks of a drawn scene, at mask resolution, in random order."""
+    found: list[npt.NDArray[np.uint8]] = []
+    for index in rng.permutation(len(scene.masks)):
+        coverage = cv2.resize(
+            scene.masks[index] * np.uint8(255), (side // MASK_STRIDE,) * 2, interpolation=cv2.INTER_AREA
+        )
+        target = (coverage > 127).astype(np.uint8)
+        if target.sum() >= MINIMUM_AREA:
+            found.append(target)
+        if len(found) == limit:
+            break
+    return found
+
+
+def _filled_boxes_in(
+    rng: np.random.Generator,
+    picture: LabelledPicture,
+    window: tuple[int, int, int, int],
+    side: int,
+    *,
+    limit: int,
+) -> list[npt.NDArray[np.uint8]]:
+    """Up to `limit` labelled boxes that lie in a window and are not too small there, filled, at mask resolution."""
+    x0, y0, x1, y1 = window
+    scale = side / max(x1 - x0, y1 - y0) / MASK_STRIDE
+    boxes = np.round((picture.boxes_xyxy - [x0, y0, x0, y0]) * scale).astype(int)
+    whole = (picture.boxes_xyxy[:, :2] >= [x0 - 1, y0 - 1]).all(axis=1) & (
+        picture.boxes_xyxy[:, 2:] <= [x1 + 1, y1 + 1]
+    ).all(axis=1)
+    large = (boxes[:, 2:] - boxes[:, :2] >= SMALLEST_BOX).all(axis=1)
+    found: list[npt.NDArray[np.uint8]] = []
+    for left, top, right, bottom in boxes[rng.permutation(np.flatnonzero(whole & large))[:limit]]:
+        target = np.zeros((side // MASK_STRIDE, side // MASK_STRIDE), dtype=np.uint8)
+        target[max(top, 0) : bottom, max(left, 0) : right] = 1
+        found.append(target)
     return found
 
 

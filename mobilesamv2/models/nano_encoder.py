@@ -25,6 +25,8 @@ class NanoEncoderConfig:
         attention_blocks: at stride 32, after its residual blocks.
         head_width: channels of one attention head; divides the last of `widths`.
         out_width: channels of the embedding.
+        detail_width: channels of a second, finer embedding at stride 4; 0: none. It comes as four times as many
+            further channels of the embedding, one for each of 2 x 2 pixels (`torch.pixel_unshuffle`).
     """
 
     widths: tuple[int, int, int, int] = (32, 64, 128, 192)
@@ -32,6 +34,7 @@ class NanoEncoderConfig:
     attention_blocks: int = 3
     head_width: int = 32
     out_width: int = 96
+    detail_width: int = 0
 
 
 class ConvBnRelu(nn.Sequential):
@@ -84,7 +87,7 @@ class AttentionBlock(nn.Module):
 
 
 class NanoEncoder(nn.Module):
-    """Picture (N, 3, H, W), H and W multiples of 32, to embedding (N, out_width, H / 8, W / 8)."""
+    """Picture (N, 3, H, W), H and W multiples of 32, to embedding (N, out_width + 4 detail_width, H / 8, W / 8)."""
 
     stride = 8
 
@@ -113,6 +116,14 @@ class NanoEncoder(nn.Module):
             nn.Conv2d(config.out_width, config.out_width, kernel_size=3, padding=1, bias=False),
             LayerNorm2d(config.out_width),
         )
+        if config.detail_width:
+            self.detail_lateral = nn.Conv2d(config.widths[0], config.detail_width, 1)
+            self.detail_context = nn.Conv2d(config.out_width, config.detail_width, 1)
+            self.detail_neck = nn.Sequential(
+                nn.BatchNorm2d(config.detail_width),
+                nn.ReLU(inplace=True),
+                ConvBnRelu(config.detail_width, config.detail_width),
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
@@ -127,4 +138,9 @@ class NanoEncoder(nn.Module):
             if part.shape[-2:] != total.shape[-2:]:
                 part = F.interpolate(part, size=total.shape[-2:], mode="bilinear", align_corners=False)
             total = total + part
-        return torch.as_tensor(self.neck(total))
+        embedding: Tensor = self.neck(total)
+        if not self.config.detail_width:
+            return embedding
+        context = F.interpolate(self.detail_context(embedding), scale_factor=2.0, mode="nearest")
+        detail = self.detail_neck(self.detail_lateral(levels[0]) + context)
+        return torch.cat([embedding, F.pixel_unshuffle(detail, 2)], dim=1)

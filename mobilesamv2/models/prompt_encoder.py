@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from .drawn_prompts import draw_boxes, draw_points, grown
 from .layers import LayerNorm2d
 from .likeness import Likeness
+from .windows import WindowGuess, box_windows, pasted, point_windows
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class PromptEncoderConfig:
             network learns "inside the box" many times faster when it is told.
         likeness_channels: with `dense_prompts`, channels in which pixels are compared for a first guess at each mask
             (`Likeness`); 0: no guess.
+        window_detail: with `likeness_channels`, channels of the fine features that guesses in windows are made from
+            (`WindowGuess`); 0: no such guess.
     """
 
     width: int = 256
@@ -37,11 +40,26 @@ class PromptEncoderConfig:
     mask_channels: int = 16
     dense_prompts: bool = False
     likeness_channels: int = 0
+    window_detail: int = 0
 
     @property
     def embedding_side(self) -> int:
         """Side of the square image embedding."""
         return self.input_side // self.stride
+
+
+@dataclass(frozen=True, eq=False)
+class FirstGuess:
+    """Guesses at the masks of N prompts, for the decoder to correct.
+
+    Args:
+        cells: logits (N, h, w) at the embedding's resolution, by likeness.
+        masks: logits (N, G, 4h, 4w), by windows: one for a prompt with a box, three for points alone, of small,
+            middling and large objects; None where the model makes none.
+    """
+
+    cells: Tensor
+    masks: Tensor | None
 
 
 class PositionEncoding(nn.Module):
@@ -95,6 +113,9 @@ class PromptEncoder(nn.Module):
         self.likeness = (
             Likeness(width=width, channels=config.likeness_channels) if config.likeness_channels else None
         )
+        self.windows = WindowGuess(detail=config.window_detail) if config.window_detail else None
+        # how a guess in the window of a box, and those in the windows of a point, are shown to the decoder
+        self.guess_embed = nn.Embedding(4, width) if config.window_detail else None
 
     def position_grid(self, height: int, width: int) -> Tensor:
         """Position code of an embedding of that size, (1, channels, height, width)."""
@@ -108,7 +129,7 @@ class PromptEncoder(nn.Module):
         labels: Tensor | None = None,
         boxes_xyxy: Tensor | None = None,
         masks: Tensor | None = None,
-        kernel: Tensor | None = None,
+        guess: FirstGuess | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Encode N prompts of one kind.
 
@@ -118,7 +139,7 @@ class PromptEncoder(nn.Module):
             labels: (N, P), 1 foreground, 0 background, -1 padding; comes with `points`.
             boxes_xyxy: (N, 4) in input pixels, or None.
             masks: (N, 1, 4h, 4w) low-resolution logits, or None.
-            kernel: (1, h * w, h * w / 4), how alike the picture's pixels are (`compare`), for a guess.
+            guess: first guesses at the prompts' masks (`first_guess`), or None.
 
         Returns:
             Sparse tokens (N, T, width), points before corners, and a dense map (N or 1, width, h, w): one map
@@ -148,9 +169,7 @@ class PromptEncoder(nn.Module):
         if masks is None and self.config.dense_prompts and tokens:
             drawn = self.draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
             dense = self.mask_downscaling(torch.stack(list(drawn.values())).sum(0)[:, None].to(weight.dtype))
-            if self.likeness is not None and kernel is not None:
-                dense = dense + self.likeness.dense(self.guess(kernel, **drawn))
-            return sparse, dense
+            return sparse, dense if guess is None else dense + self.shown(guess)
         if masks is None:
             dense = weight.reshape(1, -1, 1, 1).expand(1, -1, *embedding_hw)
         else:
@@ -161,8 +180,102 @@ class PromptEncoder(nn.Module):
         """What guesses on an image embedding (B, width, h, w) need, once per picture; None where none are made."""
         return None if self.likeness is None else self.likeness.kernel(image)
 
-    def guess(self, kernel: Tensor, *, boxes: Tensor | None = None, points: Tensor | None = None) -> Tensor:
-        """Logits (N, h, w) of a first guess at the masks of prompts that `draw` drew."""
+    def first_guess(
+        self,
+        kernel: Tensor,
+        detail: Tensor | None,
+        *,
+        embedding_hw: tuple[int, int],
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        boxes_xyxy: Tensor | None = None,
+    ) -> FirstGuess:
+        """Guess the masks of N prompts.
+
+        Args:
+            kernel: (B, h * w, h * w / 4), how alike the pixels of B pictures are (`compare`).
+            detail: (B, C, H, W), their fine features, or None.
+            embedding_hw: h and w.
+            points, labels, boxes_xyxy: as for `forward`, N / B prompts on each picture in turn.
+        """
+        drawn = self.draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
+        cells = self.guess_cells(kernel, **drawn)
+        if self.windows is None or detail is None:
+            return FirstGuess(cells=cells, masks=None)
+        windows, kinds = self.place_windows(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
+        count, each = windows.shape[:2]
+        guess = self.guess_windows(
+            detail,
+            windows.flatten(0, 1),
+            kinds.flatten(),
+            cells=cells.repeat_interleave(each, 0),
+            points=None if points is None else points.repeat_interleave(each, 0),
+            labels=None if labels is None else labels.repeat_interleave(each, 0),
+            boxes=boxes_xyxy is not None,
+        )
+        size_hw = (4 * embedding_hw[0], 4 * embedding_hw[1])
+        masks = pasted(guess, windows.flatten(0, 1), size_hw=size_hw, stride=self.config.stride / 4)
+        return FirstGuess(cells=cells, masks=masks.view(count, each, *size_hw))
+
+    def place_windows(
+        self,
+        embedding_hw: tuple[int, int],
+        *,
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        boxes_xyxy: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Windows (N, G, 4) of N prompts in input pixels, and their kinds (N, G)."""
+        if boxes_xyxy is not None:
+            windows = box_windows(boxes_xyxy.float())[:, None]
+            return windows, windows.new_zeros(len(windows), 1, dtype=torch.long)
+        assert points is not None  # no other kind of prompt is drawn
+        assert labels is not None
+        side = float(max(embedding_hw) * self.config.stride)
+        windows = point_windows(points.float(), labels, side=side)
+        return windows, torch.arange(1, 4, device=windows.device).expand(len(windows), -1)
+
+    def guess_windows(
+        self,
+        detail: Tensor,
+        windows: Tensor,
+        kinds: Tensor,
+        *,
+        cells: Tensor,
+        points: Tensor | None,
+        labels: Tensor | None,
+        boxes: bool,
+    ) -> Tensor:
+        """Logits over windows (N, 4) of those kinds (N,), as `WindowGuess` makes them."""
+        assert self.windows is not None  # only called where there is one
+        side = float(max(cells.shape[-2:]) * self.config.stride)
+        return torch.as_tensor(
+            self.windows(
+                detail,
+                windows=windows,
+                kind=kinds,
+                alike=cells,
+                side=side,
+                boxes=boxes,
+                points=None if points is None else points.float(),
+                labels=labels,
+            )
+        )
+
+    def shown(self, guess: FirstGuess) -> Tensor:
+        """First guesses as a part of the dense prompt (N, width, h, w)."""
+        assert self.likeness is not None  # only called where there is one
+        dense: Tensor = self.likeness.dense(guess.cells)
+        if guess.masks is None or self.guess_embed is None:
+            return dense
+        embed = self.guess_embed.weight[:1] if guess.masks.shape[1] == 1 else self.guess_embed.weight[1:]
+        cells = F.avg_pool2d(guess.masks, 4).tanh()  # (N, G, h, w)
+        return dense + torch.einsum("ngyx,gc->ncyx", cells, embed)
+
+    def guess_cells(
+        self, kernel: Tensor, *, boxes: Tensor | None = None, points: Tensor | None = None
+    ) -> Tensor:
+        """Logits (N, h, w) of a first guess, by likeness, at the masks of prompts that `draw` drew."""
         assert self.likeness is not None  # only called where there is one
         inside: Tensor | float = 0.0
         outside: Tensor | float = 0.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .mask_decoder import MaskDecoder, MaskDecoderConfig
 from .nano_encoder import NanoEncoder, NanoEncoderConfig
@@ -30,9 +31,14 @@ def mobile_sam_config() -> SamConfig:
 def nano_config(*, input_side: int = 576) -> SamConfig:
     """The embedded model: the same system at three eighths of SAM's width, with a small encoder of stride 8."""
     return SamConfig(
-        encoder=NanoEncoderConfig(),
+        encoder=NanoEncoderConfig(detail_width=32),
         prompt_encoder=PromptEncoderConfig(
-            width=96, input_side=input_side, stride=8, dense_prompts=True, likeness_channels=48
+            width=96,
+            input_side=input_side,
+            stride=8,
+            dense_prompts=True,
+            likeness_channels=48,
+            window_detail=32,
         ),
         mask_decoder=MaskDecoderConfig(
             width=96, heads=3, hidden_width=512, iou_hidden_width=96, upscaling_activation="relu"
@@ -103,7 +109,13 @@ class Sam(nn.Module):
 
     def compare(self, embedding: Tensor) -> Tensor | None:
         """What `decode` needs of an embedding beside itself, computed once per picture; None for published models."""
-        return self.prompt_encoder.compare(embedding)
+        return self.prompt_encoder.compare(self.split(embedding)[0])
+
+    def split(self, embedding: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the decoder sees of an embedding, (B, width, h, w), and any fine features (B, D, 2h, 2w)."""
+        width = self.mask_decoder.config.width
+        detail = embedding[:, width:]
+        return embedding[:, :width], F.pixel_shuffle(detail, 2) if detail.shape[1] else None
 
     def decode(
         self,
@@ -121,20 +133,28 @@ class Sam(nn.Module):
         Returns:
             float32 logits (N, M, 4h, 4w) and float32 predicted IoUs (N, M), M = 3 with `multimask`, else 1.
         """
+        embedding, detail = self.split(embedding)
         embedding_hw = (embedding.shape[-2], embedding.shape[-1])
-        sparse, dense = self.prompt_encoder(
-            embedding_hw=embedding_hw,
-            points=points,
-            labels=labels,
-            boxes_xyxy=boxes_xyxy,
-            masks=masks,
-            kernel=kernel,
-        )
+        prompts = {"points": points, "labels": labels, "boxes_xyxy": boxes_xyxy}
+        guess = None
+        if kernel is not None and masks is None and (points is not None or boxes_xyxy is not None):
+            guess = self.prompt_encoder.first_guess(kernel, detail, embedding_hw=embedding_hw, **prompts)
+        sparse, dense = self.prompt_encoder(embedding_hw=embedding_hw, masks=masks, guess=guess, **prompts)
+        guessed = None if guess is None else guess.masks
+        # Points alone have three guesses, and no fourth for the single mask: the best of the three is taken.
+        pick_best = not multimask and guessed is not None and guessed.shape[1] > 1
         logits, iou = self.mask_decoder(
             image=embedding,
             image_code=self.prompt_encoder.position_grid(*embedding_hw).to(self.dtype),
             sparse=sparse.to(self.dtype),
             dense=dense.to(self.dtype),
-            multimask=multimask,
+            multimask=multimask or pick_best,
         )
-        return logits.float(), iou.float()
+        logits, iou = logits.float(), iou.float()
+        if guessed is not None:
+            logits = logits + guessed
+        if pick_best:
+            best = iou.argmax(1)
+            every = torch.arange(len(iou), device=iou.device)
+            logits, iou = logits[every, best][:, None], iou[every, best][:, None]
+        return logits, iou
