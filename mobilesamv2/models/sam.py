@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from .efficientvit import EfficientVitConfig, efficientvit_config
 from .mask_decoder import MaskDecoder, MaskDecoderConfig
 from .nano_encoder import NanoEncoder, NanoEncoderConfig
 from .prompt_encoder import PromptEncoder, PromptEncoderConfig
 from .tiny_vit import TinyVit, TinyVitConfig
+from .vit import VitConfig, vit_config
 
 
 @dataclass(frozen=True)
 class SamConfig:
     """The three parts of a model and the side of its square input in pixels. The defaults are MobileSAM's."""
 
-    encoder: NanoEncoderConfig | TinyVitConfig = field(default_factory=TinyVitConfig)
+    encoder: NanoEncoderConfig | TinyVitConfig | EfficientVitConfig | VitConfig = field(
+        default_factory=TinyVitConfig
+    )
     prompt_encoder: PromptEncoderConfig = field(default_factory=PromptEncoderConfig)
     mask_decoder: MaskDecoderConfig = field(default_factory=MaskDecoderConfig)
 
@@ -25,6 +30,28 @@ class SamConfig:
 def mobile_sam_config() -> SamConfig:
     """MobileSAM: TinyViT-5M with SAM's prompt encoder and decoder, input 1024 (arXiv 2306.14289)."""
     return SamConfig()
+
+
+def mobile_sam_v2_config(encoder: Literal["tinyvit", "efficientvit-l2", "vit-h"]) -> SamConfig:
+    """MobileSAMv2: one of three encoders, each seeing 1024 pixels, with one prompt-guided decoder (arXiv 2312.09579).
+
+    The decoder is SAM's, retrained. EfficientViT-L2 gets the 1024 pixels of the others and squeezes them itself.
+    """
+    if encoder == "tinyvit":
+        return SamConfig()
+    if encoder == "vit-h":
+        return SamConfig(encoder=vit_config("h"))
+    return SamConfig(encoder=efficientvit_config("l2", squeezed_from=1024))
+
+
+def efficientvit_sam_config(size: Literal["l0", "l1", "l2"]) -> SamConfig:
+    """EfficientViT-SAM: pictures are scaled to 512 for the encoder, prompts stay in 1024 (arXiv 2402.05008)."""
+    return SamConfig(encoder=efficientvit_config(size))
+
+
+def sam_config(size: Literal["b", "l", "h"]) -> SamConfig:
+    """Segment Anything with ViT-B, ViT-L or ViT-H, input 1024 (arXiv 2304.02643)."""
+    return SamConfig(encoder=vit_config(size))
 
 
 def nano_config(*, input_side: int = 576) -> SamConfig:
@@ -65,8 +92,10 @@ class Sam(nn.Module):
         encoder: nn.Module
         if isinstance(config.encoder, NanoEncoderConfig):
             encoder = NanoEncoder(config.encoder)
-        else:
+        elif isinstance(config.encoder, TinyVitConfig):
             encoder = TinyVit(config.encoder)
+        else:
+            raise NotImplementedError(f"There is no encoder for {type(config.encoder).__name__} yet.")
         return cls(
             image_encoder=encoder,
             prompt_encoder=PromptEncoder(config.prompt_encoder),
