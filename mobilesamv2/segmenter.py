@@ -288,7 +288,8 @@ class Segmenter:
             kept.append(replace(answer, prompt_index=answer.prompt_index + offset))
         yield Progress("filter", 0, 1)
         with watch.stage("filter"):
-            masks = without_duplicates(Masks.concatenate(kept), chosen.filters.box_nms).sorted_by_score()
+            passed = Masks.concatenate(kept)
+            masks = without_duplicates(passed, chosen.filters.box_nms).sorted_by_score()
         return SegmentationResult(
             masks=masks,
             prompts=Prompts.concatenate(asked),
@@ -297,6 +298,7 @@ class Segmenter:
             sampler=chosen.name,
             model=self.name,
             device=self.device_description,
+            duplicates_removed=len(passed) - len(masks),
         )
 
     def _sampler(
