@@ -70,25 +70,38 @@ def label_colours(count: int) -> npt.NDArray[np.uint8]:
     return np.asarray(np.rint(255 * encoded), dtype=np.uint8)
 
 
-def overlay(picture: Picture, masks: Masks, *, opacity: float = 0.5, contours: bool = True) -> Picture:
+def overlay(
+    picture: Picture,
+    masks: Masks,
+    *,
+    opacity: float = 0.5,
+    contours: bool = True,
+    colours: npt.NDArray[np.uint8] | None = None,
+) -> Picture:
     """Paint each mask in the colour of its rank, larger ones first, so that parts stay visible on wholes.
 
     Args:
         picture: the photograph, or a smaller copy of it; the result has its size.
         opacity: of the painted areas, 0 to 1.
         contours: also draw each mask's inner edge, 1 pixel wide up to 800 pixels, wider on larger pictures.
+        colours: uint8 (N, 3), one for each mask, instead of the colours of their ranks (`label_colours`).
 
     Raises:
-        ValueError: if `opacity` is not within 0 to 1, or the picture has another shape than the masks' one.
+        ValueError: if `opacity` is not within 0 to 1, `colours` are not one per mask, or the picture has another
+            shape than the masks' one.
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f"The opacity must lie within 0 to 1; got {opacity}.")
+    if colours is None:
+        colours = label_colours(len(masks))
+    elif colours.shape != (len(masks), 3):
+        raise ValueError(f"Colours must have the shape ({len(masks)}, 3), one per mask; got {colours.shape}.")
     height, width = picture.shape[:2]
     scale = max(height, width) / max(masks.size_hw)
     if any(abs(drawn - full * scale) > 1 for drawn, full in zip((height, width), masks.size_hw, strict=True)):
         raise ValueError(f"A picture of {(height, width)} is no copy of one of {masks.size_hw}.")
     painted, edges = _paint(masks, (height, width), thickness=_line_width(picture) if contours else 0)
-    areas = label_colours(len(masks)).astype(np.float32)
+    areas = colours.astype(np.float32)
     lines = 0.7 * areas + 0.3 * 255  # a lighter line stands out from its own area
     out = picture.copy()
     for top in range(0, height, _BAND_ROWS):

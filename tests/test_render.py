@@ -166,3 +166,16 @@ def test_background_points_have_another_colour_than_foreground_points() -> None:
 def test_no_prompts_draw_nothing() -> None:
     prompts = Prompts(boxes_xyxy=np.zeros((0, 4), dtype=np.float32))
     assert (draw_prompts(picture_of(4, 4), prompts) == 100).all()
+
+
+def test_masks_can_be_given_colours_of_their_own() -> None:
+    masks = masks_of(rectangle(8, 6, np.s_[0:2], np.s_[:]), rectangle(8, 6, np.s_[4:6], np.s_[:]))
+    colours = np.array([[10, 20, 30], [200, 0, 0]], dtype=np.uint8)
+    drawn = overlay(picture_of(8, 6), masks, opacity=1, contours=False, colours=colours)
+    assert (drawn[0:2] == colours[0]).all()
+    assert (drawn[4:6] == colours[1]).all()
+
+
+def test_colours_must_be_one_per_mask() -> None:
+    with pytest.raises(ValueError, match="one per mask"):
+        overlay(picture_of(8, 6), Masks.empty((8, 6)), colours=label_colours(1))
