@@ -26,7 +26,7 @@ LAYERS = [
     ["zoo"],
     ["weights"],
     ["build"],
-    ["answers", "segmenter", "comparison"],
+    ["answers", "segmenter", "matching", "comparison"],
     ["loading"],
     ["render", "export", "evaluate"],
     ["web", "cli"],
