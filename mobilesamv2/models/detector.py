@@ -25,6 +25,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..types import Floats, Picture
+from .detector_config import DetectorConfig as DetectorConfig
+from .detector_config import detector_config as detector_config
 
 SNAP_PIXELS = 20.0
 """Edges of boxes nearer than this to the border of the detector's input move onto it, as in MobileSAMv2."""
@@ -38,21 +40,6 @@ _REPLACED_FUNCTIONS = (
     (cv2, "imshow"),
 )
 """What Ultralytics puts functions of its own in place of when it is imported."""
-
-
-@dataclass(frozen=True)
-class DetectorConfig:
-    """The architecture of a detector; the default is `nano-objects`.
-
-    Args:
-        architecture: a model description that comes with Ultralytics, such as "yolov8n.yaml".
-        classes: how many classes the head tells apart; a box takes the best of their scores.
-        input_side: longer side in pixels that pictures are scaled to.
-    """
-
-    architecture: str = "yolov8n.yaml"
-    classes: int = 1
-    input_side: int = 512
 
 
 @dataclass(frozen=True, eq=False)
