@@ -19,14 +19,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the bottom up: a file may import from its own layer and from those below.
 LAYERS = [
-    ["errors", "types"],
+    ["errors", "types", "words"],
     ["geometry", "images", "ops", "stopwatch"],
     ["models"],
     ["prompts"],
     ["zoo"],
     ["weights"],
     ["build"],
-    ["answers", "segmenter", "matching", "comparison"],
+    ["answers", "segmenter", "matching", "comparison", "verdict", "stored"],
     ["loading"],
     ["render", "export", "evaluate"],
     ["web", "cli"],
@@ -36,7 +36,7 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # Packages that few may know: the files, or the folder, that may.
 RESERVED = {
-    "ultralytics": ("models/detector.py",),
+    "ultralytics": ("models/detector",),
     "gradio": ("web/layout/",),
     "spaces": ("web/layout/",),
     "huggingface_hub": ("weights.py",),
