@@ -369,6 +369,30 @@ def test_a_table_aligns_text_to_the_left_and_numbers_to_the_right() -> None:
     assert table([]) == ""
 
 
+def test_other_formats_are_exported_on_request(tiny: None, tmp_path: Path) -> None:
+    photo = str(_save(tmp_path / "a.png"))
+    assert main(["segment", photo, "-o", str(tmp_path / "out"), "--export", "masks,cutouts"]) == 0
+    out = tmp_path / "out" / "a"
+    count = len(json.loads((out / "masks.json").read_text())["annotations"])
+    assert count > 0
+    for kind in ("masks", "cutouts"):
+        names = sorted(path.name for path in (out / kind).iterdir())
+        assert names == [f"{number:04}.png" for number in range(1, count + 1)]
+    assert (out / "legend.csv").read_text().count("\n") == count + 1
+    assert not (out / "coco.json").exists()
+
+
+def test_a_format_that_does_not_exist_is_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(_save(tmp_path / "a.png"))
+    with pytest.raises(SystemExit) as refused:
+        main(["segment", photo, "-o", str(tmp_path / "out"), "--export", "masks,pdf"])
+    assert refused.value.code == 2
+    assert "There is no format 'pdf'; choose from coco" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 # As a program, with the embedded model
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from mobilesamv2.comparison import compare
-from mobilesamv2.export import label_map_image, write_comparison, write_json, write_result, write_summary
+from mobilesamv2.export import write_comparison, write_result, write_summary
 from mobilesamv2.types import STAGES, Masks, SegmentationResult
 from tests.tiny import picture, tiny_segmenter
 
@@ -57,36 +56,6 @@ def test_the_label_map_numbers_masks_in_their_order(tmp_path: Path, result: Segm
         assert (np.asarray(image) == result.masks.label_map()).all()
 
 
-def _squares(count: int) -> Masks:
-    size_hw = (30, 30)
-    rles = []
-    for index in range(count):
-        dense = np.zeros(size_hw, dtype=np.uint8, order="F")
-        dense[index // 30, index % 30] = 1
-        rles.append(coco_mask.encode(dense))
-    unknown = np.full(count, np.nan, dtype=np.float32)
-    corners = np.array([[index % 30, index // 30] for index in range(count)], dtype=np.float32).reshape(-1, 2)
-    return Masks(
-        size_hw=size_hw,
-        rles=tuple(rles),
-        scores=unknown,
-        boxes_xyxy=np.concatenate([corners, corners + 1], axis=1),
-        predicted_iou=unknown,
-        stability=unknown,
-        detector_scores=unknown,
-        prompt_index=np.arange(count),
-    )
-
-
-@pytest.mark.parametrize(("count", "mode"), [(0, "L"), (255, "L"), (256, "I;16"), (600, "I;16")])
-def test_label_maps_have_16_bits_where_8_are_too_few(tmp_path: Path, count: int, mode: str) -> None:
-    label_map_image(_squares(count)).save(tmp_path / "map.png")
-    with Image.open(tmp_path / "map.png") as image:
-        assert image.mode == mode
-        assert np.asarray(image).max() == count
-        assert len(np.unique(np.asarray(image))) == count + 1
-
-
 def test_no_masks_are_a_result_too(tmp_path: Path, result: SegmentationResult) -> None:
     nothing = replace(result, masks=Masks.empty((40, 60)), prompts=result.prompts[:0])
     write_result(tmp_path, picture(), nothing)
@@ -118,12 +87,33 @@ def test_a_summary_lists_what_worked_and_what_did_not(tmp_path: Path) -> None:
     assert content == {"photos": [{"photo": "ä.jpg"}], "failures": [{"photo": "b", "error": "No."}]}
 
 
-def test_a_file_name_that_is_no_text_survives_the_way_through_json(tmp_path: Path) -> None:
-    name = os.fsdecode(b"caf\xe9.jpg")
-    write_json(tmp_path / "out.json", {"file_name": name})
-    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == {"file_name": name}
+def test_other_formats_are_written_on_request(tmp_path: Path, result: SegmentationResult) -> None:
+    write_result(tmp_path, picture(), result, file_name="photo.jpg", formats=["coco", "masks", "cutouts"])
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    numbered = {
+        f"{kind}/{index + 1:04}.png" for kind in ("masks", "cutouts") for index in range(len(result.masks))
+    }
+    plain = {"masks.json", "overlay.png", "label_map.png", "coco.json", "legend.csv", "legend.json"}
+    assert found == plain | numbered
+    assert json.loads((tmp_path / "coco.json").read_text())["info"]["model"] == "tiny"
 
 
-def test_numbers_that_json_does_not_know_are_not_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(tmp_path / "out.json", {"score": float("nan")})
+def test_fewer_masks_than_last_time_leave_no_old_ones_behind(
+    tmp_path: Path, result: SegmentationResult
+) -> None:
+    write_result(tmp_path, picture(), result, formats=["masks"])
+    (tmp_path / "masks" / "notes.png").write_bytes(b"of the user")
+    write_result(tmp_path, picture(), replace(result, masks=result.masks.select([0])), formats=["masks"])
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == ["0001.png", "notes.png"]
+
+
+@pytest.mark.parametrize("formats", [(), ("overlay",), ("label-map",)])
+def test_the_three_usual_files_are_the_same_whatever_else_is_asked_for(
+    tmp_path: Path, result: SegmentationResult, formats: tuple[str, ...]
+) -> None:
+    write_result(tmp_path / "plain", picture(), result)
+    write_result(tmp_path / "more", picture(), result, formats=formats)
+    assert (tmp_path / "plain" / "masks.json").read_bytes() == (tmp_path / "more" / "masks.json").read_bytes()
+    for name in ("overlay.png", "label_map.png"):
+        with Image.open(tmp_path / "plain" / name) as plain, Image.open(tmp_path / "more" / name) as more:
+            assert (np.asarray(plain) == np.asarray(more)).all()

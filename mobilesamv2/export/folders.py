@@ -1,49 +1,31 @@
-"""Results as files for other programs: COCO JSON, label maps, overlays, summaries."""
+"""Results written into folders: what the command line leaves behind."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from . import render
-from .comparison import Comparison
-from .types import Masks, Picture, SegmentationResult
+from .. import render
+from ..comparison import Comparison
+from ..types import Picture, SegmentationResult
+from .formats import NUMBERED, files_of
+from .pictures import label_map_image
+from .records import json_bytes, result_record
 
 SUMMARY_NAME = "summary.json"
 
 
-def result_record(result: SegmentationResult) -> dict[str, Any]:
-    """What a run was and took, ready for `json.dumps`: counts, seconds, names; not the masks."""
-    return {
-        "model": result.model,
-        "sampler": result.sampler,
-        "device": result.device,
-        "prompts": len(result.prompts),
-        "masks_decoded": result.masks_decoded,
-        "masks": len(result.masks),
-        "seconds": {stage: round(seconds, 6) for stage, seconds in result.timings.items()},
-        "seconds_in_all": round(result.seconds, 6),
-    }
-
-
-def label_map_image(masks: Masks) -> Image.Image:
-    """The label map as a grey picture whose values are the labels: 8 bits, or 16 for more than 255 masks.
-
-    Raises:
-        ValueError: for more masks than 16 bits can number.
-    """
-    if len(masks) > np.iinfo(np.uint16).max:
-        raise ValueError(f"A label map of 16 bits numbers at most 65,535 masks; there are {len(masks):,}.")
-    dtype = np.uint8 if len(masks) <= np.iinfo(np.uint8).max else np.uint16
-    return Image.fromarray(masks.label_map().astype(dtype))
-
-
-def write_result(folder: Path, picture: Picture, result: SegmentationResult, *, file_name: str = "") -> None:
+def write_result(
+    folder: Path,
+    picture: Picture,
+    result: SegmentationResult,
+    *,
+    file_name: str = "",
+    formats: Collection[str] = (),
+) -> None:
     """Write `masks.json`, `overlay.png` and `label_map.png` into `folder`; what is there is replaced.
 
     Args:
@@ -51,22 +33,38 @@ def write_result(folder: Path, picture: Picture, result: SegmentationResult, *, 
         picture: the photograph the result is of.
         result: its masks are numbered in `label_map.png` from 1 in their order in `masks.json`.
         file_name: name of the photograph's file, told in `masks.json`.
+        formats: of `FORMATS`, what else to write. Masks and cut-outs of an earlier run go first.
 
     Raises:
         OSError: if the files cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     height, width = result.masks.size_hw
+    record = result_record(result)
     write_json(
         folder / "masks.json",
         {
             "image": {"file_name": file_name, "width": width, "height": height},
-            **result_record(result),
+            **record,
             "annotations": result.masks.to_coco(),
         },
     )
-    Image.fromarray(render.overlay(picture, result.masks)).save(folder / "overlay.png")
-    label_map_image(result.masks).save(folder / "label_map.png")
+    for name in set(formats) & set(NUMBERED):
+        _make_room(folder / name)
+    for path, content in files_of(picture, result.masks, formats=formats, file_name=file_name, info=record):
+        (folder / path).write_bytes(content)
+    if "overlay" not in formats:
+        Image.fromarray(render.overlay(picture, result.masks)).save(folder / "overlay.png")
+    if "label-map" not in formats:
+        label_map_image(result.masks).save(folder / "label_map.png")
+
+
+def _make_room(folder: Path) -> None:
+    """An empty folder for numbered files: fewer masks than last time must not leave old ones behind."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("*.png"):
+        if path.stem.isdecimal():
+            path.unlink()
 
 
 def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, file_name: str = "") -> None:
@@ -105,10 +103,11 @@ def write_summary(
     write_json(folder / SUMMARY_NAME, {"photos": list(photos), "failures": list(failures)})
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write JSON that people can read too; numbers that JSON does not know (NaN, infinity) are refused.
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write `json_bytes` of a value.
 
-    Bytes of a file name that are no UTF-8 become the escapes that Python's `json` reads as the same name.
+    Raises:
+        ValueError: for a number that is not finite.
+        OSError: if the file cannot be written.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_bytes((text + "\n").encode("utf-8", errors="backslashreplace"))
+    path.write_bytes(json_bytes(value))
