@@ -40,7 +40,7 @@ def build_sam(
     entry = zoo.find_model(name)
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
-    path = checkpoints.find(entry.weights) if weights is None else Path(weights)
+    path = checkpoints.find(entry.files["whole"]) if weights is None else Path(weights)
     state = checkpoints.read_state_dict(path)
     sam = Sam.from_config(entry.config)
     checkpoints.load_strictly(sam, state, source=path)
@@ -72,7 +72,7 @@ def build_detector(
         config, path = DetectorConfig(), Path(name_or_path)
     else:
         entry = zoo.find_detector(str(name_or_path))
-        config, path = entry.config, checkpoints.find(entry.weights)
+        config, path = entry.config, checkpoints.find(entry.files["whole"])
     state = checkpoints.read_state_dict(path)
     network = build_detector_module(config)
     checkpoints.load_strictly(network, state, source=path)

@@ -26,7 +26,7 @@ LAYERS = [
     ["zoo"],
     ["weights"],
     ["build"],
-    ["answers", "segmenter", "matching", "comparison", "verdict", "stored"],
+    ["answers", "segmenter", "matching", "comparison", "budget", "verdict", "stored"],
     ["loading"],
     ["render", "export", "evaluate"],
     ["web", "cli"],
@@ -39,7 +39,7 @@ RESERVED = {
     "ultralytics": ("models/detector",),
     "gradio": ("web/layout/",),
     "spaces": ("web/layout/",),
-    "huggingface_hub": ("weights.py",),
+    "huggingface_hub": ("weights/",),
     "torchvision": (),
 }
 

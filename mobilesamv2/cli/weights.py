@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .options import Commands
@@ -27,14 +28,14 @@ def run(options: argparse.Namespace) -> int:
     models = [
         {
             "model": entry.name,
-            **_file(entry.weights),
+            **_file(entry.files),
             "detector": entry.detector,
             "about": entry.summary,
         }
         for entry in zoo.MODELS.values()
     ]
     detectors = [
-        {"detector": entry.name, **_file(entry.weights), "about": entry.summary}
+        {"detector": entry.name, **_file(entry.files), "about": entry.summary}
         for entry in zoo.DETECTORS.values()
     ]
     print(table(models))
@@ -43,10 +44,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _file(weights: WeightsFile) -> dict[str, str]:
+def _file(files: Mapping[str, WeightsFile]) -> dict[str, str]:
+    sizes = [file.bytes or file.about_bytes for file in files.values()]
     return {
-        "checkpoint": weights.filename,
-        "size": "" if weights.bytes is None else f"{weights.bytes / 1e6:.0f} MB",
-        "from": weights.repo or "this package",
-        "licence": weights.licence,
+        "checkpoint": ", ".join(file.name for file in files.values()),
+        "size": "" if None in sizes else f"{sum(size or 0 for size in sizes) / 1e6:.0f} MB",
+        "from": ", ".join(dict.fromkeys(file.repo or "this package" for file in files.values())),
+        "licence": ", ".join(dict.fromkeys(file.licence for file in files.values())),
     }

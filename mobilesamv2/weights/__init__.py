@@ -1,0 +1,30 @@
+"""Finds checkpoint files, verifies them, reads them without running their code, and loads them whole.
+
+The only package that knows the hub. Which file belongs to which model is the zoo's knowledge.
+"""
+
+from .fetch import Fetched, fetch, find, show_progress
+from .load import load_strictly
+from .places import FOLDER_VARIABLE, OFFLINE_VARIABLES, folders, is_here, locate, missing, offline
+from .read import read_state_dict
+from .record import forget
+from .verify import hash_source, verify
+
+__all__ = [
+    "FOLDER_VARIABLE",
+    "OFFLINE_VARIABLES",
+    "Fetched",
+    "fetch",
+    "find",
+    "folders",
+    "forget",
+    "hash_source",
+    "is_here",
+    "load_strictly",
+    "locate",
+    "missing",
+    "offline",
+    "read_state_dict",
+    "show_progress",
+    "verify",
+]
