@@ -380,7 +380,7 @@ class Segmenter:
         return max(1, min(_LARGEST_CHUNK.get(self.device.type, 32), int(budget / bytes_per_prompt)))
 
 
-def run_to_end(steps: Generator[Progress, None, Result]) -> Result:
+def run_to_end(steps: Generator[object, None, Result]) -> Result:
     """What a generator of progress returns in the end, without looking at its progress."""
     while True:
         try:
