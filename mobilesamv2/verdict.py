@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .budget import BudgetCurves, BudgetPoint
 from .comparison import Standing
 from .words import count, number, percent, seconds, times
 
@@ -89,3 +90,51 @@ def _ratio(first: float, second: float) -> float | None:
 
 def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
+
+
+def budget_verdict(curves: BudgetCurves) -> str:
+    """One sentence on what boxes gave, and which grid, if any, covers as much of the photo.
+
+    Raises:
+        ValueError: for curves without a grid.
+    """
+    if not curves.grid:
+        raise ValueError("There is nothing to say before a grid is measured.")
+    largest = curves.grid[-1]
+    best = max(curves.grid, key=lambda point: (point.coverage, -point.prompts))
+    if not curves.object_aware or not curves.object_aware[-1].masks:
+        failed = "The detector proposed no objects on this photo"
+        if curves.boxes_proposed:
+            failed = f"{_boxes(curves)} gave no mask on this photo"
+        if best.masks == 0:
+            return f"{failed}, and no grid up to {_points(largest)} kept a mask."
+        return f"{failed}; of the grids, {_points(best)} cover most: {_gave(best)}."
+    aware = curves.object_aware[-1]
+    said = f"{_boxes(curves)} gave {_gave(aware, ' of this photo')}"
+    if best.masks == 0:
+        return f"{said}; no grid up to {_points(largest)} kept a mask."
+    enough = next((point for point in curves.grid if point.coverage >= aware.coverage), None)
+    if enough is None:
+        return f"{said}; no grid up to {_points(largest)} covers as much: {_points(best)} gave {_gave(best)}."
+    if enough is curves.grid[0]:
+        return f"{said}; already {_points(enough)} of a grid cover as much: {_gave(enough)}."
+    return f"{said}; to cover as much a grid takes {_points(enough)}: {_gave(enough)}."
+
+
+def _boxes(curves: BudgetCurves) -> str:
+    if not curves.boxes_ran_out:
+        return f"The best {count(curves.boxes_proposed, 'box', 'boxes')}"
+    if curves.boxes_proposed == 1:
+        return "The only box that the detector proposed"
+    return f"All {number(curves.boxes_proposed)} boxes that the detector proposed"
+
+
+def _points(point: BudgetPoint) -> str:
+    return count(point.prompts, "point")
+
+
+def _gave(point: BudgetPoint, of_what: str = "") -> str:
+    return (
+        f"{count(point.masks, 'mask')} over {percent(point.coverage)}{of_what} in "
+        f"{seconds(point.decode_seconds)} of decoding"
+    )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mobilesamv2.budget import BudgetCurves, BudgetPoint
 from mobilesamv2.comparison import Contender, Standing
 from mobilesamv2.types import STAGES
-from mobilesamv2.verdict import verdict
+from mobilesamv2.verdict import budget_verdict, verdict
 
 GRID = Contender("grid", points_per_side=32)
 AWARE = Contender("object-aware", max_prompts=320)
@@ -138,3 +139,78 @@ def test_two_of_one_sampler_are_called_by_their_budgets(
 def test_two_of_one_sampler_that_found_nothing_are_runs() -> None:
     nothing = standing(GRID, prompts=9, masks=0, seconds=1.0)
     assert verdict(nothing, nothing) == "Neither run kept a mask on this photo."
+
+
+# Budgets
+
+
+def point(sampler: str, prompts: int, masks: int, coverage: float) -> BudgetPoint:
+    return BudgetPoint(
+        sampler=sampler,
+        budget=prompts,
+        prompts=prompts,
+        masks=masks,
+        coverage=coverage,
+        decode_seconds=prompts / 50,
+    )
+
+
+def curves(*aware: tuple[int, int, float], grid: list[tuple[int, int, float]], proposed: int) -> BudgetCurves:
+    return BudgetCurves(
+        object_aware=tuple(point("object-aware", *values) for values in aware),
+        grid=tuple(point("grid", *values) for values in grid),
+        budgets=(16, 64),
+        boxes_proposed=proposed,
+        model="nano",
+        device="CPU, 2 threads",
+    )
+
+
+NOTHING = [(16, 0, 0.0), (64, 0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("measured", "sentence"),
+    [
+        (
+            curves((16, 16, 0.4), (45, 45, 0.61), grid=[(16, 3, 0.3), (64, 9, 0.7)], proposed=45),
+            "All 45 boxes that the detector proposed gave 45 masks over 61 % of this photo in 900 ms of decoding; "
+            "to cover as much a grid takes 64 points: 9 masks over 70 % in 1.28 s of decoding.",
+        ),
+        (
+            curves((16, 16, 0.4), (64, 64, 0.61), grid=[(16, 3, 0.3), (64, 1, 0.2)], proposed=64),
+            "The best 64 boxes gave 64 masks over 61 % of this photo in 1.28 s of decoding; "
+            "no grid up to 64 points covers as much: 16 points gave 3 masks over 30 % in 320 ms of decoding.",
+        ),
+        (
+            curves((1, 1, 0.2), grid=[(16, 3, 0.3), (64, 1, 0.2)], proposed=1),
+            "The only box that the detector proposed gave 1 mask over 20 % of this photo in 20 ms of decoding; "
+            "already 16 points of a grid cover as much: 3 masks over 30 % in 320 ms of decoding.",
+        ),
+        (
+            curves((5, 5, 0.2), grid=NOTHING, proposed=5),
+            "All 5 boxes that the detector proposed gave 5 masks over 20 % of this photo in 100 ms of decoding; "
+            "no grid up to 64 points kept a mask.",
+        ),
+        (
+            curves(grid=[(16, 3, 0.3), (64, 9, 0.3)], proposed=0),
+            "The detector proposed no objects on this photo; of the grids, 16 points cover most: "
+            "3 masks over 30 % in 320 ms of decoding.",
+        ),
+        (
+            curves(grid=NOTHING, proposed=0),
+            "The detector proposed no objects on this photo, and no grid up to 64 points kept a mask.",
+        ),
+        (
+            curves((5, 0, 0.0), grid=NOTHING, proposed=5),
+            "All 5 boxes that the detector proposed gave no mask on this photo, and no grid up to 64 points kept a mask.",
+        ),
+    ],
+)
+def test_the_sentence_on_budgets_says_what_was_measured(measured: BudgetCurves, sentence: str) -> None:
+    assert budget_verdict(measured) == sentence
+
+
+def test_nothing_is_said_of_curves_before_a_grid_is_measured() -> None:
+    with pytest.raises(ValueError, match="before a grid"):
+        budget_verdict(curves((5, 5, 0.2), grid=[], proposed=5))
