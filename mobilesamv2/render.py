@@ -117,6 +117,30 @@ def overlay(
     return out
 
 
+def mask_layer(
+    masks: Masks,
+    size_hw: tuple[int, int],
+    *,
+    colours: npt.NDArray[np.uint8] | None = None,
+    opacity: float = 0.5,
+) -> npt.NDArray[np.uint8]:
+    """Masks and their contours alone, to lie over a photograph: uint8 (h, w, 4), transparent where no mask is.
+
+    Args:
+        size_hw: height and width of the layer: the picture's or those of a smaller copy.
+        colours: as for `overlay`.
+        opacity: of the areas, 0 to 1; contours are nearly opaque.
+    """
+    colours = label_colours(len(masks)) if colours is None else colours
+    layer = np.zeros((*size_hw, 4), dtype=np.uint8)
+    painted, edges = _paint(masks, size_hw, thickness=_line_width(layer))
+    inside = painted >= 0
+    layer[inside, :3] = colours[painted[inside]]
+    layer[inside, 3] = round(255 * opacity)
+    layer[edges, 3] = round(255 * max(opacity, _CONTOUR_OPACITY))
+    return layer
+
+
 def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int] | None = None) -> Picture:
     """Draw boxes as thin lines and points as small dots, light on a dark rim so that any photo shows them.
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pytest
 from pycocotools import mask as coco_mask
 
-from mobilesamv2.render import draw_prompts, fit_within, label_colours, overlay
+from mobilesamv2.render import draw_prompts, fit_within, label_colours, mask_layer, overlay
 from mobilesamv2.types import Masks, Picture, Prompts
+from tests.tiny import picture, tiny_segmenter
 
 
 def picture_of(height: int, width: int, value: int = 100) -> Picture:
@@ -179,3 +180,22 @@ def test_masks_can_be_given_colours_of_their_own() -> None:
 def test_colours_must_be_one_per_mask() -> None:
     with pytest.raises(ValueError, match="one per mask"):
         overlay(picture_of(8, 6), Masks.empty((8, 6)), colours=label_colours(1))
+
+
+def test_a_layer_is_the_masks_alone_and_transparent_elsewhere() -> None:
+    masks = tiny_segmenter().segment_everything(picture()).masks
+    layer = mask_layer(masks, (40, 60), opacity=0.4)
+    assert layer.shape == (40, 60, 4)
+    covered = masks.dense().any(axis=0)
+    assert ((layer[..., 3] > 0) == covered).all()
+    assert set(np.unique(layer[..., 3])) <= {0, 102, 242}
+    labels = masks.label_map()
+    assert (layer[covered][:, :3] == label_colours(len(masks))[labels[covered] - 1]).all()
+
+
+def test_a_layer_takes_other_colours_another_size_and_no_masks() -> None:
+    masks = tiny_segmenter().segment_everything(picture()).masks.select([0])
+    layer = mask_layer(masks, (20, 30), colours=np.array([[1, 2, 3]], dtype=np.uint8))
+    assert layer.shape == (20, 30, 4)
+    assert (layer[layer[..., 3] > 0][:, :3] == (1, 2, 3)).all()
+    assert not mask_layer(masks.select([]), (20, 30)).any()
