@@ -149,6 +149,16 @@ class Comparison:
         """The result of object-aware sampling; the first one's where both are."""
         return self._of("object-aware")
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What tells the two apart: their samplers, or where these are the same, also their budgets."""
+        first, second = self.contenders
+        if first.sampler != second.sampler:
+            return first.sampler, second.sampler
+        if first.limit != second.limit:
+            return str(first), str(second)
+        return f"{first} first", f"{second} second"
+
     @cached_property
     def matching(self) -> Matching:
         """Which masks of the two are of the same thing."""
@@ -184,11 +194,11 @@ class Comparison:
         return self.sampling_seconds(self.first) / max(self.sampling_seconds(self.second), 1e-9)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row per contender for a table: counts, coverage from 0 to 1, seconds per stage, and the seconds that
-        depend on the sampler."""
+        """One row per contender for a table: its name, counts, coverage from 0 to 1, seconds per stage, and the
+        seconds that depend on the sampler."""
         return [
             {
-                "sampler": standing.contender.sampler,
+                "sampler": name,
                 "prompts": standing.prompts,
                 "masks_decoded": standing.masks_decoded,
                 "duplicates": standing.duplicates_removed,
@@ -198,7 +208,7 @@ class Comparison:
                 **{stage: standing.seconds[stage] for stage in STAGES},
                 "sampling": standing.sampling_seconds,
             }
-            for standing in self.standings
+            for name, standing in zip(self.names, self.standings, strict=True)
         ]
 
     def _of(self, sampler: str) -> SegmentationResult:

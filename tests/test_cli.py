@@ -313,6 +313,28 @@ def test_compare_prints_an_aligned_table_and_writes_pictures(
     assert len(list((tmp_path / "out").glob("*.png"))) == 4
 
 
+def test_compare_takes_any_two_samplers_and_budgets(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    options = ["--first", "grid:2", "--second", "grid", "--points-per-side", "3"]
+    assert main(["compare", str(_save(tmp_path / "a.png")), "-o", str(out), *options]) == 0
+    _, _, first, second, verdict = capsys.readouterr().out.splitlines()
+    assert (first.split()[:2], second.split()[:2]) == (["grid:2", "4"], ["grid:3", "9"])
+    assert verdict.endswith("Both share one encoding.")
+    expected = {f"grid-{side}-{kind}.png" for side in (2, 3) for kind in ("overlay", "prompts")}
+    assert {path.name for path in out.glob("*.png")} == expected
+    assert json.loads((out / "comparison.json").read_text())["verdict"] in verdict
+
+
+def test_compare_refuses_a_sampler_that_there_is_not(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(_save(tmp_path / "a.png"))
+    assert main(["compare", photo, "-o", str(tmp_path / "out"), "--first", "dots:9"]) == 1
+    assert "There is no sampler 'dots'" in capsys.readouterr().err
+
+
 def test_compare_refuses_what_is_no_photograph(
     tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

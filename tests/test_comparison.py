@@ -38,6 +38,7 @@ def test_rows_count_prompts_and_masks(comparison):
     assert (object_aware["prompts"], object_aware["masks_decoded"]) == (2, 2)
     assert grid["duplicates"] == comparison.grid.duplicates_removed > 0
     assert object_aware["duplicates"] == 0
+    assert comparison.names == (grid["sampler"], object_aware["sampler"]) == ("grid", "object-aware")
     pairs = len(comparison.matching)
     assert [row["masks"] - row["alone"] for row in (grid, object_aware)] == [pairs, pairs]
     assert 0 < object_aware["coverage"] <= 1
@@ -72,6 +73,7 @@ def test_a_contender_against_itself_finds_the_same(segmenter):
     found = contest(segmenter, picture(), (grid, grid))
     assert len(found.matching) == len(found.first.masks) > 0
     assert [standing.alone for standing in found.standings] == [0, 0]
+    assert found.names == ("grid:4 first", "grid:4 second")
 
 
 def test_finding_nothing_is_compared_too():

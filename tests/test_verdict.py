@@ -203,7 +203,8 @@ NOTHING = [(16, 0, 0.0), (64, 0, 0.0)]
         ),
         (
             curves((5, 0, 0.0), grid=NOTHING, proposed=5),
-            "All 5 boxes that the detector proposed gave no mask on this photo, and no grid up to 64 points kept a mask.",
+            "All 5 boxes that the detector proposed gave no mask on this photo, "
+            "and no grid up to 64 points kept a mask.",
         ),
     ],
 )

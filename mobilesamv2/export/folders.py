@@ -11,6 +11,7 @@ from PIL import Image
 from .. import render
 from ..comparison import Comparison
 from ..types import Picture, SegmentationResult
+from ..verdict import verdict
 from .formats import NUMBERED, files_of
 from .pictures import label_map_image
 from .records import json_bytes, result_record
@@ -68,7 +69,10 @@ def _make_room(folder: Path) -> None:
 
 
 def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, file_name: str = "") -> None:
-    """Write `comparison.json` and, for each sampler, `SAMPLER-overlay.png` and `SAMPLER-prompts.png`.
+    """Write `comparison.json` and, for each contender, `NAME-overlay.png` and `NAME-prompts.png`.
+
+    NAME is the sampler, with its budget where both are of one sampler: `grid`, `grid-16`. Masks of one object have one
+    colour in both overlays.
 
     Raises:
         OSError: if the files cannot be written.
@@ -79,16 +83,23 @@ def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, 
         folder / "comparison.json",
         {
             "image": {"file_name": file_name, "width": width, "height": height},
-            "model": comparison.grid.model,
-            "device": comparison.grid.device,
+            "model": comparison.first.model,
+            "device": comparison.first.device,
             "speedup": comparison.speedup,
+            "verdict": verdict(*comparison.standings),
             "samplers": comparison.rows(),
         },
     )
-    for result in (comparison.grid, comparison.object_aware):
-        Image.fromarray(render.overlay(picture, result.masks)).save(folder / f"{result.sampler}-overlay.png")
+    palette = render.label_colours(sum(comparison.matching.counts))
+    results = comparison.first, comparison.second
+    for name, result, ranks in zip(
+        comparison.names, results, comparison.matching.colour_ranks(), strict=True
+    ):
+        stem = name.replace(":", "-").replace(" ", "-")
+        drawn = render.overlay(picture, result.masks, colours=palette[ranks])
+        Image.fromarray(drawn).save(folder / f"{stem}-overlay.png")
         prompts = render.draw_prompts(picture, result.prompts)
-        Image.fromarray(prompts).save(folder / f"{result.sampler}-prompts.png")
+        Image.fromarray(prompts).save(folder / f"{stem}-prompts.png")
 
 
 def write_summary(
