@@ -18,6 +18,17 @@ BUDGETS = (16, 32, 64, 128, 256, 512, 1024)
 """Where the curves are measured."""
 
 
+def budgets_up_to(largest: int) -> tuple[int, ...]:
+    """Those of `BUDGETS` below a number, and the number itself.
+
+    Raises:
+        PromptError: if it is below 1.
+    """
+    if largest < 1:
+        raise PromptError(f"The largest budget must be at least 1 prompt; got {largest}.")
+    return (*(budget for budget in BUDGETS if budget < largest), largest)
+
+
 @dataclass(frozen=True)
 class BudgetPoint:
     """One point of a curve.

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobilesamv2.budget import BUDGETS, BudgetCurves, BudgetPoint, budget_curves, budget_steps
+from mobilesamv2.budget import (
+    BUDGETS,
+    BudgetCurves,
+    BudgetPoint,
+    budget_curves,
+    budget_steps,
+    budgets_up_to,
+)
 from mobilesamv2.errors import PromptError
 from mobilesamv2.matching import covered_share
 from mobilesamv2.segmenter import Progress
@@ -27,6 +34,19 @@ def curves(segmenter) -> BudgetCurves:
 
 def test_the_usual_budgets_double_from_16_to_1024():
     assert BUDGETS == (16, 32, 64, 128, 256, 512, 1024)
+
+
+@pytest.mark.parametrize(
+    ("largest", "budgets"),
+    [(1024, BUDGETS), (64, (16, 32, 64)), (100, (16, 32, 64, 100)), (16, (16,)), (1, (1,))],
+)
+def test_budgets_can_end_early(largest, budgets):
+    assert budgets_up_to(largest) == budgets
+
+
+def test_a_budget_of_nothing_is_refused():
+    with pytest.raises(PromptError, match="at least 1"):
+        budgets_up_to(0)
 
 
 def test_each_point_is_what_a_run_of_its_own_would_give(segmenter, curves):

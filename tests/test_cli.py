@@ -327,6 +327,17 @@ def test_compare_takes_any_two_samplers_and_budgets(
     assert json.loads((out / "comparison.json").read_text())["verdict"] in verdict
 
 
+def test_budget_prints_a_row_for_each_point_and_a_sentence(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["budget", str(_save(tmp_path / "a.png")), "--largest", "16"]) == 0
+    head, names, aware, grid, sentence = capsys.readouterr().out.splitlines()
+    assert "tiny on CPU" in head
+    assert names.split()[:3] == ["sampler", "budget", "prompts"]
+    assert (aware.split()[:2], grid.split()[:3]) == (["object-aware", "16"], ["grid", "16", "16"])
+    assert sentence.endswith(".")
+
+
 def test_compare_refuses_a_sampler_that_there_is_not(
     tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
