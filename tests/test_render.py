@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from pycocotools import mask as coco_mask
 
-from mobilesamv2.render import draw_prompts, fit_within, label_colours, mask_layer, overlay
+from mobilesamv2.render import draw_prompts, fit_within, label_colours, mask_layer, overlay, prompt_layer
 from mobilesamv2.types import Masks, Picture, Prompts
 from tests.tiny import picture, tiny_segmenter
 
@@ -199,3 +199,14 @@ def test_a_layer_takes_other_colours_another_size_and_no_masks() -> None:
     assert layer.shape == (20, 30, 4)
     assert (layer[layer[..., 3] > 0][:, :3] == (1, 2, 3)).all()
     assert not mask_layer(masks.select([]), (20, 30)).any()
+
+
+@pytest.mark.parametrize("size_hw", [(30, 40), (60, 80)])
+def test_a_layer_of_prompts_lies_over_a_picture_as_drawn_prompts_do(size_hw: tuple[int, int]) -> None:
+    prompts = Prompts(boxes_xyxy=np.array([[4, 5, 30, 20], [0, 0, 40, 30]], dtype=np.float32))
+    layer = prompt_layer(prompts, (30, 40), size_hw=size_hw)
+    assert layer.shape == (30, 40, 4)
+    share = layer[..., 3:] / 255
+    laid = np.rint((1 - share) * 100 + share * layer[..., :3])
+    assert np.abs(laid - draw_prompts(picture_of(30, 40), prompts, size_hw=size_hw)).max() <= 1
+    assert not prompt_layer(prompts[:0], (30, 40), size_hw=size_hw).any()
