@@ -373,7 +373,8 @@ def test_evaluate_prints_the_model_beside_its_baselines(
     assert "1 objects in 1 pictures" in out
     assert "the filled box" in out
     assert "1.000" in out
-    assert "AR@1000" in out
+    assert "AR@320" in out
+    assert "grid of 32 x 32 points" in out
     assert main(["evaluate", "--data", str(data), "--split", "test"]) == 1
     assert "has no picture with a mask in the split 'test'" in capsys.readouterr().err
 

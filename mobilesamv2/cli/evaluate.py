@@ -13,7 +13,6 @@ from .table import table
 
 if TYPE_CHECKING:
     from ..evaluate.datasets import Annotated
-    from ..segmenter import Segmenter
 
 
 def add_parser(commands: Commands) -> None:
@@ -22,7 +21,8 @@ def add_parser(commands: Commands) -> None:
         "evaluate",
         help="measure masks on annotated photographs",
         description="Prints the mean IoU of the masks that true boxes and points give, beside that of the "
-        "ellipse and of the box itself, which need no model; with --recall also average recall of both samplers.",
+        "ellipse and of the box itself, which need no model; with --recall also average recall of both samplers, "
+        "beside boxes that no model looked into.",
     )
     parser.add_argument(
         "--data", required=True, type=Path, metavar="FILE", help="annotations in COCO's format"
@@ -34,7 +34,11 @@ def add_parser(commands: Commands) -> None:
         "--split", default="val", help='the pictures marked so in FILE; "all" for every one (%(default)s)'
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pictures")
-    parser.add_argument("--recall", action="store_true", help="also AR@10, @100 and @1000 of both samplers")
+    parser.add_argument(
+        "--recall",
+        action="store_true",
+        help="also AR@10, @100 and @320 of both samplers at several budgets, which takes long",
+    )
     add_model_options(parser)
     parser.set_defaults(run=run)
 
@@ -42,6 +46,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure a model; see `add_parser`."""
     from ..evaluate.datasets import read_coco
+    from ..evaluate.everything import everything_table
     from ..evaluate.prompted import prompted_iou
 
     split = None if options.split == "all" else options.split
@@ -59,30 +64,8 @@ def run(options: argparse.Namespace) -> int:
     print(table(rows))
     if options.recall:
         print()
-        print(table([{"sampler": name, **recall(segmenter, photographs, name)} for name in _samplers()]))
+        print(table(everything_table(segmenter, _with_bar(photographs, "everything"))))
     return 0
-
-
-def recall(segmenter: Segmenter, photographs: Sequence[Annotated], sampler: str) -> dict[str, float]:
-    """Average recall of one sampler, as `recall_table` tells it."""
-    from ..evaluate.average_recall import match, recall_table
-
-    return recall_table(
-        [
-            match(
-                photograph.rles,
-                segmenter.segment_everything(photograph.path, sampler=sampler).masks,
-                max_masks=1000,
-            )
-            for photograph in _with_bar(photographs, sampler)
-        ]
-    )
-
-
-def _samplers() -> tuple[str, ...]:
-    from ..segmenter import SAMPLERS
-
-    return SAMPLERS
 
 
 def _with_bar(photographs: Sequence[Annotated], what: str) -> Sequence[Annotated]:
