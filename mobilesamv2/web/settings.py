@@ -28,7 +28,9 @@ class Settings:
         display_side: longest side in pixels of the overlays on the page.
         upload_bytes: largest file that a visitor may send.
         queue_size: visitors who may wait; further ones are asked to come back later.
-        keep_seconds: how long uploads and results stay on the disk.
+        keep_seconds: how long uploads and results stay on the disk, and what is kept of a visitor in memory.
+        most_visits: visitors of whom something is kept; the least recent ones make room.
+        most_visit_bytes: memory of what is kept of all visitors together, about.
         gpu_seconds: a fixed share, seconds per prompt and an upper bound, asked of ZeroGPU for one run.
     """
 
@@ -42,6 +44,8 @@ class Settings:
     upload_bytes: int = 40 * 1024**2
     queue_size: int = 24
     keep_seconds: int = 3600
+    most_visits: int = 64
+    most_visit_bytes: int = 2 * 1024**3
     gpu_seconds: tuple[float, float, float] = (8.0, 0.02, 60.0)
 
     @classmethod

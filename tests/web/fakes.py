@@ -6,38 +6,39 @@ import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 
 from mobilesamv2.errors import WeightsError
+from mobilesamv2.geometry import Frame
 from mobilesamv2.images import load_image
 from mobilesamv2.ops.rle import encode_window
-from mobilesamv2.segmenter import Progress
+from mobilesamv2.segmenter import Embedding, Progress
 from mobilesamv2.types import STAGES, Masks, Picture, Prompts, SegmentationResult
-from mobilesamv2.web.handlers import Models
+from mobilesamv2.web import comparing, segmenting
 from mobilesamv2.web.layout import build_demo, launch
+from mobilesamv2.web.models import Models
 from mobilesamv2.web.settings import Range, Settings
-
-
-@dataclass(frozen=True)
-class FakeEmbedding:
-    """Stands for an encoded picture."""
-
-    timings: dict[str, float]
+from mobilesamv2.web.visits import Visit
 
 
 def script(**changed: Any) -> dict[str, Any]:
     """What a `FakeSegmenter` does, and what became of it: a fresh one, but for what is `changed`.
 
     `pause`: seconds of each step; `finds`: boxes that its detector finds; `error`: raised by a run instead;
-    `started`, `closed`: runs begun, and stopped before their end; `asked`: sampler and prompts of each run.
+    `encoded`: pictures encoded; `started`, `closed`: runs begun, and stopped before their end; `asked`: sampler and
+    prompts of each run.
     """
     return {
         "pause": 0.0,
         "finds": 12,
         "error": None,
+        "encoded": 0,
         "started": 0,
         "closed": 0,
         "asked": (),
@@ -54,10 +55,20 @@ class FakeSegmenter:
     device_description: str = "CPU, 2 threads"
     has_detector: bool = True
 
-    def encode(self, image: Any) -> FakeEmbedding:
-        load_image(image)
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def encode(self, image: Any) -> Embedding:
+        picture = load_image(image)
+        self.script.encoded += 1
         time.sleep(self.script.pause)
-        return FakeEmbedding({"preprocess": 0.002, "encode": 0.11})
+        return Embedding(
+            features=torch.full((1, 1, 2, 2), float(picture.mean())),
+            kernel=None,
+            frame=Frame(size_hw=(picture.shape[0], picture.shape[1]), input_side=64),
+            timings={"preprocess": 0.002, "encode": 0.11},
+        )
 
     def steps(
         self,
@@ -66,7 +77,7 @@ class FakeSegmenter:
         sampler: str = "object-aware",
         max_prompts: int | None = None,
         points_per_side: int | None = None,
-        embedding: FakeEmbedding | None = None,
+        embedding: Embedding | None = None,
     ) -> Generator[Progress, None, SegmentationResult]:
         if self.script.error:
             raise self.script.error
@@ -76,7 +87,8 @@ class FakeSegmenter:
             timings = dict.fromkeys(STAGES, 0.0)
             if embedding is None:
                 yield Progress("encode", 0, 1)
-                timings |= self.encode(image).timings
+                embedding = self.encode(image)
+            timings |= embedding.timings
             yield Progress("discover", 0, 1)
             if sampler == "grid":
                 side = points_per_side or math.isqrt(max_prompts or 1024)
@@ -179,3 +191,24 @@ def serve_fake(script: Any, port: int) -> None:
     """Serve the page on a fake model until the process is ended."""
     models = Models(loader(script), names=("nano", "mobilesam"), first="nano")
     launch(build_demo(models, FAKE_SETTINGS), FAKE_SETTINGS, host="127.0.0.1", port=port)
+
+
+class Fake:
+    """Models with one fake in them, its script, and what the page's tabs do with it. One visitor: `visit`."""
+
+    def __init__(self, **changed: Any) -> None:
+        self.script = SimpleNamespace(**script(**changed))
+        self.models = Models(loader(self.script), names=("nano", "mobilesam"), first="nano")
+        self.visit = Visit("ann")
+
+    def segment(
+        self, photo: Any, sampler: str = "object-aware", max_prompts: int = 320
+    ) -> Generator[Any, None, None]:
+        run = partial(segmenting.run_segment, self.models)
+        return segmenting.segment(
+            self.visit, str(photo), sampler, max_prompts, "nano", run=run, display_side=64
+        )
+
+    def compare(self, photo: Any) -> Generator[Any, None, None]:
+        run = partial(comparing.run_compare, self.models)
+        return comparing.compare(self.visit, str(photo), 320, 8, "nano", run=run, display_side=64)

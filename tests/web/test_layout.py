@@ -16,11 +16,11 @@ import pytest
 
 from mobilesamv2.errors import MobileSamError, PromptError
 from mobilesamv2.types import SegmentationResult
-from mobilesamv2.web import text
-from mobilesamv2.web.handlers import Models
 from mobilesamv2.web.layout import build_demo, launch
-from mobilesamv2.web.layout.wiring import sentences
+from mobilesamv2.web.layout.sentences import sentences
+from mobilesamv2.web.models import Models
 from mobilesamv2.web.settings import Settings
+from mobilesamv2.web.text import page as text
 
 from .fakes import loader, script
 
@@ -80,13 +80,13 @@ def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_
 ) -> None:
     assert all(inspect.isgeneratorfunction(function) for function in gpu.functions.values())
     picture = np.zeros((8, 8, 3), dtype=np.uint8)
-    assert gpu.durations["run_segment"](picture, "grid", 100, "nano") == 15.0
-    assert gpu.durations["run_compare"](picture, 100, 10, "nano") == 25.0
-    assert gpu.durations["run_compare"](picture, 1024, 32, "nano") == 60.0
+    assert gpu.durations["run_segment"](picture, None, "grid", 100, "nano") == 15.0
+    assert gpu.durations["run_compare"](picture, None, 100, 10, "nano") == 25.0
+    assert gpu.durations["run_compare"](picture, None, 1024, 32, "nano") == 60.0
 
 
 def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(demo: gr.Blocks, gpu: Gpu) -> None:
-    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), "object-aware", 16, "nano")
+    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, "object-aware", 16, "nano")
     sent = pickle.loads(pickle.dumps(arguments))
     items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_segment"](*sent)]
     assert isinstance(items[-1], SegmentationResult)

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from .. import text
-from ..handlers import CompareView, HasStage, paced
-from ..settings import Settings
-from .parts import READY, last, pair, pngs, run_buttons, slider
-from .wiring import endpoint, on_run
+from .. import comparing
+from ..comparing import CompareView
+from ..steps import paced
+from ..text import comparing as text
+from ..text import page as page_text
+from ..text.segmenting import prompts_info
+from ..visits import Visit
+from .page import Page
+from .parts import READY, pair, pngs, run_buttons, slider
+from .tab import Tab
+from .wiring import on_run
 
 
-class CompareTab:
+class CompareTab(Tab):
     """*Compare samplers*: two overlays under one slider, a verdict and a table."""
 
-    def __init__(self, settings: Settings) -> None:
+    name = "compare"
+    title = "Compare samplers"
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page)
+        settings = page.settings
         with gr.Column(elem_classes="result"):
-            gr.HTML(text.COMPARE_LEGEND, elem_id="compare-legend")
+            gr.HTML(text.LEGEND, elem_id="compare-legend")
             # Both pairs come with the run; the box below only chooses which one is on the page.
             self.plain = pair("compare-plain", visible=True)
             self.prompted = pair("compare-prompted", visible=False)
@@ -28,57 +40,51 @@ class CompareTab:
             start = settings.prompts.start, settings.grid_sides.start
             self.prompts = slider(
                 settings.prompts,
-                text.OBJECT_AWARE_LABEL,
-                text.prompts_info("object-aware", start[0]),
+                text.BOXES_LABEL,
+                prompts_info("object-aware", start[0]),
                 elem_id="compare-prompts",
             )
             self.grid_side = slider(
                 settings.grid_sides,
                 text.GRID_LABEL,
-                text.prompts_info("grid", start[1] ** 2),
+                prompts_info("grid", start[1] ** 2),
                 elem_id="grid-side",
             )
             self.draw = gr.Checkbox(label="Draw the prompts", value=False, elem_id="draw-prompts")
             self.buttons = run_buttons("compare")
         with gr.Column(elem_classes="numbers"):
-            self.numbers = gr.HTML(text.idle(text.COMPARE_IDLE), elem_id="compare-numbers")
-        self.outputs = [self.plain, self.prompted, self.numbers, *self.buttons]
+            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="compare-numbers")
+        self.outputs: list[Component] = [self.plain, self.prompted, self.numbers, *self.buttons]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        return [None, None, text.idle(text.COMPARE_IDLE), *READY]
+        return [None, None, page_text.idle(text.IDLE), *READY]
 
-    def connect(
-        self,
-        compare: Callable[..., Generator[HasStage | CompareView, None, None]],
-        *,
-        photo: gr.Image,
-        model: gr.Dropdown,
-    ) -> Any:
-        """Wire the tab up; returns the event of a run, for others to cancel."""
+    def connect(self) -> list[Any]:
+        """Wire the tab up; returns the events of its runs, for others to cancel."""
+        page = self.page
+        run = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
 
-        def compare_page(
-            photo: str | None, max_prompts: float, points_per_side: float, model: str
+        def compare(
+            visit: Visit, photo: str | None, max_prompts: float, points_per_side: float, model: str
         ) -> Generator[tuple[Any, Any, Any], None, None]:
-            with closing(paced(compare(photo, max_prompts, points_per_side, model))) as items:
-                for item in items:
+            items = comparing.compare(
+                visit,
+                photo,
+                int(max_prompts),
+                int(points_per_side),
+                model,
+                run=run,
+                display_side=page.settings.display_side,
+            )
+            with closing(paced(items)) as paced_items:
+                for item in paced_items:
                     if isinstance(item, CompareView):
                         plain, prompted = (pngs(pair) for pair in (item.overlays, item.with_prompts))
-                        yield plain, prompted, text.compare_table(item.summary)
+                        yield plain, prompted, text.table(item.summary)
                     else:
-                        yield gr.skip(), gr.skip(), text.step(item.stage, item.done, item.total)
+                        yield gr.skip(), gr.skip(), page_text.step(item.stage, item.done, item.total)
 
-        def compare_program(
-            photo: str,
-            max_prompts: float = 320,
-            points_per_side: float = 32,
-            model: str = "nano",
-            draw_prompts: bool = False,
-        ) -> tuple[str, str, dict[str, Any]]:
-            view = last(compare(photo, max_prompts, points_per_side, model))
-            return *pngs(view.with_prompts if draw_prompts else view.overlays), view.summary
-
-        inputs = [photo, self.prompts, self.grid_side, model]
         for moved, info in ((self.prompts, text.BOXES_INFO_JS), (self.grid_side, text.SIDE_INFO_JS)):
             moved.change(None, moved, moved, js=info, queue=False, api_visibility="private")
         self.draw.change(
@@ -89,18 +95,6 @@ class CompareTab:
             queue=False,
             api_visibility="private",
         )
-        run = on_run(
-            self.buttons, compare_page, inputs, [self.plain, self.prompted, self.numbers], self.numbers
-        )
-        endpoint(
-            compare_program,
-            [*inputs, self.draw],
-            [
-                gr.Image(label="grid", format="png", visible=False),
-                gr.Image(label="object_aware", format="png", visible=False),
-                gr.JSON(label="summary", visible=False),
-            ],
-            name="compare",
-            description=text.COMPARE_API,
-        )
-        return run
+        inputs = [page.photo, self.prompts, self.grid_side, page.model]
+        outputs = [self.plain, self.prompted, self.numbers]
+        return [on_run(page, self.buttons, compare, inputs, outputs, failed=[None, None])]

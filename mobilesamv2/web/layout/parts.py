@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -15,11 +13,12 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from ...types import Picture
-from .. import text
 from ..settings import Range
+from ..text import page as text
 
 
-def photo_input() -> gr.Image:
+def photo_input(*, elem_id: str | None = "photo") -> gr.Image:
+    """Gives the path of the file as it was uploaded."""
     photo = gr.Image(
         type="filepath",
         sources=["upload", "clipboard", "webcam"],
@@ -27,7 +26,7 @@ def photo_input() -> gr.Image:
         show_label=False,
         buttons=["fullscreen"],
         placeholder=text.PHOTO_PLACEHOLDER,
-        elem_id="photo",
+        elem_id=elem_id,
         alt_text="The photo to segment",
     )
     # Gradio would open the file itself, and what it raises on a bad one never reaches the visitor. Our own
@@ -76,11 +75,6 @@ def properties(**changed: Any) -> dict[str, Any]:
 BUSY = (properties(interactive=False), properties(interactive=True))
 READY = (properties(interactive=True), properties(interactive=False))
 """How the run and the cancel button are during a run, and otherwise."""
-
-
-def last(items: Iterator[Any]) -> Any:
-    """Run `items` to the end; what counts comes last."""
-    return deque(items, maxlen=1).pop()
 
 
 def pngs(pair: tuple[Picture, Picture]) -> tuple[str, str]:

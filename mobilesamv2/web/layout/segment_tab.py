@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from .. import text
-from ..handlers import HasStage, SegmentView, paced
-from ..settings import Settings
-from .parts import READY, last, png, run_buttons, slider
-from .wiring import endpoint, on_run
+from .. import segmenting
+from ..segmenting import SegmentView
+from ..steps import paced
+from ..text import page as page_text
+from ..text import segmenting as text
+from ..visits import Visit
+from .page import Page
+from .parts import READY, png, run_buttons, slider
+from .tab import Tab
+from .wiring import on_run
 
 
-class SegmentTab:
+class SegmentTab(Tab):
     """*Segment everything*: one overlay, one slider, one row of numbers."""
 
-    def __init__(self, settings: Settings) -> None:
+    name = "segment"
+    title = "Segment everything"
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page)
+        settings = page.settings
         with gr.Column(elem_classes="result"):
             self.overlay = gr.Image(
                 label="Masks",
@@ -31,50 +42,51 @@ class SegmentTab:
             )
         with gr.Column(elem_classes="controls"):
             self.sampler = gr.Radio(
-                choices=list(text.SAMPLERS),
+                choices=list(page_text.SAMPLERS),
                 value="object-aware",
                 label="Sampler",
                 elem_id="sampler",
             )
             start = settings.prompts.start
             self.prompts = slider(
-                settings.prompts, "Prompts", text.prompts_info("object-aware", start), elem_id="prompts"
+                settings.prompts,
+                text.PROMPTS_LABEL,
+                text.prompts_info("object-aware", start),
+                elem_id="prompts",
             )
             self.buttons = run_buttons("segment")
         with gr.Column(elem_classes="numbers"):
-            self.numbers = gr.HTML(text.idle(text.SEGMENT_IDLE), elem_id="segment-numbers")
-        self.outputs = [self.overlay, self.numbers, *self.buttons]
+            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="segment-numbers")
+        self.outputs: list[Component] = [self.overlay, self.numbers, *self.buttons]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        return [None, text.idle(text.SEGMENT_IDLE), *READY]
+        return [None, page_text.idle(text.IDLE), *READY]
 
-    def connect(
-        self,
-        segment: Callable[..., Generator[HasStage | SegmentView, None, None]],
-        *,
-        photo: gr.Image,
-        model: gr.Dropdown,
-    ) -> Any:
-        """Wire the tab up; returns the event of a run, for others to cancel."""
+    def connect(self) -> list[Any]:
+        """Wire the tab up; returns the events of its runs, for others to cancel."""
+        page = self.page
+        run = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
 
-        def segment_page(
-            photo: str | None, sampler: str, max_prompts: float, model: str
+        def segment(
+            visit: Visit, photo: str | None, sampler: str, max_prompts: float, model: str
         ) -> Generator[tuple[Any, Any], None, None]:
-            with closing(paced(segment(photo, sampler, max_prompts, model))) as items:
-                for item in items:
+            items = segmenting.segment(
+                visit,
+                photo,
+                sampler,
+                int(max_prompts),
+                model,
+                run=run,
+                display_side=page.settings.display_side,
+            )
+            with closing(paced(items)) as paced_items:
+                for item in paced_items:
                     if isinstance(item, SegmentView):
-                        yield png(item.overlay, "overlay"), text.segment_numbers(item.summary)
+                        yield png(item.overlay, "overlay"), text.numbers(item.summary)
                     else:
-                        yield gr.skip(), text.step(item.stage, item.done, item.total)
+                        yield gr.skip(), page_text.step(item.stage, item.done, item.total)
 
-        def segment_program(
-            photo: str, sampler: str = "object-aware", max_prompts: float = 320, model: str = "nano"
-        ) -> tuple[str, dict[str, Any]]:
-            view = last(segment(photo, sampler, max_prompts, model))
-            return png(view.overlay, "overlay"), view.summary
-
-        inputs = [photo, self.sampler, self.prompts, model]
         for changed in (self.sampler.change, self.prompts.change):
             changed(
                 None,
@@ -84,12 +96,7 @@ class SegmentTab:
                 queue=False,
                 api_visibility="private",
             )
-        run = on_run(self.buttons, segment_page, inputs, [self.overlay, self.numbers], self.numbers)
-        endpoint(
-            segment_program,
-            inputs,
-            [gr.Image(label="overlay", format="png", visible=False), gr.JSON(label="summary", visible=False)],
-            name="segment",
-            description=text.SEGMENT_API,
-        )
-        return run
+        inputs = [page.photo, self.sampler, self.prompts, page.model]
+        return [
+            on_run(page, self.buttons, segment, inputs, [self.overlay, self.numbers], failed=[None]),
+        ]

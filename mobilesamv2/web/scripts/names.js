@@ -1,0 +1,14 @@
+// Names the pictures to which Gradio gives none, now and whenever one comes, for those who cannot see them.
+() => {
+    const name = () => {
+        for (const image of document.querySelectorAll("#examples .gallery-item img:not([alt^=Example])")) {
+            const file = decodeURIComponent(image.src.split("/").pop()).replace(/\.[^.]*$/, "");
+            image.alt = image.closest("button").title = `Example: ${file.replace(/[-_]/g, " ")}`;
+        }
+        for (const image of document.querySelectorAll(":is(#compare-plain, #compare-prompted) img:not([alt^=The])"))
+            image.alt = "The photo with the masks of "
+                + (image.src.endsWith("/grid.png") ? "grid search" : "object-aware sampling");
+    };
+    name();
+    new MutationObserver(name).observe(document.getElementById("bench"), {childList: true, subtree: true});
+}
