@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from .comparison import warm_up
 from .errors import PromptError
 from .images import load_image
 from .matching import covered_share
@@ -120,6 +121,7 @@ def budget_steps(
     if embedding is None:
         yield Progress("encode", 0, 1)
         embedding = segmenter.encode(picture)
+    warm_up(segmenter, picture, embedding)
     yield Progress("discover", 0, 1)
     (boxes,) = ObjectAwareSampler(detector=segmenter.detector, max_prompts=budgets[-1]).rounds(picture)
     counter = _Counter(total=len(boxes) + sum(math.isqrt(budget) ** 2 for budget in budgets))

@@ -1,6 +1,15 @@
 import pytest
+import torch
 
-from mobilesamv2.comparison import Comparison, Contender, compare, compare_steps, contest, contest_steps
+from mobilesamv2.comparison import (
+    Comparison,
+    Contender,
+    compare,
+    compare_steps,
+    contest,
+    contest_steps,
+    warm_up,
+)
 from mobilesamv2.errors import PromptError, UnknownModelError
 from mobilesamv2.types import STAGES
 from tests.tiny import picture, tiny_segmenter
@@ -141,3 +150,24 @@ def test_what_names_no_contender_is_refused(text, error, words):
 def test_points_belong_to_grids():
     with pytest.raises(PromptError, match="belongs to grid search"):
         Contender("object-aware", points_per_side=4)
+
+
+def test_before_seconds_are_measured_on_a_gpu_one_mask_of_each_kind_is_asked_for(monkeypatch):
+    segmenter = tiny_segmenter()
+    embedding = segmenter.encode(picture())
+    asked = []
+    decode = segmenter._decode
+    monkeypatch.setattr(segmenter, "_decode", lambda *given: asked.append(given[1]) or decode(*given))
+    warm_up(segmenter, picture(), embedding)
+    assert asked == []
+    monkeypatch.setattr(type(segmenter), "device", torch.device("meta"))
+    monkeypatch.setattr(
+        segmenter,
+        "_decode",
+        lambda *given: asked.append(given[1]) or (torch.zeros(1, 1, 8, 8), torch.zeros(1, 1)),
+    )
+    warm_up(segmenter, picture(), embedding)
+    assert [(prompts.boxes_xyxy is None, prompts.multimask) for prompts in asked] == [
+        (False, False),
+        (True, True),
+    ]
