@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 
 from . import weights as checkpoints
 from . import zoo
-from .errors import MobileSamError
+from .errors import MobileSamError, WeightsError
 from .models.detector import DetectorConfig, ObjectDetector, build_detector_module, fuse_batch_norm
 from .models.sam import Sam
+from .zoo import WeightsFile
 
 log = logging.getLogger(__name__)
+
+
+SamWeights: TypeAlias = "str | Path | Mapping[str, str | Path]"
+"""A checkpoint on this machine: one file, or `{"encoder": …, "decoder": …}`."""
 
 
 def build_sam(
     name: str,
     *,
-    weights: str | Path | None = None,
+    weights: SamWeights | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> Sam:
@@ -28,7 +35,8 @@ def build_sam(
 
     Args:
         name: one of the zoo's models.
-        weights: a checkpoint of that model to load instead of the zoo's own, which may need the network.
+        weights: a checkpoint of that model to load instead of the zoo's own, which may need the network; any model
+            may be given as one file or as two.
         device: as `choose_device` takes it.
         dtype: as `choose_dtype` takes it.
 
@@ -40,12 +48,34 @@ def build_sam(
     entry = zoo.find_model(name)
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
-    path = checkpoints.find(entry.files["whole"]) if weights is None else Path(weights)
-    state = checkpoints.read_state_dict(path)
+    files = _found(entry.files) if weights is None else _given(weights)
     sam = Sam.from_config(entry.config)
-    checkpoints.load_strictly(sam, state, source=path)
+    checkpoints.load_sam(sam, files)
     sam.eval().requires_grad_(False)
     return sam.to(device).cast(dtype)
+
+
+def _found(files: Mapping[str, WeightsFile]) -> dict[str, Path]:
+    paths = checkpoints.show_progress(checkpoints.fetch(*files.values()))
+    return dict(zip(files, paths, strict=True))
+
+
+def _given(weights: SamWeights) -> dict[str, Path]:
+    """The files of a user, before anything is made: all must be there."""
+    if isinstance(weights, Mapping):
+        if set(weights) != {"encoder", "decoder"}:
+            names = ", ".join(f'"{name}"' for name in weights) or "nothing"
+            raise WeightsError(
+                f'A model in two files is given as {{"encoder": …, "decoder": …}}, one in a single file as its path; '
+                f"got {names}."
+            )
+        files = {part: checkpoints.expanded(weights[part]) for part in ("encoder", "decoder")}
+    else:
+        files = {"whole": checkpoints.expanded(weights)}
+    for path in files.values():
+        if not path.is_file():
+            raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
+    return files
 
 
 def build_detector(

@@ -3,23 +3,26 @@
 The only package that knows the hub. Which file belongs to which model is the zoo's knowledge.
 """
 
-from .fetch import Fetched, fetch, find, show_progress
+from .finding import Fetched, fetch, find, show_progress
 from .load import load_strictly
 from .places import FOLDER_VARIABLE, OFFLINE_VARIABLES, folders, is_here, locate, missing, offline
-from .read import read_state_dict
+from .read import expanded, read_state_dict
 from .record import forget
+from .sam import load_sam
 from .verify import hash_source, verify
 
 __all__ = [
     "FOLDER_VARIABLE",
     "OFFLINE_VARIABLES",
     "Fetched",
+    "expanded",
     "fetch",
     "find",
     "folders",
     "forget",
     "hash_source",
     "is_here",
+    "load_sam",
     "load_strictly",
     "locate",
     "missing",

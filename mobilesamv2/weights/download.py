@@ -22,7 +22,7 @@ from . import hub
 from .hub import Offer
 from .verify import sha256_of
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
 """A download can be stopped, and says how far it is, after each of these."""
 SILENT_SECONDS = 20.0
 """How long the hub may send nothing."""

@@ -75,7 +75,7 @@ def fetch(*files: WeightsFile, offline: bool | None = None) -> Generator[Fetched
         offline: never use the network; None lets `OFFLINE_VARIABLES` decide.
 
     Yields:
-        How far it is, about once a megabyte; nothing where nothing has to be fetched.
+        How far it is, four times a megabyte; nothing where nothing has to be fetched.
 
     Returns:
         The paths, in the order of `files`.
