@@ -26,7 +26,7 @@ LAYERS = [
     ["zoo"],
     ["weights"],
     ["build"],
-    ["answers", "segmenter", "matching", "comparison", "budget", "verdict", "stored"],
+    ["answers", "segmenter", "matching", "comparison", "budget", "verdict", "stored", "refine"],
     ["loading"],
     ["render", "export", "evaluate"],
     ["web", "cli"],
