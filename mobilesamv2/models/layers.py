@@ -29,6 +29,24 @@ class LayerNorm2d(nn.Module):
         return F.layer_norm(x, (x.shape[-1],), self.weight, self.bias, self.eps)
 
 
+def convolve_and_normalise(x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
+    """What `norm(convolution(x))` is in evaluation mode, in one pass over the features and not two.
+
+    With fixed statistics the norm scales and shifts the kernels. In training mode it is those two layers.
+    """
+    if norm.training:
+        normalised: Tensor = norm(convolution(x))
+        return normalised
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    scale = norm.weight.float() * torch.rsqrt(variance.float() + norm.eps)
+    weight = (convolution.weight.float() * scale[:, None, None, None]).to(x.dtype)
+    shift = -mean.float() if convolution.bias is None else convolution.bias.float() - mean.float()
+    bias = (norm.bias.float() + shift * scale).to(x.dtype)
+    return F.conv2d(x, weight, bias, convolution.stride, convolution.padding, groups=convolution.groups)
+
+
 class Mlp(nn.Module):
     """`depth` linear layers with ReLU between them."""
 

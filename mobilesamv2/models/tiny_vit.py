@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import LayerNorm2d
+from .layers import LayerNorm2d, convolve_and_normalise
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            normalised: Tensor = self.bn(self.c(x))
-            return normalised
-        # With fixed statistics the norm scales and shifts the kernels: one pass over the features, not two.
-        mean, variance = self.bn.running_mean, self.bn.running_var
-        assert mean is not None
-        assert variance is not None
-        scale = self.bn.weight.float() * torch.rsqrt(variance.float() + self.bn.eps)
-        weight = (self.c.weight.float() * scale[:, None, None, None]).to(x.dtype)
-        bias = (self.bn.bias.float() - mean.float() * scale).to(x.dtype)
-        return F.conv2d(x, weight, bias, self.c.stride, self.c.padding, groups=self.c.groups)
+        return convolve_and_normalise(x, self.c, self.bn)
 
 
 class PatchEmbed(nn.Module):
