@@ -3,19 +3,22 @@
 The only package that knows the hub. Which file belongs to which model is the zoo's knowledge.
 """
 
+from .convert import convert
 from .finding import Fetched, fetch, find, show_progress
 from .load import load_strictly
 from .places import FOLDER_VARIABLE, OFFLINE_VARIABLES, folders, is_here, locate, missing, offline
 from .read import expanded, read_state_dict
 from .record import forget
 from .sam import load_sam
-from .verify import hash_source, verify
+from .verify import expected_sha256, hash_source, verify
 
 __all__ = [
     "FOLDER_VARIABLE",
     "OFFLINE_VARIABLES",
     "Fetched",
+    "convert",
     "expanded",
+    "expected_sha256",
     "fetch",
     "find",
     "folders",

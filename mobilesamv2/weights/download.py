@@ -158,7 +158,7 @@ def _check_room(file: WeightsFile, folder: Path, needed: int) -> None:
 def _no_room(file: WeightsFile, reason: str) -> WeightsUnreachableError:
     return WeightsUnreachableError(
         f"There is no room for {file.name} in {hub.cache_folder()} ({reason}); free some, or set HF_HOME to a folder "
-        f"on a larger disk, or use {hub.without_network()}."
+        f"on a larger disk, or use {hub.without_network(file)}."
     )
 
 
@@ -173,5 +173,5 @@ def _disk_errors_as_sentences(file: WeightsFile) -> Iterator[None]:
         raise WeightsUnreachableError(
             f"{file.name} cannot be kept, for the hub's cache {hub.cache_folder()} cannot be written ({reason}); set "
             f"HF_HOME to a folder that can, or put a copy into a folder that MOBILESAMV2_WEIGHTS_DIR names, or use "
-            f"{hub.without_network()}."
+            f"{hub.without_network(file)}."
         ) from error

@@ -88,7 +88,7 @@ def fetch(*files: WeightsFile, offline: bool | None = None) -> Generator[Fetched
     if wanted and (places.offline() if offline is None else offline):
         raise WeightsUnreachableError(
             f"{wanted[0].name} is not on this machine and the network is switched off; allow it "
-            f"(unset {' and '.join(places.OFFLINE_VARIABLES)}), or use {hub.without_network()}."
+            f"(unset {' and '.join(places.OFFLINE_VARIABLES)}), or use {hub.without_network(wanted[0])}."
         )
     offers = {file: _checked_offer(file) for file in wanted}
     sizes = [offer.bytes for offer in offers.values()]
@@ -126,7 +126,7 @@ def _checked_offer(file: WeightsFile) -> Offer:
     """Ask the hub, and do not begin to fetch what is not the file that is wanted."""
     offer = hub.ask(file)
     where = f"{hub.endpoint()} offers another {file.name} than"
-    cure = f"Give the path of the right copy as `weights`, or use {hub.without_network()}."
+    cure = f"Give the path of the right copy as `weights`, or use {hub.without_network(file)}."
     if file.bytes is not None and offer.bytes is not None and offer.bytes != file.bytes:
         raise WeightsError(
             f"{where} this package knows: {offer.bytes:,} bytes, expected {file.bytes:,}. {cure}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import WeightsUnreachableError
-from ..zoo import DEFAULT_MODEL, WeightsFile
+from ..zoo import DEFAULT_MODEL, MODELS, Form, WeightsFile
 
 CONNECT_SECONDS = 5.0
 """How long the hub may take to say that it is there."""
@@ -94,7 +94,7 @@ def ask(file: WeightsFile) -> Offer:
     if metadata.commit_hash is None or not re.fullmatch(r"\w[\w.-]{0,200}", metadata.etag or ""):
         raise WeightsUnreachableError(
             f"{file.name} could not be fetched from {where}, which does not answer as a hub does; check HF_ENDPOINT "
-            f"and the network's proxy or login page, or use {without_network()}."
+            f"and the network's proxy or login page, or use {without_network(file)}."
         )
     return Offer(address=address, etag=str(metadata.etag), bytes=metadata.size)
 
@@ -153,13 +153,17 @@ def unreachable(file: WeightsFile, reason: str) -> WeightsUnreachableError:
     """The error for a file that the network did not give."""
     return WeightsUnreachableError(
         f"{file.name} could not be fetched from {endpoint()} ({reason}); connect to the network and run again, give "
-        f"the path of a copy as `weights`, or use {without_network()}."
+        f"the path of a copy as `weights`, or use {without_network(file)}."
     )
 
 
-def without_network() -> str:
-    """What works all the same, for the end of a sentence."""
-    return f'the model "{DEFAULT_MODEL}", which needs no network'
+def without_network(file: WeightsFile) -> str:
+    """What works all the same in place of a file's model or detector, for the end of a sentence."""
+    embedded = MODELS[DEFAULT_MODEL]
+    instead = (
+        f'detector "{embedded.detector}"' if file.form is Form.ULTRALYTICS else f'model "{embedded.name}"'
+    )
+    return f"the {instead}, which needs no network"
 
 
 def _refused(file: WeightsFile, status: int) -> str:
@@ -168,13 +172,11 @@ def _refused(file: WeightsFile, status: int) -> str:
     if status in (401, 403):
         return (
             f"{where} may not be read without permission (HTTP {status}); log in with `hf auth login` or set "
-            f"HF_TOKEN, {copy}, or use {without_network()}."
+            f"HF_TOKEN, {copy}, or use {without_network(file)}."
         )
     if status == 404:
-        return (
-            f"{where} does not exist (HTTP 404); it may have been moved: {copy}, or use {without_network()}."
-        )
-    return f"{where} could not be fetched (HTTP {status}); try again later, or use {without_network()}."
+        return f"{where} does not exist (HTTP 404); it may have been moved: {copy}, or use {without_network(file)}."
+    return f"{where} could not be fetched (HTTP {status}); try again later, or use {without_network(file)}."
 
 
 def first_line(error: Exception) -> str:

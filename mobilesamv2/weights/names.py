@@ -61,3 +61,12 @@ def by_module(state: State) -> dict[str, dict[str, Tensor]]:
         prefix = parts[:at]
         modules.setdefault(_MODULES[parts[at]], {})[".".join(parts[at + 1 :])] = value
     return modules
+
+
+def joined(modules: Mapping[str, State]) -> dict[str, Tensor]:
+    """The inverse of `by_module`: one table, names with those of the modules, no prefix before them."""
+    return {
+        f"{module}.{name}" if module else name: value
+        for module, table in modules.items()
+        for name, value in table.items()
+    }

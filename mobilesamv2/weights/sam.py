@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import WeightsError
 from ..models.sam import Sam
 from .load import load_strictly
-from .names import PARTS, State, by_module, without_prefix
+from .names import PARTS, State, by_module, joined, without_prefix
 from .read import read_state_dict
 
 _SAID = {"encoder": "image encoder", "decoder": "prompt encoder and mask decoder"}
@@ -31,15 +31,6 @@ def load_sam(sam: Sam, files: Mapping[str, Path]) -> None:
         return
     for part, path in files.items():
         _load_part(sam, part, read_state_dict(path), source=path)
-
-
-def joined(modules: Mapping[str, State]) -> dict[str, Tensor]:
-    """The inverse of `by_module`: one table, names with those of the modules, no prefix before them."""
-    return {
-        f"{module}.{name}" if module else name: value
-        for module, table in modules.items()
-        for name, value in table.items()
-    }
 
 
 def _load_whole(sam: Sam, path: Path) -> None:
