@@ -126,7 +126,8 @@ class Segmenter:
         with watch.stage("preprocess"), torch.inference_mode():
             picture = load_image(image)
             frame = Frame(size_hw=(picture.shape[0], picture.shape[1]), input_side=self.sam.input_side)
-            pixels = to_input(picture, frame, device=self.device, dtype=self.sam.dtype)
+            pixels_frame = replace(frame, input_side=self.sam.picture_side)  # in some models a smaller one
+            pixels = to_input(picture, pixels_frame, device=self.device, dtype=self.sam.dtype)
         with watch.stage("encode"), torch.inference_mode():
             features = self.sam.encode(pixels)
             kernel = self.sam.compare(features)
