@@ -31,6 +31,8 @@ class Settings:
         keep_seconds: how long uploads and results stay on the disk, and what is kept of a visitor in memory.
         most_visits: visitors of whom something is kept; the least recent ones make room.
         most_visit_bytes: memory of what is kept of all visitors together, about.
+        most_objects: objects that may be pointed at on one photo.
+        most_points: points for one object.
         gpu_seconds: a fixed share, seconds per prompt and an upper bound, asked of ZeroGPU for one run.
     """
 
@@ -46,6 +48,8 @@ class Settings:
     keep_seconds: int = 3600
     most_visits: int = 64
     most_visit_bytes: int = 2 * 1024**3
+    most_objects: int = 40
+    most_points: int = 40
     gpu_seconds: tuple[float, float, float] = (8.0, 0.02, 60.0)
 
     @classmethod
