@@ -22,6 +22,9 @@ DETECTOR_NAMES = (
 )
 """The detectors that `detector_config` knows."""
 
+SIDES = (32, 4096)
+"""The smallest and the largest input side in pixels that a file may ask for."""
+
 METADATA_PREFIX = "detector."
 """What the names of a configuration's values begin with in the metadata of a safetensors file."""
 
@@ -64,7 +67,7 @@ class DetectorConfig:
         """Read what `to_metadata` wrote, or None if the metadata describe no detector.
 
         Raises:
-            ValueError: if a number is none.
+            ValueError: if a number is none, or none that can be.
         """
         found = {
             field.name: metadata[METADATA_PREFIX + field.name]
@@ -73,6 +76,9 @@ class DetectorConfig:
         }
         if "family" not in found:
             return None
+        side = found.get("input_side", "640")
+        if not (side.isdecimal() and SIDES[0] <= int(side) <= SIDES[1]):
+            raise ValueError(f"its input side is {side[:20]!r}, not {SIDES[0]} to {SIDES[1]} pixels")
         return DetectorConfig(
             family=found["family"],
             scale=found.get("scale", ""),
