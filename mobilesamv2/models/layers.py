@@ -19,10 +19,13 @@ class LayerNorm2d(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
+        dtype = x.dtype
+        if dtype == torch.float16:
+            x = x.float()  # the square of 256 is more than float16 holds
         mean = x.mean(1, keepdim=True)
         variance = (x - mean).square().mean(1, keepdim=True)
         x = (x - mean) * torch.rsqrt(variance + self.eps)
-        return x * self.weight[:, None, None] + self.bias[:, None, None]
+        return (x * self.weight[:, None, None] + self.bias[:, None, None]).to(dtype)
 
     def over_last_axis(self, x: Tensor) -> Tensor:
         """The same normalisation for a tensor whose channels come last."""
