@@ -141,6 +141,15 @@ def mask_layer(
     return layer
 
 
+def on_top(masks: Masks, size_hw: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Which mask is seen at each pixel, smaller ones on larger ones: int32 (h, w), -1 for none.
+
+    Args:
+        size_hw: height and width of the answer: the picture's or those of a smaller copy.
+    """
+    return _paint(masks, size_hw, thickness=0)[0]
+
+
 def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int] | None = None) -> Picture:
     """Draw boxes as thin lines and points as small dots, light on a dark rim so that any photo shows them.
 

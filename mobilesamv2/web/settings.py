@@ -25,6 +25,8 @@ class Settings:
         load_all_models: load every model at the start. ZeroGPU needs it: what is loaded later is lost there.
         prompts: the smallest, largest and first value of the prompt slider, and its step.
         grid_sides: the smallest, largest and first value of the grid's points per side, and its step.
+        efforts: what the dial sets: sampler, prompts and confidence of the detector.
+        stage_side: longest side in pixels of the picture area's photo and masks.
         display_side: longest side in pixels of the overlays on the page.
         upload_bytes: largest file that a visitor may send.
         queue_size: visitors who may wait; further ones are asked to come back later.
@@ -42,6 +44,14 @@ class Settings:
     load_all_models: bool = False
     prompts: Range = field(default_factory=lambda: Range(16, 1024, 320, 16))
     grid_sides: Range = field(default_factory=lambda: Range(8, 32, 32, 8))
+    efforts: dict[str, tuple[str, int, float]] = field(
+        default_factory=lambda: {
+            "Fast": ("object-aware", 64, 0.5),
+            "Balanced": ("object-aware", 320, 0.4),  # the paper's
+            "Thorough": ("object-aware", 1024, 0.1),
+        }
+    )
+    stage_side: int = 1280
     display_side: int = 1600
     upload_bytes: int = 40 * 1024**2
     queue_size: int = 24

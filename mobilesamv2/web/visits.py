@@ -33,6 +33,7 @@ class Visit:
         self.key = key
         self._lock = threading.RLock()
         self._photo: Hashable = None
+        self._path: str | None = None
         self._picture: Picture | None = None
         self._embeddings: dict[str, StoredEmbedding] = {}
         self._kept: dict[Hashable, tuple[Any, int]] = {}
@@ -54,8 +55,18 @@ class Visit:
                 self.forget()
                 self._picture = load_image(photo)
                 self._picture.setflags(write=False)
-                self._photo = state
+                self._photo, self._path = state, photo
             return self._picture
+
+    @property
+    def photo(self) -> str | None:
+        """Path of the photo at hand, or None."""
+        return self._path
+
+    @property
+    def at_hand(self) -> Picture | None:
+        """The picture at hand, or None."""
+        return self._picture
 
     def embedding(self, model: str) -> StoredEmbedding | None:
         """What `model` made of the picture, or None if it has not yet."""
@@ -85,7 +96,7 @@ class Visit:
     def forget(self) -> None:
         """Drop the picture and all that was made of it."""
         with self._lock:
-            self._photo = self._picture = None
+            self._photo = self._path = self._picture = None
             self._embeddings = {}
             self._kept = {}
 

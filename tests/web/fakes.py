@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from mobilesamv2.comparison import Contender
 from mobilesamv2.errors import WeightsError
 from mobilesamv2.geometry import Frame
 from mobilesamv2.images import load_image
+from mobilesamv2.models.detector import Detections
 from mobilesamv2.ops.rle import encode_window
+from mobilesamv2.prompts import MaskFilters, Sampler
 from mobilesamv2.segmenter import Embedding, Progress
 from mobilesamv2.types import STAGES, Masks, Picture, Prompts, SegmentationResult
-from mobilesamv2.web import comparing, segmenting
+from mobilesamv2.web import budgeting, comparing, segmenting
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.settings import Range, Settings
@@ -54,6 +57,14 @@ class FakeSegmenter:
     name: str = "nano"
     device_description: str = "CPU, 2 threads"
     has_detector: bool = True
+
+    @property
+    def grid_filters(self) -> MaskFilters:
+        return MaskFilters()
+
+    @property
+    def detector(self) -> FakeDetector:
+        return FakeDetector(self.script)
 
     @property
     def device(self) -> torch.device:
@@ -98,7 +109,7 @@ class FakeSegmenter:
         self,
         image: Any,
         *,
-        sampler: str = "object-aware",
+        sampler: str | Sampler = "object-aware",
         max_prompts: int | None = None,
         points_per_side: int | None = None,
         embedding: Embedding | None = None,
@@ -114,33 +125,67 @@ class FakeSegmenter:
                 embedding = self.encode(image)
             timings |= embedding.timings
             yield Progress("discover", 0, 1)
-            if sampler == "grid":
-                side = points_per_side or math.isqrt(max_prompts or 1024)
-                prompts = grid(picture, side)
+            if isinstance(sampler, str):
+                name, rounds = sampler, self._one_round(picture, sampler, max_prompts, points_per_side)
             else:
-                prompts = boxes(picture, min(self.script.finds, max_prompts or 320))
+                name, rounds = sampler.name, sampler.rounds(picture)
+            if name != "grid":
                 timings["discover"] = 0.04
-            self.script.asked = (*self.script.asked, (sampler, len(prompts)))
-            for done in range(0, len(prompts), 8):
-                yield Progress("decode", done, len(prompts))
-                time.sleep(self.script.pause)
+            asked: list[Prompts] = []
+            came = [Masks.empty((picture.shape[0], picture.shape[1]))]
+            answer = None
+            while True:
+                try:
+                    part = next(rounds) if answer is None else rounds.send(answer)
+                except StopIteration:
+                    break
+                for done in range(0, len(part), 8):
+                    yield Progress("decode", done, len(part))
+                    time.sleep(self.script.pause)
+                offset = sum(map(len, asked))
+                asked.append(part)
+                answer = discs(picture, part)
+                came.append(replace(answer, prompt_index=answer.prompt_index + offset))
+            prompts, masks = Prompts.concatenate(asked), Masks.concatenate(came).sorted_by_score()
+            self.script.asked = (*self.script.asked, (name, len(prompts)))
             timings |= {
                 "decode": 0.003 * len(prompts),
                 "filter": 0.0001 * len(prompts),
                 "postprocess": 0.0004 * len(prompts),
             }
             return SegmentationResult(
-                masks=discs(picture, prompts),
+                masks=masks,
                 prompts=prompts,
                 timings=timings,
-                masks_decoded=len(prompts) * (3 if sampler == "grid" else 1),
-                sampler=sampler,
+                masks_decoded=len(prompts) * (3 if name == "grid" else 1),
+                sampler=name,
                 model=self.name,
                 device=self.device_description,
             )
         except GeneratorExit:
             self.script.closed += 1
             raise
+
+    def _one_round(
+        self, picture: Picture, sampler: str, max_prompts: int | None, points_per_side: int | None
+    ) -> Generator[Prompts, Masks, None]:
+        if sampler == "grid":
+            yield grid(picture, points_per_side or math.isqrt(max_prompts or 1024))
+        else:
+            yield boxes(picture, self.script.finds)[: max_prompts or 320]
+
+
+@dataclass(frozen=True)
+class FakeDetector:
+    """Finds the boxes that its `script` says."""
+
+    script: Any
+
+    def detect(self, picture: Picture, *, confidence: float, iou: float, max_boxes: int) -> Detections:
+        found = boxes(picture, self.script.finds)[:max_boxes]
+        assert found.boxes_xyxy is not None
+        scores = np.linspace(0.99, confidence, len(found), dtype=np.float32)
+        return Detections(boxes_xyxy=found.boxes_xyxy, scores=scores)
 
 
 def grid(picture: Picture, side: int) -> Prompts:
@@ -179,7 +224,7 @@ def discs(picture: Picture, prompts: Prompts) -> Masks:
         window = ((x - middle_x) / (right - left)) ** 2 + ((y - middle_y) / (bottom - top)) ** 2 <= 0.25
         rles.append(encode_window(window, origin_yx=(top, left), size_hw=(height, width)))
         found.append([left, top, right, bottom])
-    scores = np.linspace(0.99, 0.4, len(rles), dtype=np.float32)
+    scores = np.linspace(0.99, 0.4, len(rles), dtype=np.float32) if prompts.scores is None else prompts.scores
     return Masks(
         size_hw=(height, width),
         rles=tuple(rles),
@@ -211,6 +256,9 @@ FAKE_SETTINGS = Settings(
 )
 
 
+GRID_8, BOXES = Contender("grid", points_per_side=8), Contender("object-aware", max_prompts=320)
+
+
 def serve_fake(script: Any, port: int) -> None:
     """Serve the page on a fake model until the process is ended."""
     models = Models(loader(script), names=("nano", "mobilesam"), first="nano")
@@ -233,6 +281,12 @@ class Fake:
             self.visit, str(photo), sampler, max_prompts, "nano", run=run, display_side=64
         )
 
-    def compare(self, photo: Any) -> Generator[Any, None, None]:
+    def compare(
+        self, photo: Any, left: Contender = GRID_8, right: Contender = BOXES
+    ) -> Generator[Any, None, None]:
         run = partial(comparing.run_compare, self.models)
-        return comparing.compare(self.visit, str(photo), 320, 8, "nano", run=run, display_side=64)
+        return comparing.compare(self.visit, str(photo), (left, right), "nano", run=run, display_side=64)
+
+    def budget(self, photo: Any, largest: int = 64) -> Generator[Any, None, None]:
+        run = partial(budgeting.run_budget, self.models)
+        return budgeting.budget(self.visit, str(photo), largest, "nano", run=run)

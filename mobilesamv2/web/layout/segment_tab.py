@@ -1,7 +1,8 @@
-"""*Segment everything*: one overlay, one slider, one row of numbers."""
+"""*Segment everything*: the picture with its masks, one dial, a slider, numbers; filters and a table below."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from contextlib import closing
 from typing import Any
@@ -9,94 +10,255 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from .. import segmenting
-from ..segmenting import SegmentView
+from .. import everything
+from ..decoding import Ask, prompts_of_everything, run_everything
+from ..everything import StageView
 from ..steps import paced
+from ..text import everything as text
 from ..text import page as page_text
-from ..text import segmenting as text
+from ..text import segmenting as segment_text
+from ..viewing import Look
 from ..visits import Visit
 from .page import Page
-from .parts import READY, png, run_buttons, slider
+from .parts import READY, run_buttons, slider
+from .sentences import sentences
+from .stage import alone_value, mask_stage, mask_table, stage_value, table_value, tell_stage
 from .tab import Tab
 from .wiring import on_run
 
+_RELAY = f'watch("value", () => ({tell_stage("mask:alone", "value")})(props.value));'
+
 
 class SegmentTab(Tab):
-    """*Segment everything*: one overlay, one slider, one row of numbers."""
+    """*Segment everything*: the picture with its masks, one dial, a slider, numbers; filters and a table below."""
 
     name = "segment"
     title = "Segment everything"
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
-        settings = page.settings
         with gr.Column(elem_classes="result"):
-            self.overlay = gr.Image(
-                label="Masks",
-                format="png",
-                interactive=False,
-                buttons=["download", "fullscreen"],
-                elem_id="overlay",
-                elem_classes="stage",
-                alt_text="The photo with each mask painted in its own colour",
+            self._toolbar()
+            self.stage = mask_stage("segment-stage")
+            # Carries one mask to the picture area, which shows it alone.
+            self.alone = gr.HTML(
+                html_template="", js_on_load=_RELAY, elem_id="segment-alone", elem_classes="relay"
             )
         with gr.Column(elem_classes="controls"):
+            self._controls()
+        with gr.Column(elem_classes="numbers"):
+            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="segment-numbers")
+        with gr.Column(elem_classes="details", elem_id="segment-details"):
+            with gr.Column(elem_classes="filters"):
+                self._filters()
+            with gr.Column(elem_classes="browse"):
+                gr.HTML("<h2>Masks</h2>", elem_classes="heading")
+                self.table = mask_table("segment-table")
+                with gr.Accordion("How this works", open=False, elem_id="how"):
+                    gr.HTML(text.HOW)
+        self.outputs: list[Component] = [
+            self.stage,
+            self.alone,
+            self.table,
+            self.numbers,
+            *self.buttons,
+        ]
+
+    def _toolbar(self) -> None:
+        with gr.Row(elem_classes="toolbar"):
+            self.view = gr.Radio(
+                choices=[("Masks", "overlay"), ("Original", "original"), ("Cut-out", "cutout")],
+                value="overlay",
+                label="View",
+                elem_id="view",
+                min_width=240,
+            )
+            self.opacity = gr.Slider(
+                0, 1, 0.5, step=0.05, label="Opacity", buttons=[], elem_id="opacity", min_width=200
+            )
+
+    def _controls(self) -> None:
+        settings = self.page.settings
+        self.effort = gr.Radio(
+            choices=list(settings.efforts),
+            value="Balanced",
+            label="Effort",
+            info=text.EFFORT_INFO,
+            elem_id="effort",
+        )
+        self.prompts = slider(
+            settings.prompts,
+            text.PROMPTS_LABEL,
+            segment_text.prompts_info("object-aware", settings.prompts.start),
+            elem_id="prompts",
+        )
+        self.buttons = run_buttons("segment")
+        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
             self.sampler = gr.Radio(
                 choices=list(page_text.SAMPLERS),
                 value="object-aware",
                 label="Sampler",
+                info=text.SAMPLER_INFO,
                 elem_id="sampler",
             )
-            start = settings.prompts.start
-            self.prompts = slider(
-                settings.prompts,
-                text.PROMPTS_LABEL,
-                text.prompts_info("object-aware", start),
-                elem_id="prompts",
+            self.confidence = gr.Slider(
+                0.05,
+                0.9,
+                0.4,
+                step=0.05,
+                label="Confidence",
+                info=text.CONFIDENCE_INFO,
+                buttons=[],
+                elem_id="confidence",
             )
-            self.buttons = run_buttons("segment")
-        with gr.Column(elem_classes="numbers"):
-            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="segment-numbers")
-        self.outputs: list[Component] = [self.overlay, self.numbers, *self.buttons]
+
+    def _filters(self) -> None:
+        gr.HTML("<h2>Filters</h2>", elem_classes="heading")
+        self.own = gr.Checkbox(
+            label=text.OWN_FILTERS_LABEL, info=text.OWN_FILTERS_INFO, value=True, elem_id="own-filters"
+        )
+        with gr.Row():
+            self.min_area = _filter(
+                0, 5, 0, 0.05, "Minimum area, % of the photo", text.MIN_AREA_INFO, "min-area"
+            )
+            self.min_iou = _filter(0, 1, 0, 0.01, "Predicted IoU", text.MIN_IOU_INFO, "min-iou")
+        with gr.Row():
+            self.min_stability = _filter(0, 1, 0, 0.01, "Stability", text.MIN_STABILITY_INFO, "min-stability")
+            self.mask_nms = _filter(0.1, 1, 1, 0.05, "Mask NMS, IoU", text.MASK_NMS_INFO, "mask-nms")
+        self.nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
+        self.apart = gr.Checkbox(label=text.APART_LABEL, info=text.APART_INFO, elem_id="one-per-pixel")
+        self.looks: list[Component] = [
+            self.own,
+            self.min_area,
+            self.min_iou,
+            self.min_stability,
+            self.mask_nms,
+            self.nested,
+            self.apart,
+        ]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        return [None, page_text.idle(text.IDLE), *READY]
+        run, cancel = READY
+        return [None, None, None, page_text.idle(text.IDLE), run | {"value": text.RUN}, cancel]
 
     def connect(self) -> list[Any]:
         """Wire the tab up; returns the events of its runs, for others to cancel."""
-        page = self.page
-        run = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
+        page, side = self.page, self.page.settings.stage_side
+        run = page.on_model(run_everything, prompts=prompts_of_everything)
 
         def segment(
-            visit: Visit, photo: str | None, sampler: str, max_prompts: float, model: str
-        ) -> Generator[tuple[Any, Any], None, None]:
-            items = segmenting.segment(
-                visit,
-                photo,
-                sampler,
-                int(max_prompts),
-                model,
-                run=run,
-                display_side=page.settings.display_side,
-            )
+            visit: Visit, photo: str | None, *chosen: Any
+        ) -> Generator[tuple[Any, Any, Any, Any], None, None]:
+            ask, look = _asked(*chosen)
+            items = everything.segment_everything(visit, photo, ask, look, run=run, side=side)
             with closing(paced(items)) as paced_items:
                 for item in paced_items:
-                    if isinstance(item, SegmentView):
-                        yield png(item.overlay, "overlay"), text.numbers(item.summary)
+                    if isinstance(item, StageView):
+                        yield self._shown(item)
                     else:
-                        yield gr.skip(), page_text.step(item.stage, item.done, item.total)
+                        told = page_text.step(item.stage, item.done, item.total)
+                        yield gr.skip(), gr.skip(), gr.skip(), told
 
-        for changed in (self.sampler.change, self.prompts.change):
-            changed(
-                None,
-                [self.sampler, self.prompts],
-                self.prompts,
-                js=text.PROMPTS_INFO_JS,
-                queue=False,
-                api_visibility="private",
+        def look_again(key: str | None, *chosen: Any) -> tuple[Any, ...]:
+            ask, look = _asked(*chosen)
+            with sentences():
+                view = everything.look_again(page.visits.of(key), ask, look, side=side)
+            if view is None:  # nothing is decoded with these options: what is shown stays
+                return *(gr.skip() for _ in range(4)), gr.update(value=text.RUN)
+            assert view.summary is not None  # a view of what is decoded has all numbers
+            label = text.RUN if view.summary["can_answer"] else text.RUN_REST
+            return *self._shown(view), gr.update(value=label)
+
+        def pick(key: str | None, event: gr.EventData) -> Any:
+            told: dict[str, Any] = event._data or {}
+            edition, index = str(told.get("edition")), int(told.get("mask", -1))
+            with sentences():
+                view = everything.pick(page.visits.of(key), edition, index, side=side)
+            return gr.skip() if view is None else alone_value(view, edition=edition, index=index)
+
+        options = [self.sampler, self.prompts, self.confidence, page.model, *self.looks]
+        shown = [self.stage, self.alone, self.table, self.numbers]
+        at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        running = on_run(
+            page, self.buttons, segment, [page.photo, *options], shown, failed=[None, None, None]
+        )
+        for changed in (self.sampler, self.prompts, self.confidence, page.model, *self.looks):
+            changed.change(
+                look_again,
+                [page.visit, *options],
+                [*shown, self.buttons[0]],
+                trigger_mode="always_last",
+                **at_once,
             )
-        inputs = [page.photo, self.sampler, self.prompts, page.model]
-        return [
-            on_run(page, self.buttons, segment, inputs, [self.overlay, self.numbers], failed=[None]),
-        ]
+        self.stage.select(pick, [page.visit], self.alone, **at_once)
+        self._connect_in_browser()
+        return [running]
+
+    def _connect_in_browser(self) -> None:
+        """What needs no server: the dial, the slider's sentence, view and opacity."""
+        quiet = {"queue": False, "api_visibility": "private"}
+        told = [self.sampler, self.prompts]
+        for changed in (self.sampler.change, self.prompts.change):
+            changed(None, told, self.prompts, js=segment_text.PROMPTS_INFO_JS, **quiet)
+        dials = [self.sampler, self.prompts, self.confidence]
+        efforts = self.page.settings.efforts
+        self.effort.input(None, self.effort, dials, js=_effort_js(efforts), **quiet)
+        for dial in dials:
+            dial.change(None, dials, self.effort, js=_named_effort_js(efforts), **quiet)
+        self.view.change(None, self.view, None, js=tell_stage("stage:set", "{view: value}"), **quiet)
+        self.opacity.change(None, self.opacity, None, js=tell_stage("stage:set", "{opacity: value}"), **quiet)
+
+    def _shown(self, view: StageView) -> tuple[Any, Any, Any, Any]:
+        """A view as values of picture area, mask alone, table and numbers."""
+        numbers = gr.skip() if view.summary is None else text.numbers(view.summary)
+        return stage_value(view), None, table_value(view), numbers
+
+
+def _asked(
+    sampler: str,
+    prompts: float,
+    confidence: float,
+    model: str,
+    own: bool,
+    min_area: float,
+    min_iou: float,
+    min_stability: float,
+    mask_nms: float,
+    nested: bool,
+    apart: bool,
+) -> tuple[Ask, Look]:
+    """What the controls say."""
+    budget = max(1, int(prompts or 1))
+    ask = Ask(sampler=sampler, max_prompts=budget, confidence=float(confidence), model=model)
+    look = Look(
+        max_prompts=budget,
+        own_filters=own,
+        min_area_percent=min_area or 0.0,
+        min_predicted_iou=min_iou or 0.0,
+        min_stability=min_stability or 0.0,
+        mask_nms=mask_nms or 1.0,
+        hide_nested=nested,
+        apart=apart,
+    )
+    return ask, look
+
+
+def _filter(
+    low: float, high: float, start: float, step: float, label: str, info: str, elem_id: str
+) -> gr.Slider:
+    return gr.Slider(
+        low, high, start, step=step, label=label, info=info, buttons=[], elem_id=elem_id, min_width=160
+    )
+
+
+def _effort_js(efforts: dict[str, tuple[str, int, float]]) -> str:
+    """JavaScript that sets sampler, prompts and confidence from the dial."""
+    table = {name: list(values) for name, values in efforts.items()}
+    return f"(effort) => ({json.dumps(table)})[effort]"
+
+
+def _named_effort_js(efforts: dict[str, tuple[str, int, float]]) -> str:
+    """JavaScript that sets the dial to what sampler, prompts and confidence are, or to nothing."""
+    table = {",".join(map(str, values)): name for name, values in efforts.items()}
+    return f"(...dials) => ({json.dumps(table)})[dials.join()] ?? null"
