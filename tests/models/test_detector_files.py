@@ -22,6 +22,7 @@ from .detector_checkpoints import (
     object_aware_network,
     published_network,
     save_checkpoint,
+    small_network,
     with_old_names,
 )
 
@@ -100,15 +101,16 @@ def test_of_a_head_that_kept_one_pair_of_branches_that_is_taken(tmp_path: Path) 
 
 
 def test_the_averaged_weights_are_taken_before_the_last_ones(tmp_path: Path) -> None:
-    last, average = published_network("yolov8n.yaml"), published_network("yolov8n.yaml", seed=1).half()
+    last, average = small_network(), small_network(seed=1).half()
     _, detector = detector_from(save_checkpoint(tmp_path / "last.pt", last, ema=average))
     torch.testing.assert_close(predictions(detector), answer(average, PICTURES), rtol=1e-3, atol=1e-2)
 
 
 @pytest.mark.parametrize("form", ["ema only", "bare", "state dict", "fused", "old names", "another suffix"])
 def test_the_same_network_in_another_wrapper_gives_the_same_boxes(form: str, tmp_path: Path) -> None:
-    network = published_network("yolov8n.yaml").half()
-    expected = answer(network, PICTURES)
+    # Without a description beside the tensors only a known network can be told.
+    network = published_network("yolov8n.yaml") if form in ("bare", "state dict") else small_network()
+    expected = answer(network.half(), PICTURES)
     path = tmp_path / "it's mine.pt"
     if form == "ema only":
         save_checkpoint(path, network, model=None, ema=network.half())
@@ -120,7 +122,6 @@ def test_the_same_network_in_another_wrapper_gives_the_same_boxes(form: str, tmp
     elif form == "fused":
         save_checkpoint(path, network.fuse(verbose=False))
     elif form == "old names":
-        network.model[-1].__dict__.pop("legacy", None)
         with_old_names(save_checkpoint(path, network))
     else:
         path = save_checkpoint(tmp_path / "checkpoint.pth", network)
@@ -192,7 +193,7 @@ def test_a_state_dict_that_lacks_a_tensor_is_taken_for_its_nearest_network(tmp_p
 
 
 def test_a_picture_without_objects_and_float16_weights_on_the_cpu_are_fine(tmp_path: Path) -> None:
-    path = save_checkpoint(tmp_path / "half.pt", published_network("yolov8n.yaml", classes=80), input_side=64)
+    path = save_checkpoint(tmp_path / "half.pt", small_network(classes=80), input_side=64)
     _, detector = detector_from(path)
     assert {parameter.dtype for parameter in detector.parameters()} == {torch.float32}
     assert len(detector.detect(np.zeros((48, 64, 3), dtype=np.uint8), confidence=1.0)) == 0
