@@ -42,8 +42,9 @@ def detector_layout(config: DetectorConfig) -> dict[str, torch.Size]:
     """
     # Made with one bin, whose tensors are added by hand: counting bins on "meta" makes torch import its compiler.
     description = layers_of(config).description(classes=config.classes, reg_max=1)
+    tasks = _tasks()  # imported here: what Ultralytics makes when it is imported must not be on "meta"
     with _said_plainly(config), torch.device("meta"):
-        layers, _ = _tasks().parse_model(description, ch=3, verbose=False)
+        layers, _ = tasks.parse_model(description, ch=3, verbose=False)
         head = layers[-1]
         inputs = head.cv2[0][0].conv.in_channels
         usual = max(16, inputs // 4, 4 * config.reg_max)
