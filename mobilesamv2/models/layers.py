@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -48,6 +49,20 @@ def convolve_and_normalise(x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm
     shift = -mean.float() if convolution.bias is None else convolution.bias.float() - mean.float()
     bias = (norm.bias.float() + shift * scale).to(x.dtype)
     return F.conv2d(x, weight, bias, convolution.stride, convolution.padding, groups=convolution.groups)
+
+
+def in_windows(x: Tensor, side: int, attend: Callable[[Tensor], Tensor]) -> Tensor:
+    """Do what `attend` does to (M, side, side, C) with each window of (N, H, W, C), which keeps its shape.
+
+    Zeros are put to the right and below where windows do not divide the grid, and nothing masks them.
+    """
+    batch, height, width, channels = x.shape
+    padded = F.pad(x, (0, 0, 0, -width % side, 0, -height % side))
+    rows, columns = padded.shape[1] // side, padded.shape[2] // side
+    windows = padded.reshape(batch, rows, side, columns, side, channels).transpose(2, 3)
+    attended = attend(windows.reshape(batch * rows * columns, side, side, channels))
+    grid = attended.reshape(batch, rows, columns, side, side, channels).transpose(2, 3)
+    return grid.reshape(padded.shape)[:, :height, :width]
 
 
 class Mlp(nn.Module):

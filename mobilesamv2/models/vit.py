@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import LayerNorm2d
+from .layers import LayerNorm2d, in_windows
 
 ROWS_AT_ONCE = 16
 """Rows of queries that attend together. Their position biases, one number per head, query and key, are the largest
@@ -152,21 +152,12 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normalised = self.norm1(x)
-        x = x + (self.attn(normalised) if self.window is None else self._attend_in_windows(normalised))
+        # Padded *after* the norm: as trained, cells outside the picture are keys that are the bias of `qkv`.
+        attended = (
+            self.attn(normalised) if self.window is None else in_windows(normalised, self.window, self.attn)
+        )
+        x = x + attended
         return torch.as_tensor(x + self.mlp(self.norm2(x)))
-
-    def _attend_in_windows(self, x: Tensor) -> Tensor:
-        assert self.window is not None
-        batch, height, width, channels = x.shape
-        side = self.window
-        # Zeros to the right and below, *after* the norm and with no mask: as trained, cells outside the picture
-        # take part as keys and values that are the projection's bias.
-        padded = F.pad(x, (0, 0, 0, -width % side, 0, -height % side))
-        rows, columns = padded.shape[1] // side, padded.shape[2] // side
-        windows = padded.reshape(batch, rows, side, columns, side, channels).transpose(2, 3)
-        attended: Tensor = self.attn(windows.reshape(batch * rows * columns, side, side, channels))
-        grid = attended.reshape(batch, rows, columns, side, side, channels).transpose(2, 3)
-        return grid.reshape(padded.shape)[:, :height, :width]
 
 
 class Attention(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mobilesamv2.models.layers import LayerNorm2d, convolve_and_normalise
+from mobilesamv2.models.layers import LayerNorm2d, convolve_and_normalise, in_windows
 
 
 def norm_of_three() -> LayerNorm2d:
@@ -54,3 +54,20 @@ def test_a_batch_norm_in_training_uses_and_updates_its_statistics() -> None:
     out = convolve_and_normalise(torch.randn(8, 2, 5, 5), convolution, norm)
     torch.testing.assert_close(out.mean((0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-5)
     assert norm.num_batches_tracked == 1
+
+
+@pytest.mark.parametrize("size_hw", [(4, 6), (5, 7), (1, 1), (2, 2)])
+def test_windows_are_put_back_where_they_were(size_hw: tuple[int, int]) -> None:
+    x, seen = torch.randn(2, *size_hw, 3), []
+
+    def double(windows: torch.Tensor) -> torch.Tensor:
+        seen.append(windows)
+        return 2 * windows
+
+    assert torch.equal(in_windows(x, 2, double), 2 * x)
+    rows, columns = -(-size_hw[0] // 2), -(-size_hw[1] // 2)
+    assert seen[0].shape == (2 * rows * columns, 2, 2, 3)
+    # The padding is zeros, and the first window of the first picture is its upper left corner.
+    assert seen[0].abs().sum() == pytest.approx(float(x.abs().sum()), rel=1e-4)
+    corner = x[0, :2, :2]
+    assert torch.equal(seen[0][0, : corner.shape[0], : corner.shape[1]], corner)
