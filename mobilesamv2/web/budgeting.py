@@ -68,7 +68,9 @@ def budget(
     yield Step("read")
     picture = visit.picture(photo)
     points: tuple[BudgetPoint, ...] = ()
-    with closing(keeping(visit, model, picture, run(picture, visit.embedding(model), largest, model))) as steps:
+    with closing(
+        keeping(visit, model, picture, run(picture, visit.embedding(model), largest, model))
+    ) as steps:
         for item in steps:
             if isinstance(item, BudgetPoint):
                 points = (*points, item)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mobilesamv2.web.text import comparing, page, segmenting
+from mobilesamv2.web.text import page, segmenting
 
 
 def run(sampler: str, *, prompts: int, masks: int, seconds: float) -> dict[str, Any]:
@@ -26,62 +26,9 @@ def run(sampler: str, *, prompts: int, masks: int, seconds: float) -> dict[str, 
     }
 
 
-def both(*, grid: dict[str, Any], aware: dict[str, Any], speedup: float | None) -> dict[str, Any]:
-    verdict = comparing.verdict(grid, aware, speedup)
-    shared = {"picture_size": [4000, 3000], "overlay_size": [1600, 1200]}
-    return {"grid": grid, "object_aware": aware, "speedup": speedup, "verdict": verdict, **shared}
-
-
 @pytest.mark.parametrize(("prompts", "side"), [(16, 4), (320, 17), (1023, 31), (1024, 32)])
 def test_the_grid_that_is_told_is_the_largest_that_fits(prompts: int, side: int) -> None:
     assert f"{side} × {side} = {side * side} points" in segmenting.prompts_info("grid", prompts)
-
-
-@pytest.mark.parametrize(
-    ("speedup", "words"), [(16.2, "16 times faster"), (1.0, "about the same time"), (0.5, "2.0 times slower")]
-)
-def test_the_verdict_is_honest_about_speed(speedup: float, words: str) -> None:
-    grid = run("grid", prompts=1024, masks=50, seconds=2.0)
-    aware = run("object-aware", prompts=43, masks=43, seconds=2.0 / speedup)
-    verdict = comparing.verdict(grid, aware, speedup)
-    assert words in verdict
-    assert "43 boxes" in verdict
-    assert "1,024 points in 2.00 s" in verdict
-
-
-@pytest.mark.parametrize(
-    ("grid_masks", "aware_masks", "words"),
-    [
-        (9, 0, "found no objects on this photo; grid search kept 9 masks"),
-        (0, 9, "Grid search kept no mask on this photo; object-aware sampling kept 9 masks"),
-        (0, 0, "Neither sampler kept a mask"),
-    ],
-)
-def test_the_verdict_does_not_praise_speed_that_found_nothing(
-    grid_masks: int, aware_masks: int, words: str
-) -> None:
-    grid = run("grid", prompts=64, masks=grid_masks, seconds=1.0)
-    aware = run("object-aware", prompts=aware_masks, masks=aware_masks, seconds=0.1)
-    verdict = comparing.verdict(grid, aware, 10.0)
-    assert words in verdict
-    assert "faster" not in verdict
-
-
-def test_a_speedup_that_cannot_be_told_is_not_told() -> None:
-    grid, aware = (run(name, prompts=9, masks=9, seconds=0.0) for name in ("grid", "object-aware"))
-    assert "faster" not in comparing.verdict(grid, aware, None)
-    assert "–" in comparing.table(both(grid=grid, aware=aware, speedup=None))
-
-
-def test_the_table_has_a_row_for_each_sampler_and_leaves_out_what_they_share() -> None:
-    grid = run("grid", prompts=1024, masks=50, seconds=2.0)
-    aware = run("object-aware", prompts=43, masks=43, seconds=0.1)
-    table = comparing.table(both(grid=grid, aware=aware, speedup=20.0))
-    assert table.count("<tr>") == 3
-    assert "20.0 ×" in table
-    assert ">Encode<" not in table
-    assert "one encoding of 110 ms" in table
-    assert "shown at 1600 × 1200" in table
 
 
 def test_the_stage_bar_names_each_stage_and_fills_the_bar() -> None:

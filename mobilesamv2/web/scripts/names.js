@@ -5,9 +5,6 @@
             const file = decodeURIComponent(image.src.split("/").pop()).replace(/\.[^.]*$/, "");
             image.alt = image.closest("button").title = `Example: ${file.replace(/[-_]/g, " ")}`;
         }
-        for (const image of document.querySelectorAll(":is(#compare-plain, #compare-prompted) img:not([alt^=The])"))
-            image.alt = "The photo with the masks of "
-                + (image.src.endsWith("/grid.png") ? "grid search" : "object-aware sampling");
     };
     name();
     new MutationObserver(name).observe(document.getElementById("bench"), {childList: true, subtree: true});

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from ...budget import BudgetPoint
-from ...words import number, percent, seconds
+from ...words import count, number, percent, seconds
 from .curves import Line, chart
 
 IDLE = "The curves grow as they are measured: what the first 16 prompts bring, then 32, and so on."
@@ -16,8 +16,11 @@ API = (
     "32, 64 ... prompts of object-aware sampling and of grid search, from one encoding. Returns every point, how many "
     "boxes the detector proposed, and one sentence."
 )
+RUN_LABEL = "Measure"
 LARGEST_LABEL = "Up to"
-LARGEST_INFO = "Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest."
+LARGEST_INFO = (
+    "Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest."
+)
 NAMES = {"object-aware": ("aware", "Object-aware"), "grid": ("grid", "Grid search")}
 _NOUNS = {"object-aware": "Boxes", "grid": "Points"}
 _Value = Callable[[BudgetPoint], float]
@@ -55,17 +58,20 @@ def curves(points: Sequence[BudgetPoint], budgets: Sequence[int]) -> str:
     )
 
 
-def table(points: Sequence[BudgetPoint], budgets: Sequence[int], *, boxes_proposed: int | None = None) -> str:
+def table(
+    points: Sequence[BudgetPoint], budgets: Sequence[int], *, summary: dict[str, Any] | None = None
+) -> str:
     """Every point in figures, a row for each budget; a dash where there is none.
 
     Args:
-        boxes_proposed: where it is known that the detector has no more, that many.
+        summary: the numbers at the end; None before.
     """
     head = '<th scope="col">Budget</th>'
     for sampler, (kind, name) in NAMES.items():
         names = (_NOUNS[sampler], "Masks", "Covered", "Decoder")
         head += "".join(
-            f'<th scope="col" class="{kind}"><span class="sr-only">{name}: </span>{column}</th>' for column in names
+            f'<th scope="col" class="{kind}"><span class="sr-only">{name}: </span>{column}</th>'
+            for column in names
         )
     groups = "".join(
         f'<th scope="colgroup" colspan="4" class="{kind}">{name}</th>' for kind, name in NAMES.values()
@@ -77,14 +83,7 @@ def table(points: Sequence[BudgetPoint], budgets: Sequence[int], *, boxes_propos
             point = next((point for point in _of(points, sampler) if point.budget == budget), None)
             cells += "".join(f"<td>{cell}</td>" for cell in _cells(point))
         rows += f'<tr><th scope="row">{number(budget)}</th>{cells}</tr>'
-    note = ""
-    if boxes_proposed is not None:
-        proposed = number(boxes_proposed) if boxes_proposed else "no"
-        boxes = "box" if boxes_proposed == 1 else "boxes"
-        note = (
-            f'<p class="note">The detector proposed {proposed} {boxes} above its confidence threshold, so the '
-            f"object-aware curve ends there.</p>"
-        )
+    note = "" if summary is None else f'<p class="note">{escape(_note(summary))}</p>'
     return (
         f'<div class="outcome"><table class="points"><thead><tr><td></td>{groups}</tr><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table>{note}</div>"
@@ -94,6 +93,17 @@ def table(points: Sequence[BudgetPoint], budgets: Sequence[int], *, boxes_propos
 def outcome(summary: dict[str, Any]) -> str:
     """What the curves show, in one sentence."""
     return f'<div class="outcome"><p class="verdict" role="status">{escape(summary["verdict"])}</p></div>'
+
+
+def _note(summary: dict[str, Any]) -> str:
+    """What the curves were measured on, and why one of them ends early."""
+    where = f"One encoding served all of it, by {summary['model']} on {summary['device']}."
+    if not summary["boxes_ran_out"]:
+        return where
+    proposed = count(summary["boxes_proposed"], "box", "boxes")
+    if not summary["boxes_proposed"]:
+        return f"The detector proposed no box above its confidence threshold, so there is no curve of boxes. {where}"
+    return f"The curve of boxes ends at {proposed}: the detector is confident of no more. {where}"
 
 
 def _of(points: Sequence[BudgetPoint], sampler: str) -> list[BudgetPoint]:

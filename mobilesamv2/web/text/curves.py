@@ -58,14 +58,14 @@ def chart(
         drawn += f'<polyline class="{line.kind}" points="{path}"/>'
         for (x, y), (asked, value) in zip(places, line.points, strict=True):
             tip = escape(f"{line.name}, {number(round(asked))} asked: {told(value)}")
-            dots += (
-                f'<i class="dot {line.kind}" style="left:{x:.2f}%;bottom:{y:.2f}%" title="{tip}"></i>'
-            )
+            dots += f'<i class="dot {line.kind}" style="left:{x:.2f}%;bottom:{y:.2f}%" title="{tip}"></i>'
     rules = "".join(f'<line x1="0" x2="100" y1="{100 - up(y):.2f}" y2="{100 - up(y):.2f}"/>' for y in heights)
     marks = "".join(f'<span class="y" style="bottom:{up(y):.2f}%">{escape(told(y))}</span>' for y in heights)
     marks += "".join(f'<span class="x" style="left:{across(x):.2f}%">{number(x)}</span>' for x in ticks)
     ends = "".join(
-        f'<span class="{line.kind}">{escape(told(line.points[-1][1]))}</span>' for line in lines if line.points
+        f'<span class="{line.kind}">{escape(told(line.points[-1][1]))}</span>'
+        for line in lines
+        if line.points
     )
     return (
         f'<div class="chart" role="img" aria-label="{escape(_spoken(title, lines, told))}">'
@@ -76,11 +76,11 @@ def chart(
 
 
 def rounds_up_to(value: float) -> list[float]:
-    """Round numbers from 0 to the first that is not below `value`: two to five of them, evenly spaced."""
+    """Round numbers from 0 to the first that is not below `value`: two to six of them, evenly spaced."""
     if value <= 0:
         return [0.0, 1.0]
-    power = 10.0 ** math.floor(math.log10(value / 4))
-    step = next(power * digit for digit in (1, 2, 2.5, 5, 10) if power * digit * 4 >= value * (1 - 1e-9))
+    power = 10.0 ** math.floor(math.log10(value / 5))
+    step = next(power * digit for digit in (1, 2, 2.5, 5, 10) if power * digit * 5 >= value * (1 - 1e-9))
     count = max(1, math.ceil(value / step * (1 - 1e-9)))
     return [step * index for index in range(count + 1)]
 
