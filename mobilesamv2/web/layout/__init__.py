@@ -11,6 +11,7 @@ from ..settings import Settings
 from ..source import source_archive
 from ..text import page as text
 from ..visits import Visits
+from .budget_tab import BudgetTab
 from .compare_tab import CompareTab
 from .endpoints import add_endpoints
 from .page import Gpu, Page, without_gpu
@@ -22,7 +23,7 @@ from .wiring import stop_on
 
 __all__ = ["build_demo", "launch", "make_demo", "serve"]
 
-TABS: tuple[type[Tab], ...] = (SegmentTab, CompareTab)
+TABS: tuple[type[Tab], ...] = (SegmentTab, CompareTab, BudgetTab)
 """From left to right."""
 
 
