@@ -41,11 +41,9 @@ def read_detector(
     try:
         if is_pickled_ultralytics(path):
             pickled = read_pickle(path)
+            layers = None if pickled.description is None else parse_layers(pickled.description)
             state = plain_state(pickled.state)
-            if pickled.description is None:
-                config = config_from_state(state)
-            else:
-                config = config_from_layers(parse_layers(pickled.description), state)
+            config = config_from_state(state) if layers is None else config_from_layers(layers, state)
             if pickled.input_side is not None:
                 config = dataclasses.replace(config, input_side=pickled.input_side)
             return config, state
@@ -54,8 +52,8 @@ def read_detector(
         if written is None:
             return config_from_state(state), state
         # The head's shapes are taken from the tensors, whatever the metadata say.
-        layers = {name: getattr(written, name) for name in ("family", "scale", "layers", "input_side")}
-        return dataclasses.replace(head_facts(state), **layers), state
+        of_network = {name: getattr(written, name) for name in ("family", "scale", "layers", "input_side")}
+        return dataclasses.replace(head_facts(state), **of_network), state
     except ValueError as error:
         raise WeightsError(
             f"{path} is no detector that can be used here: {error}. Detection and segmentation networks of "

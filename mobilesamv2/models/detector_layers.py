@@ -103,9 +103,10 @@ def parse_layers(description: object) -> Layers:
         raise ValueError("the description of its layers is incomplete")
     if len(backbone) + len(head) > MOST_LAYERS:
         raise ValueError(f"it has more than {MOST_LAYERS} layers")
+    kind = head[-1][2] if isinstance(head[-1], (list, tuple)) and len(head[-1]) == 4 else "?"
+    if not isinstance(kind, str) or kind not in HEADS:
+        raise ValueError(f'its head is "{str(kind)[:40]}", which gives no upright boxes with scores')
     *rows, last = [_row(row) for row in [*backbone, *head]]
-    if last[2] not in HEADS:
-        raise ValueError(f'its head is "{last[2]}", which gives no upright boxes with scores')
     for row in rows:
         if not KNOWN_LAYERS.fullmatch(row[2]):
             raise ValueError(f'its layer "{row[2]}" is not known')

@@ -73,6 +73,7 @@ def with_row(row: Any) -> dict[str, Any]:
         (spoilt(head=[[[15, 18, 21], 1, "OBB", ["nc", 1]]]), 'its head is "OBB"'),
         (spoilt(head=[[-1, 1, "Classify", ["nc"]]]), 'its head is "Classify"'),
         (spoilt(head=[[[15, 18, 21], 1, "RTDETRDecoder", ["nc"]]]), 'its head is "RTDETRDecoder"'),
+        (spoilt(head=[[[15, 18, 21], 1, "WorldDetect", ["nc", 512, True]]]), 'its head is "WorldDetect"'),
         (spoilt(head=[[-1, 1, "Detect", ["nc"]]]), "its head has a single level"),
         (
             with_row([-1, 1, "TorchVision", [3, "resnet18", "DEFAULT"]]),
