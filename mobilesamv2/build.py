@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from . import weights as checkpoints
 from . import zoo
 from .errors import MobileSamError, WeightsError
 from .models.detector import DetectorConfig, ObjectDetector, build_detector_module, fuse_batch_norm
+from .models.detector_files import read_detector
 from .models.sam import Sam
-from .zoo import WeightsFile
+from .zoo import Form, WeightsFile
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,8 @@ def build_sam(
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
     files = _found(entry.files) if weights is None else _given(weights)
-    sam = Sam.from_config(entry.config)
+    with LeftUnset():
+        sam = Sam.from_config(entry.config)
     checkpoints.load_sam(sam, files)
     sam.eval().requires_grad_(False)
     return sam.to(device).cast(dtype)
@@ -87,7 +92,8 @@ def build_detector(
     """Make an object detector with its checkpoint, for inference.
 
     Args:
-        name_or_path: one of the zoo's detectors, or a state dict of the same architecture as `nano-objects`.
+        name_or_path: one of the zoo's detectors, or the path of any detection or segmentation checkpoint of
+            Ultralytics, pickled whole, as a state dict or as safetensors; the file tells which network it is of.
         device: as `choose_device` takes it.
         dtype: as `choose_dtype` takes it.
 
@@ -99,15 +105,43 @@ def build_detector(
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
     if _is_path(name_or_path):
-        config, path = DetectorConfig(), Path(name_or_path)
+        path = checkpoints.expanded(name_or_path)
+        config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
     else:
         entry = zoo.find_detector(str(name_or_path))
-        config, path = entry.config, checkpoints.find(entry.files["whole"])
-    state = checkpoints.read_state_dict(path)
-    network = build_detector_module(config)
+        path = _found(entry.files)["whole"]
+        if entry.files["whole"].form is Form.ULTRALYTICS:
+            config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
+            config = _as_known(config, entry.config)
+        else:
+            config, state = entry.config, checkpoints.read_state_dict(path)
+    try:
+        with LeftUnset():
+            network = build_detector_module(config)
+    except ValueError as error:
+        raise WeightsError(f"{path} is no detector that can be used here: {error}.") from error
     checkpoints.load_strictly(network, state, source=path)
     network = fuse_batch_norm(network.eval()).requires_grad_(False)
     return ObjectDetector(network, input_side=config.input_side).to(device=device, dtype=dtype)
+
+
+def _as_known(found: DetectorConfig, known: DetectorConfig) -> DetectorConfig:
+    """What to make for a file of the zoo: its own head on the network that is expected there."""
+    if not found.layers and (found.family, found.scale) != (known.family, known.scale):
+        return known  # another network: its tensors will not fit, and that says which
+    return dataclasses.replace(found, input_side=known.input_side)
+
+
+class LeftUnset(TorchFunctionMode):
+    """Layers are made without drawing random weights, which a checkpoint replaces anyway; ViT-H's take 20 seconds."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.normal_):
+            return kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:

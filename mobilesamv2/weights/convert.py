@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import WeightsError
 from ..models.detector_files import read_detector
 from .hub import first_line
-from .names import PARTS, State, by_module, joined
+from .names import PARTS, State, by_module, joined, unwrapped
 from .read import read_state_dict
 
 SUFFIX = ".safetensors"
@@ -59,7 +59,7 @@ def _read(path: Path) -> tuple[State, dict[str, str]]:
         config, found = read_detector(path, read_state_dict=read_state_dict)
     except WeightsError:
         if state:  # an image encoder without prefixes
-            return state, {}
+            return unwrapped(state), {}
         raise
     return found, config.to_metadata()
 
@@ -69,7 +69,7 @@ def _both_halves(files: Mapping[str, Path]) -> State:
     for part, names in PARTS.items():
         modules = by_module(read_state_dict(files[part]))
         if part == "encoder" and modules.keys() == {""}:
-            modules = {"image_encoder": modules[""]}
+            modules = {"image_encoder": unwrapped(modules[""])}
         if not modules.keys() >= set(names):
             raise WeightsError(f"{files[part]} does not hold the {part} of a model.")
         state |= joined({name: modules[name] for name in names})

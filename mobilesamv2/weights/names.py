@@ -11,6 +11,8 @@ State = Mapping[str, Tensor]
 PARTS = {"encoder": ("image_encoder",), "decoder": ("prompt_encoder", "mask_decoder")}
 """What the two files of a model made of two hold, by the names of `Sam`'s modules."""
 
+_TRAINING = ("module.", "model.", "_orig_mod.")
+
 _MODULES = {
     "image_encoder": "image_encoder",
     "prompt_encoder": "prompt_encoder",
@@ -35,6 +37,16 @@ def without_prefix(state: State, own: Collection[str]) -> dict[str, Tensor]:
         if _known(shorter, own) > _known(best, own):
             best = shorter
     return best
+
+
+def unwrapped(state: State) -> dict[str, Tensor]:
+    """Take off the prefixes that training and compiling put before all names, where the network is not known."""
+    state = dict(state)
+    for _ in _TRAINING:
+        for prefix in _TRAINING:
+            if state and all(name.startswith(prefix) for name in state):
+                state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
 
 
 def _known(state: State, own: Collection[str]) -> int:

@@ -34,7 +34,7 @@ def test_a_wrapped_model_becomes_its_plain_tensors(state: State, tmp_path: Path)
 
 
 def test_two_files_become_one_whole_model(state: State, tmp_path: Path) -> None:
-    torch.save(encoder_of(state), tmp_path / "encoder.pt")
+    torch.save({"model": encoder_of(state, "module.")}, tmp_path / "encoder.pt")
     torch.save(decoder_of(state), tmp_path / "decoder.pt")
     convert(
         {"encoder": tmp_path / "encoder.pt", "decoder": tmp_path / "decoder.pt"},
