@@ -93,6 +93,16 @@ class Segmenter:
         self.grid_filters = grid_filters
         self.chunk_size = chunk_size
 
+    def with_detector(self, detector: Detector) -> Segmenter:
+        """The same model, sharing its memory, with another detector."""
+        return Segmenter(
+            self.sam,
+            name=self.name,
+            detector=detector,
+            grid_filters=self.grid_filters,
+            chunk_size=self.chunk_size,
+        )
+
     @property
     def device(self) -> torch.device:
         """Where the model runs."""

@@ -37,3 +37,15 @@ def percent(share: float) -> str:
     if value > 99.9:
         return "over 99.9 %"
     return f"{value:.1f} %" if value < 0.95 or value > 99 else f"{value:.0f} %"
+
+
+def data_size(count: int) -> str:
+    """Bytes as people read them, a thousand to the kilobyte: 512 bytes, 7 kB, 6.7 MB, 41 MB, 2.6 GB."""
+    if count < 1000:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    value, unit = count / 1e9, "GB"
+    if count < 999.5e3:
+        value, unit = count / 1e3, "kB"
+    elif count < 999.5e6:
+        value, unit = count / 1e6, "MB"
+    return f"{value:.1f} {unit}" if value < 9.95 and unit != "kB" else f"{value:.0f} {unit}"

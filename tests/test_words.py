@@ -42,3 +42,21 @@ def test_numbers_agree_with_their_nouns() -> None:
     assert words.count(1, "box", "boxes") == "1 box"
     assert words.count(0, "mask") == "0 masks"
     assert words.count(1024, "point") == "1,024 points"
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (7_200, "7 kB"),
+        (6_717_138, "6.7 MB"),
+        (40_728_226, "41 MB"),
+        (999_600_000, "1.0 GB"),
+        (2_560_000_000, "2.6 GB"),
+        (25_000_000_000, "25 GB"),
+    ],
+)
+def test_sizes_have_as_many_digits_as_they_deserve(count: int, shown: str) -> None:
+    assert words.data_size(count) == shown

@@ -103,6 +103,35 @@ def segment_everything(
     yield stage_view(visit, picture, decoded, look, side=side)
 
 
+class FirstExample:
+    """What the first example gave: made once per process, for the first visitor, and then shown to all at once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Any, tuple[Decoded, StoredEmbedding | None]] = {}
+
+    def shown_to(self, visit: Visit, photo: str, ask: Ask, look: Look, *, side: int) -> StageView | None:
+        """Give a new visitor what is there; None where nothing is, or the visitor has a photo already."""
+        if visit.photo is not None or ask.source not in self._kept:
+            return None
+        decoded, embedding = self._kept[ask.source]
+        picture = visit.picture(photo)
+        if embedding is not None:
+            visit.keep_embedding(ask.model, embedding, picture=picture)
+        visit.keep(ask.source, decoded, picture=picture, nbytes=decoded.nbytes)
+        return look_again(visit, ask, look, side=side)
+
+    def steps(
+        self, visit: Visit, photo: str, ask: Ask, look: Look, *, run: EverythingRun, side: int
+    ) -> Generator[HasStage | StageView, None, None]:
+        """Make it for a visitor who has no photo yet, as `segment_everything` does, and keep it for the others."""
+        if visit.at_hand is not None:
+            return
+        yield from segment_everything(visit, photo, ask, look, run=run, side=side)
+        decoded = visit.get(ask.source)
+        if decoded is not None and visit.photo == photo:
+            self._kept = {ask.source: (decoded, visit.embedding(ask.model))}
+
+
 def with_looks(
     running: Generator[Any, None, None],
     picture: Picture,

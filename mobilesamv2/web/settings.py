@@ -11,6 +11,8 @@ PAPER_URL = "https://arxiv.org/abs/2312.09579"
 LICENCE_URL = "https://www.gnu.org/licenses/agpl-3.0.html"
 EMBEDDED_MODEL = "nano"
 """Comes with the package and needs no network: what the page falls back to."""
+HOSTED_MODEL = "mobilesamv2-tinyvit"
+"""What a hosted Space starts with; its files are fetched when the Space is built."""
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -21,6 +23,7 @@ class Settings:
     Args:
         model: the model that is loaded at the start and chosen on the page.
         examples: photographs offered below the upload; none is fine.
+        first_example: show the first example's masks to visitors before they do anything.
         source_url: where visitors find the source of what runs here; None: the page itself hands it out.
         load_all_models: load every model at the start. ZeroGPU needs it: what is loaded later is lost there.
         prompts: the smallest, largest and first value of the prompt slider, and its step.
@@ -40,6 +43,7 @@ class Settings:
 
     model: str = EMBEDDED_MODEL
     examples: tuple[Path, ...] = ()
+    first_example: bool = True
     source_url: str | None = None
     load_all_models: bool = False
     prompts: Range = field(default_factory=lambda: Range(16, 1024, 320, 16))
@@ -73,7 +77,7 @@ class Settings:
         source = f"https://huggingface.co/spaces/{space}/tree/main" if space else None
         beside_the_package = Path(__file__).resolve().parents[2] / "examples" / "images"
         return cls(
-            model=environment.get("MOBILESAMV2_MODEL") or EMBEDDED_MODEL,
+            model=environment.get("MOBILESAMV2_MODEL") or (HOSTED_MODEL if space else EMBEDDED_MODEL),
             examples=photos_in(Path(environment.get("MOBILESAMV2_EXAMPLES") or beside_the_package)),
             source_url=environment.get("MOBILESAMV2_SOURCE_URL") or source,
             load_all_models=environment.get("SPACES_ZERO_GPU", "").lower() in {"1", "true", "t"},

@@ -5,6 +5,7 @@ The only package that knows the hub. Which file belongs to which model is the zo
 
 from .convert import convert
 from .finding import Fetched, fetch, find, show_progress
+from .hub import reachable
 from .load import load_strictly
 from .places import FOLDER_VARIABLE, OFFLINE_VARIABLES, folders, is_here, locate, missing, offline
 from .read import expanded, read_state_dict
@@ -30,6 +31,7 @@ __all__ = [
     "locate",
     "missing",
     "offline",
+    "reachable",
     "read_state_dict",
     "show_progress",
     "verify",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import WeightsUnreachableError
 from ..zoo import DEFAULT_MODEL, MODELS, Form, WeightsFile
@@ -74,6 +75,18 @@ def cached(file: WeightsFile) -> Path | None:
 def endpoint() -> str:
     """The hub's address: `HF_ENDPOINT`, read now and not when the hub's package was imported."""
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def reachable(seconds: float = CONNECT_SECONDS) -> bool:
+    """Whether the hub answers at all, whatever it says. Asks even where the environment forbids it."""
+    from huggingface_hub import utils
+
+    client: Any = utils  # it does not say by type what it exports
+    try:
+        client.get_session().head(endpoint(), timeout=seconds)
+    except transport_errors():
+        return False
+    return True
 
 
 def ask(file: WeightsFile) -> Offer:

@@ -250,6 +250,7 @@ def loader(script: Any) -> Callable[[str], FakeSegmenter]:
 
 FAKE_SETTINGS = Settings(
     examples=(Path(__file__).resolve().parents[2] / "examples" / "images" / "coffee.png",),
+    first_example=False,
     grid_sides=Range(8, 32, 8, 8),
     display_side=256,
     upload_bytes=2_000_000,

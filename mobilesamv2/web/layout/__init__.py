@@ -6,16 +6,22 @@ import gradio as gr
 
 import mobilesamv2
 
+from ... import zoo
+from ...build import build_detector
+from .. import menus
+from ..menus import Network
 from ..models import Models
-from ..settings import Settings
+from ..settings import EMBEDDED_MODEL, Settings
 from ..source import source_archive
 from ..text import page as text
 from ..visits import Visits
 from .budget_tab import BudgetTab
 from .compare_tab import CompareTab
 from .endpoints import add_endpoints
+from .masthead import Masthead
 from .page import Gpu, Page, without_gpu
 from .parts import photo_input
+from .prompt_tab import PromptTab
 from .segment_tab import SegmentTab
 from .serving import launch, script
 from .tab import Tab
@@ -23,7 +29,7 @@ from .wiring import stop_on
 
 __all__ = ["build_demo", "launch", "make_demo", "serve"]
 
-TABS: tuple[type[Tab], ...] = (SegmentTab, CompareTab, BudgetTab)
+TABS: tuple[type[Tab], ...] = (SegmentTab, CompareTab, BudgetTab, PromptTab)
 """From left to right."""
 
 
@@ -43,22 +49,34 @@ def serve(settings: Settings | None = None, *, host: str | None = None, port: in
 
 def make_demo(settings: Settings, *, gpu: Gpu = without_gpu) -> gr.Blocks:
     """The page with real models: the first is loaded here, the others when they are chosen."""
+    names, detectors = tuple(zoo.MODELS), tuple(zoo.DETECTORS)
+    if settings.load_all_models:  # what is not here now would be fetched by every run anew
+        names = tuple(name for name in names if name == settings.model or menus.is_here(name))
+        detectors = tuple(name for name in detectors if menus.is_here(f"{EMBEDDED_MODEL}+{name}"))
     models = Models(
         mobilesamv2.load,
-        names=mobilesamv2.models(),
+        names=names,
         first=settings.model,
         load_all=settings.load_all_models,
+        load_detector=build_detector,
+        detectors=detectors,
+        fetch=menus.arriving,
     )
-    return build_demo(models, settings, gpu=gpu)
+    network = Network()
+    network.look()
+    return build_demo(models, settings, gpu=gpu, network=network)
 
 
-def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu) -> gr.Blocks:
+def build_demo(
+    models: Models, settings: Settings, *, gpu: Gpu = without_gpu, network: Network | None = None
+) -> gr.Blocks:
     """Lay out the page and connect it. The photo is shared; each tab brings a result, its controls and its numbers.
 
     Args:
         models: on the menu, shared by all visitors.
         settings: every limit and first value.
         gpu: wraps the functions that run the model; `spaces.GPU` on a Space.
+        network: tells the menus whether anything can be fetched; None: nothing can.
     """
     visits = Visits(
         most=settings.most_visits, most_bytes=settings.most_visit_bytes, seconds=settings.keep_seconds
@@ -71,17 +89,7 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu) ->
     ) as demo:
         # Only a key: what it stands for is bounded for all visitors together.
         visit = gr.State(time_to_live=settings.keep_seconds, delete_callback=visits.close)
-        with gr.Row(elem_id="masthead"):
-            gr.HTML(text.masthead(), elem_id="title")
-            model = gr.Dropdown(
-                choices=list(models.names),
-                value=models.first,
-                label="Model",
-                elem_id="model",
-                filterable=False,
-                min_width=120,
-            )
-            gr.HTML(text.running_on(models.device), elem_id="running")
+        masthead = Masthead(models, network or Network(lambda: False))
         with gr.Column(elem_id="bench"):
             with gr.Column(elem_id="source"):
                 photo = photo_input()
@@ -100,8 +108,9 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu) ->
                 visits=visits,
                 gpu=gpu,
                 photo=photo,
-                model=model,
+                model=masthead.chosen,
                 visit=visit,
+                load=demo.load,
             )
             tabs: list[Tab] = []
             with gr.Tabs(elem_id="tabs"):
@@ -110,6 +119,7 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu) ->
                         tabs.append(kind(page))
         gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
         demo.load(None, js=script("names"), queue=False, api_visibility="private")
+        masthead.connect(demo)
         running = [event for tab in tabs for event in tab.connect()]
         add_endpoints(page)
         # What is shown belongs to the photo: another one clears it and stops what is under way.

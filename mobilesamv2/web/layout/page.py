@@ -34,9 +34,10 @@ class Page:
         visits: what is kept of each visitor; `visits.of(key)` with the key from `visit`.
         gpu: wraps the functions that run a model.
         photo: the photo at hand: a path, as a value.
-        model: the name of the model that is chosen.
+        model: the choice of model, as `Models.get` takes it.
         visit: the visitor's key, which never leaves the server. Functions that `wiring.on_run` starts get the
             visit itself as their first argument.
+        load: the event that a visitor has come.
     """
 
     settings: Settings
@@ -44,8 +45,9 @@ class Page:
     visits: Visits
     gpu: Gpu
     photo: gr.Image
-    model: gr.Dropdown
+    model: gr.Textbox
     visit: gr.State
+    load: Any
 
     def on_model(
         self,

@@ -21,10 +21,10 @@ from ..viewing import Look
 from ..visits import Visit
 from .page import Page
 from .parts import READY, run_buttons, slider
-from .sentences import sentences
+from .sentences import in_sentences, sentences
 from .stage import alone_value, mask_stage, mask_table, stage_value, table_value, tell_stage
 from .tab import Tab
-from .wiring import on_run
+from .wiring import MODEL_LANE, on_run
 
 _RELAY = f'watch("value", () => ({tell_stage("mask:alone", "value")})(props.value));'
 
@@ -117,12 +117,11 @@ class SegmentTab(Tab):
         self.own = gr.Checkbox(
             label=text.OWN_FILTERS_LABEL, info=text.OWN_FILTERS_INFO, value=True, elem_id="own-filters"
         )
-        with gr.Row():
+        with gr.Group():
             self.min_area = _filter(
                 0, 5, 0, 0.05, "Minimum area, % of the photo", text.MIN_AREA_INFO, "min-area"
             )
             self.min_iou = _filter(0, 1, 0, 0.01, "Predicted IoU", text.MIN_IOU_INFO, "min-iou")
-        with gr.Row():
             self.min_stability = _filter(0, 1, 0, 0.01, "Stability", text.MIN_STABILITY_INFO, "min-stability")
             self.mask_nms = _filter(0.1, 1, 1, 0.05, "Mask NMS, IoU", text.MASK_NMS_INFO, "mask-nms")
         self.nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
@@ -191,9 +190,50 @@ class SegmentTab(Tab):
                 trigger_mode="always_last",
                 **at_once,
             )
+        first = self._connect_first_example(options, shown, run, side)
         self.stage.select(pick, [page.visit], self.alone, **at_once)
         self._connect_in_browser()
-        return [running]
+        if first is None:
+            return [running]
+        self.buttons[0].click(None, cancels=[first], queue=False, api_visibility="private")
+        return [running, first]
+
+    def _connect_first_example(self, options: list[Any], shown: list[Any], run: Any, side: int) -> Any:
+        """Let a new visitor see the first example's masks: at once where they are there, else when they are made."""
+        page = self.page
+        if not (page.settings.first_example and page.settings.examples):
+            return None
+        photo, example = str(page.settings.examples[0]), everything.FirstExample()
+
+        def kept(key: str | None, *chosen: Any) -> tuple[Any, ...]:
+            visit = page.visits.of(key)
+            view = example.shown_to(visit, photo, *_asked(*chosen), side=side)
+            values = [gr.skip() for _ in shown] if view is None else self._shown(view, is_example=True)
+            return visit.key, *values
+
+        def made(key: str | None, *chosen: Any) -> Generator[tuple[Any, ...], None, None]:
+            visit = page.visits.of(key)
+            items = in_sentences(example.steps)
+            with closing(paced(items(visit, photo, *_asked(*chosen), run=run, side=side))) as steps:
+                for item in steps:
+                    if isinstance(item, StageView):
+                        yield visit.key, *self._shown(item, is_example=True)
+                    else:
+                        told = page_text.step(item.stage, item.done, item.total)
+                        yield visit.key, *(gr.skip() for _ in shown[:-1]), told
+
+        inputs, outputs = [page.visit, *options], [page.visit, *shown]
+        hidden = {"show_progress": "hidden", "api_visibility": "private"}
+        at_once = gr.on([page.load], kept, inputs, outputs, queue=False, **hidden)
+        return at_once.then(
+            made,
+            inputs,
+            outputs,
+            concurrency_id=MODEL_LANE,
+            concurrency_limit=1,
+            api_name="example",
+            **hidden,
+        )
 
     def _connect_in_browser(self) -> None:
         """What needs no server: the dial, the slider's sentence, view and opacity."""
@@ -209,9 +249,9 @@ class SegmentTab(Tab):
         self.view.change(None, self.view, None, js=tell_stage("stage:set", "{view: value}"), **quiet)
         self.opacity.change(None, self.opacity, None, js=tell_stage("stage:set", "{opacity: value}"), **quiet)
 
-    def _shown(self, view: StageView) -> tuple[Any, Any, Any, Any]:
+    def _shown(self, view: StageView, *, is_example: bool = False) -> tuple[Any, Any, Any, Any]:
         """A view as values of picture area, mask alone, table and numbers."""
-        numbers = gr.skip() if view.summary is None else text.numbers(view.summary)
+        numbers = gr.skip() if view.summary is None else text.numbers(view.summary, is_example=is_example)
         return stage_value(view), None, table_value(view), numbers
 
 

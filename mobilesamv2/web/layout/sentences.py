@@ -42,8 +42,8 @@ def in_sentences(
     """A generator whose errors are `sentences`."""
 
     @functools.wraps(function)
-    def told(*arguments: Any) -> Generator[Yields, None, None]:
+    def told(*arguments: Any, **options: Any) -> Generator[Yields, None, None]:
         with sentences():
-            yield from function(*arguments)
+            yield from function(*arguments, **options)
 
     return told

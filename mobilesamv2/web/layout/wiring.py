@@ -35,11 +35,16 @@ def on_run(
     """
     run, cancel = buttons
     status = outputs[-1]
+    rest = [gr.skip() for _ in outputs[:-1]]
 
     @functools.wraps(work)
     def told(key: str | None, *arguments: Any) -> Generator[Any, None, None]:
         visit = page.visits.of(key)
         try:
+            if page.model in inputs:
+                choice = arguments[inputs.index(page.model)]
+                for step in in_sentences(page.models.fetch)(choice):
+                    yield visit.key, *rest, text.step(step.stage, step.done, step.total)
             for values in in_sentences(work)(visit, *arguments):
                 yield visit.key, *values
         except gr.Error as error:
@@ -49,7 +54,7 @@ def on_run(
 
     buttons_only = {"outputs": [run, cancel], "queue": False, "api_visibility": "private"}
     # What changes at once changes in the browser: a round trip would let the next click overtake it.
-    run.click(None, js=shown(*BUSY), **buttons_only)
+    run.click(None, js=_then_focus(shown(*BUSY), cancel), **buttons_only)
     running = run.click(
         told,
         [page.visit, *inputs],
@@ -62,15 +67,44 @@ def on_run(
         api_visibility="private",
     )
     for ended in (running.success, running.failure):
-        ended(None, js=shown(*READY), **buttons_only)
-    stop_on(cancel.click, [running], [status, run, cancel], [text.idle(text.CANCELLED), *READY])
+        ended(None, js=_then_focus(shown(*READY), run), **buttons_only)
+    stop_on(
+        cancel.click,
+        [running],
+        [status, run, cancel],
+        [text.idle(text.CANCELLED), *READY],
+        js=lambda values: _then_focus(values, run),
+    )
     return running
 
 
-def stop_on(event: Callable[..., Any], running: list[Any], outputs: list[Any], values: list[Any]) -> None:
-    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them."""
+def _then_focus(js: str, button: gr.Button) -> str:
+    """JavaScript that does `js`, and gives `button` the focus if the one that had it was switched off by that."""
+    return f"""() => {{
+        const had = document.activeElement;
+        setTimeout(() => {{
+            if (had === document.body || had.disabled)
+                document.getElementById("{button.elem_id}").focus({{preventScroll: true}});
+        }}, 80);
+        return ({js})();
+    }}"""
+
+
+def stop_on(
+    event: Callable[..., Any],
+    running: list[Any],
+    outputs: list[Any],
+    values: list[Any],
+    *,
+    js: Callable[[str], str] = str,
+) -> None:
+    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them.
+
+    Args:
+        js: turns the JavaScript that shows the values into what is run.
+    """
     event(None, cancels=running, queue=False, api_visibility="private")
-    event(None, outputs=outputs, js=shown(*values), queue=False, api_visibility="private")
+    event(None, outputs=outputs, js=js(shown(*values)), queue=False, api_visibility="private")
 
 
 def endpoint(

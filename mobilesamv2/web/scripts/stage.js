@@ -141,6 +141,7 @@ async function setAlone(one) {
     }
     viewer.classList.add("alone");
     card.querySelector("div").innerHTML = one.card; // made and escaped by the server
+    card.classList.toggle("right", one.box[0] + one.box[2] < shown.size[0]); // on the other side than the mask
     card.hidden = false;
     looked = one.index;
     tell("mask:looked", {index: one.index});

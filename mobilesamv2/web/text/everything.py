@@ -9,6 +9,7 @@ from ...words import count, number, percent, seconds
 from .segmenting import stage_bar
 
 IDLE = "Press Segment: masks, coverage and seconds appear here."
+EXAMPLE = "This is an example. Drop a photo of your own, or choose another example."
 GONE = "This result is no longer kept. Press Segment to make it again."
 RUN = "Segment"
 RUN_REST = "Decode the rest"
@@ -54,7 +55,7 @@ def hint(sampler: str, *, prompts: int, decoded: int, masks: int) -> str | None:
     return f"None of the {count(decoded, 'mask')} passes the filters. Loosen them below."
 
 
-def numbers(summary: dict[str, Any]) -> str:
+def numbers(summary: dict[str, Any], *, is_example: bool = False) -> str:
     """The large numbers, the stages as one bar, and a sentence where one is needed."""
     hidden = summary["masks_decoded"] - summary["masks"]
     of = f" of {number(summary['masks_decoded'])} decoded" if hidden else ""
@@ -65,7 +66,7 @@ def numbers(summary: dict[str, Any]) -> str:
         (seconds(summary["total_seconds"]), f"on {summary['device']}"),
     )
     tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
-    note = summary["hint"] or _note(summary)
+    note = EXAMPLE if is_example else summary["hint"] or _note(summary)
     told = f'<p class="note">{escape(note)}</p>' if note else ""
     return f'<div class="outcome"><dl class="facts">{tiles}</dl>{stage_bar(summary["seconds"])}{told}</div>'
 

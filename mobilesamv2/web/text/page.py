@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ...words import number
+from ...words import data_size, number
 from ..settings import LICENCE_URL, PAPER_URL
 
 TITLE = "MobileSAMv2"
@@ -24,6 +24,7 @@ STAGE_NAMES = {
     "postprocess": "finish",
 }
 _STEP_SENTENCES = {
+    "fetch": "Fetching the model",
     "read": "Reading the photo",
     "load": "Loading the model",
     "preprocess": "Preparing the photo",
@@ -70,7 +71,10 @@ def problem(sentence_html: str) -> str:
 def step(stage: str, done: int, total: int) -> str:
     """A bar and a sentence: what the model is at. Without a total the bar only says that it works."""
     sentence = _STEP_SENTENCES.get(stage, stage)
-    if total > 1:
+    if stage == "fetch" and done:
+        amount = f", {data_size(done)}" + (f" of {data_size(total)}" if total else "")
+        share = f' value="{done}" max="{total}"' if total else ""
+    elif total > 1:
         share, amount = f' value="{done}" max="{total}"', f" {number(done)} of {number(total)}"
     else:
         share, amount = "", ""
