@@ -22,7 +22,7 @@ from ..types import Masks, Picture
 from .encoding import encoded
 from .models import Models
 from .steps import HasStage, Step
-from .targets import Targets, colours_of
+from .targets import Box, Targets, colours_of
 from .text import prompting as text
 from .visits import Visit, keeping
 
@@ -66,8 +66,9 @@ class PromptView:
     Args:
         size_hw: height and width of the picture.
         layer: the chosen masks at the size of the page, uint8 (h, w, 4); None for no masks.
-        objects: of each object `number`, `colour`, `active`, `points` (x, y, label), `box`, and of its mask
-            `area`, `share` and `predicted_iou`, None where there is none.
+        objects: of each object `number`, `colour`, `active`, `points` (how many) and `box` (whether there is one);
+            of its mask `area`, `share` and `predicted_iou`, None where there is none; and in shares of the
+            picture's width and height `places` (x, y, label of each point) and `around` (the box, or None).
         candidates: `share` and `predicted_iou` of the masks to choose from; fewer than two: there is no choice.
         chosen: which one is.
         summary: of the last answer, None where nothing was asked.
@@ -216,7 +217,8 @@ def view_of(
     note: str | None = None,
 ) -> PromptView:
     """What was pointed at as it is shown."""
-    pixels = picture.shape[0] * picture.shape[1]
+    height, width = targets.size_hw
+    pixels = height * width
     objects = []
     for place, target in enumerate(targets.objects):
         mask = target.mask
@@ -226,10 +228,13 @@ def view_of(
                 "number": target.number,
                 "colour": "#" + bytes(colours_of([target.number])[0]).hex(),
                 "active": place == targets.active,
-                "points": [
-                    (*point, label) for point, label in zip(target.points, target.labels, strict=True)
+                "points": len(target.points),
+                "box": target.box is not None,
+                "places": [
+                    ((x + 0.5) / width, (y + 0.5) / height, label)
+                    for (x, y), label in zip(target.points, target.labels, strict=True)
                 ],
-                "box": target.box,
+                "around": None if target.box is None else _shares(target.box, (width, height)),
                 "area": area,
                 "share": None if area is None else area / pixels,
                 "predicted_iou": None if mask is None else float(mask.predicted_iou[0]),
@@ -239,10 +244,9 @@ def view_of(
     shown = targets.shown
     layer = None
     if shown:
-        height, width = fit_within(picture, display_side).shape[:2]
-        layer = mask_layer(
-            targets.masks, (height, width), colours=colours_of([target.number for target in shown])
-        )
+        drawn = fit_within(picture, display_side).shape
+        numbers = [target.number for target in shown]
+        layer = mask_layer(targets.masks, (drawn[0], drawn[1]), colours=colours_of(numbers))
     return PromptView(
         size_hw=targets.size_hw,
         layer=layer,
@@ -276,6 +280,10 @@ def _pixel(place: float) -> float:
     return round(place, 2)
 
 
+def _shares(box: Box, sides: tuple[int, int]) -> list[float]:
+    return [edge / side for edge, side in zip(box, (*sides, *sides), strict=True)]
+
+
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
         raise PromptError(f"A place on the photo is two numbers; got {value!r:.40}.")
@@ -287,7 +295,7 @@ def _whole(placed: Mapping[str, Any], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _box(corners: object) -> tuple[float, float, float, float]:
+def _box(corners: object) -> Box:
     if not isinstance(corners, (list, tuple)) or len(corners) != 4:
         raise PromptError(f"A box is four numbers, x0, y0, x1, y1; got {corners!r:.60}.")
     x0, y0, x1, y1 = (_number(corner) for corner in corners)

@@ -28,7 +28,7 @@ function place(event) {
 function send(what) {
     aloud.textContent = what.kind === "box" ? "Box placed." : "Point placed.";
     mark(what.kind === "box" ? box(what.corners, "pending") : dot(what, what.label ? "on pending" : "beside pending"));
-    trigger("place", { ...what, objects: shown().masks ?? 0, photo: shown().photo });
+    trigger("place", { ...what, objects: shown().masks ?? 0 });
 }
 
 function click(where, beside) {
@@ -84,16 +84,17 @@ function source(image, address) {
 }
 
 function draw() {
-    const { photo: address, layer: masks, objects = [] } = shown();
+    const { photo: file, layer: masks, objects = [] } = shown();
+    const address = file?.url;
     source(photo, address || null);
     source(layer, masks || null);
     layer.hidden = !masks;
     pad.classList.toggle("with-photo", Boolean(address));
     marks.replaceChildren();
-    for (const { colour, active, points, box: around } of objects) {
+    for (const { colour, active, places, around } of objects) {
         const kind = active ? "active" : "";
         if (around) mark(box(around, kind, colour));
-        for (const [x, y, label] of points) mark(dot({ x, y }, `${kind} ${label ? "on" : "beside"}`, colour));
+        for (const [x, y, label] of places) mark(dot({ x, y }, `${kind} ${label ? "on" : "beside"}`, colour));
     }
     const from = corner ?? down;
     if (from && reach) mark(box([from.x, from.y, reach.x, reach.y], "drawing"));

@@ -8,13 +8,12 @@ from typing import Any
 
 from ...words import count, number, percent, seconds
 
-MODES = (("On the object", "on"), ("Beside it", "beside"), ("Box", "box"))
-MODE_LABEL = "A click places"
-MODE_INFO = (
-    "A point on the object, a point that is not part of it (also Shift-click), or two corners of a box."
-)
-CANDIDATES_LABEL = "Masks to choose from"
-CANDIDATES_INFO = "One click may mean a thing or a part of it, so the model gives three masks."
+MODES = (("On it", "on"), ("Beside it", "beside"), ("Box", "box"))
+MODE_LABEL = "A click places a point or a corner"
+MODE_INFO = "Beside it (also Shift-click): not part of the object. A mouse can draw a box at any time."
+ACTIONS = ("New", "Undo", "Remove", "Clear")
+CANDIDATES_LABEL = "One click may mean a thing or a part of it: choose"
+OBJECT_LABEL = "Object that points belong to (a box begins a new one)"
 IDLE = (
     "Click on an object, or drag a box around it. The photo is encoded at the first click and only once: each "
     "further answer, and Segment everything, use the same encoding."
@@ -38,14 +37,9 @@ def outside(place_xy: tuple[float, float], size_hw: tuple[int, int]) -> str:
     return f"({x:g}, {y:g}) lies outside the photo of {size_hw[1]} x {size_hw[0]} pixels."
 
 
-def candidate(index: int, *, share: float, iou: float) -> str:
-    """One mask to choose: its number, size and predicted IoU."""
-    return f"{index + 1}: {percent(share)} of the photo, predicted IoU {iou:.2f}"
-
-
-def object_name(number_: int, *, share: float | None) -> str:
-    """One object in the list to choose from."""
-    return f"Object {number_}, " + ("no mask yet" if share is None else f"{percent(share)} of the photo")
+def candidate(index: int, *, share: float, predicted_iou: float) -> str:
+    """One mask to choose: its number, its share of the photo and its predicted IoU."""
+    return f"{index + 1}: {percent(share)}, IoU {predicted_iou:.2f}"
 
 
 def numbers(objects: Sequence[dict[str, Any]], summary: dict[str, Any] | None, note: str | None) -> str:
@@ -59,11 +53,10 @@ def numbers(objects: Sequence[dict[str, Any]], summary: dict[str, Any] | None, n
     """
     said = ""
     if summary is not None:
-        once = "just now" if summary["encoded_now"] else "before, kept for every further question"
+        when = "just now" if summary["encoded_now"] else "before"
         said = (
             f'<p class="note">Answered in {seconds(summary["seconds"])} on {escape(summary["device"])}. The photo was '
-            f"encoded once, {once} ({seconds(summary['encode_seconds'])}); "
-            "Segment everything uses the same encoding.</p>"
+            f"encoded once, {when}, in {seconds(summary['encode_seconds'])}; Segment everything shares it.</p>"
         )
     rows = "".join(_row(record) for record in objects)
     table = (
