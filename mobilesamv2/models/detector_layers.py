@@ -87,7 +87,11 @@ class Layers:
         Raises:
             ValueError: if it is anything else.
         """
-        return parse_layers(json.loads(text))
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("the description of its layers is no JSON") from error
+        return parse_layers(content)
 
 
 def parse_layers(description: object) -> Layers:

@@ -143,7 +143,7 @@ def refuse_foreign_calls(program: Program, *, source: Path) -> None:
     foreign = [name for name in sorted(program.names) if name.startswith("ultralytics.nn.distill_model")]
     for called, last in program.calls:
         if called not in CALLABLE:
-            foreign.append(called)
+            foreign.append("something without a name" if called == "?" else called)
         elif called.endswith("getattr") and last not in ATTRIBUTES:
             foreign.append(f"{called} of {last}")
     if foreign:

@@ -99,6 +99,12 @@ def test_what_is_no_known_detector_is_refused_before_anything_is_made(
         parse_layers(description)
 
 
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "nan"], ids=["cut", "deep", "number"])
+def test_a_written_description_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="the description of its layers is"):
+        layers_of(DetectorConfig(layers=text))
+
+
 def test_layers_that_do_not_fit_together_are_refused() -> None:
     layers = parse_layers(with_row([5, 1, "Conv", [64, 3, 2]]))
     with pytest.raises(ValueError, match="do not fit together"):
