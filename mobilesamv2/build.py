@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from . import weights as checkpoints
 from . import zoo
-from .errors import MobileSamError
+from .errors import MobileSamError, WeightsError
 from .models.detector import DetectorConfig, ObjectDetector, build_detector_module, fuse_batch_norm
+from .models.detector_files import read_detector
 from .models.sam import Sam
+from .zoo import Form, WeightsFile
 
 log = logging.getLogger(__name__)
+
+
+SamWeights: TypeAlias = "str | Path | Mapping[str, str | Path]"
+"""A checkpoint on this machine: one file, or `{"encoder": …, "decoder": …}`."""
 
 
 def build_sam(
     name: str,
     *,
-    weights: str | Path | None = None,
+    weights: SamWeights | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> Sam:
@@ -28,7 +39,8 @@ def build_sam(
 
     Args:
         name: one of the zoo's models.
-        weights: a checkpoint of that model to load instead of the zoo's own, which may need the network.
+        weights: a checkpoint of that model to load instead of the zoo's own, which may need the network; any model
+            may be given as one file or as two.
         device: as `choose_device` takes it.
         dtype: as `choose_dtype` takes it.
 
@@ -40,12 +52,35 @@ def build_sam(
     entry = zoo.find_model(name)
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
-    path = checkpoints.find(entry.weights) if weights is None else Path(weights)
-    state = checkpoints.read_state_dict(path)
-    sam = Sam.from_config(entry.config)
-    checkpoints.load_strictly(sam, state, source=path)
+    files = _found(entry.files) if weights is None else _given(weights)
+    with LeftUnset():
+        sam = Sam.from_config(entry.config)
+    checkpoints.load_sam(sam, files)
     sam.eval().requires_grad_(False)
     return sam.to(device).cast(dtype)
+
+
+def _found(files: Mapping[str, WeightsFile]) -> dict[str, Path]:
+    paths = checkpoints.show_progress(checkpoints.fetch(*files.values()))
+    return dict(zip(files, paths, strict=True))
+
+
+def _given(weights: SamWeights) -> dict[str, Path]:
+    """The files of a user, before anything is made: all must be there."""
+    if isinstance(weights, Mapping):
+        if set(weights) != {"encoder", "decoder"}:
+            names = ", ".join(f'"{name}"' for name in weights) or "nothing"
+            raise WeightsError(
+                f'A model in two files is given as {{"encoder": …, "decoder": …}}, one in a single file as its path; '
+                f"got {names}."
+            )
+        files = {part: checkpoints.expanded(weights[part]) for part in ("encoder", "decoder")}
+    else:
+        files = {"whole": checkpoints.expanded(weights)}
+    for path in files.values():
+        if not path.is_file():
+            raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
+    return files
 
 
 def build_detector(
@@ -57,7 +92,8 @@ def build_detector(
     """Make an object detector with its checkpoint, for inference.
 
     Args:
-        name_or_path: one of the zoo's detectors, or a state dict of the same architecture as `nano-objects`.
+        name_or_path: one of the zoo's detectors, or the path of any detection or segmentation checkpoint of
+            Ultralytics, pickled whole, as a state dict or as safetensors; the file tells which network it is of.
         device: as `choose_device` takes it.
         dtype: as `choose_dtype` takes it.
 
@@ -69,15 +105,43 @@ def build_detector(
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
     if _is_path(name_or_path):
-        config, path = DetectorConfig(), Path(name_or_path)
+        path = checkpoints.expanded(name_or_path)
+        config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
     else:
         entry = zoo.find_detector(str(name_or_path))
-        config, path = entry.config, checkpoints.find(entry.weights)
-    state = checkpoints.read_state_dict(path)
-    network = build_detector_module(config)
+        path = _found(entry.files)["whole"]
+        if entry.files["whole"].form is Form.ULTRALYTICS:
+            config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
+            config = _as_known(config, entry.config)
+        else:
+            config, state = entry.config, checkpoints.read_state_dict(path)
+    try:
+        with LeftUnset():
+            network = build_detector_module(config)
+    except ValueError as error:
+        raise WeightsError(f"{path} is no detector that can be used here: {error}.") from error
     checkpoints.load_strictly(network, state, source=path)
     network = fuse_batch_norm(network.eval()).requires_grad_(False)
     return ObjectDetector(network, input_side=config.input_side).to(device=device, dtype=dtype)
+
+
+def _as_known(found: DetectorConfig, known: DetectorConfig) -> DetectorConfig:
+    """What to make for a file of the zoo: its own head on the network that is expected there."""
+    if not found.layers and (found.family, found.scale) != (known.family, known.scale):
+        return known  # another network: its tensors will not fit, and that says which
+    return dataclasses.replace(found, input_side=known.input_side)
+
+
+class LeftUnset(TorchFunctionMode):
+    """Layers are made without drawing random weights, which a checkpoint replaces anyway; ViT-H's take 20 seconds."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.normal_):
+            return kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:

@@ -1,25 +1,187 @@
-"""Both samplers on one picture and one encoding, side by side."""
+"""Any two samplers and budgets on one picture and one encoding, side by side."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
+from .errors import PromptError, UnknownModelError
 from .images import load_image
-from .segmenter import ImageInput, Progress, Segmenter, run_to_end
-from .types import STAGES, SegmentationResult
+from .matching import Matching, covered_share, match_masks
+from .prompts.object_aware import MAX_PROMPTS, ObjectAwareSampler
+from .segmenter import SAMPLERS, Embedding, ImageInput, Progress, Segmenter, run_to_end
+from .types import STAGES, Picture, SegmentationResult
 
 SHARED_STAGES = ("preprocess", "encode")
 """Stages that do not depend on the sampler."""
+GRID_SIDE = 32
+"""Points per side of a grid where none are named."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A sampler and what it may ask.
+
+    Args:
+        sampler: "object-aware" or "grid".
+        max_prompts: boxes at most for object-aware sampling, 320 where not given; for a grid, the largest square
+            grid that fits.
+        points_per_side: of a grid, 32 where not given; its square is asked.
+
+    Raises:
+        UnknownModelError: if there is no such sampler.
+        PromptError: if an option does not belong to the sampler or is below 1.
+    """
+
+    sampler: str = "object-aware"
+    max_prompts: int | None = None
+    points_per_side: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise UnknownModelError(f"There is no sampler {self.sampler!r}. Known: {', '.join(SAMPLERS)}.")
+        if self.sampler != "grid" and self.points_per_side is not None:
+            raise PromptError(
+                "points_per_side belongs to grid search; object-aware sampling takes max_prompts."
+            )
+        for name in ("max_prompts", "points_per_side"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise PromptError(f"{name} must be at least 1; got {value}.")
+
+    @classmethod
+    def parse(
+        cls, text: str, *, max_prompts: int | None = None, points_per_side: int | None = None
+    ) -> Contender:
+        """Read "grid", "grid:16" (16 x 16 points), "object-aware" or "object-aware:64" (64 boxes at most).
+
+        Args:
+            max_prompts, points_per_side: what holds where the text names no number.
+
+        Raises:
+            UnknownModelError, PromptError: if it is none of these.
+        """
+        sampler, colon, given = text.strip().partition(":")
+        if colon and not given.strip().isdecimal():
+            raise PromptError(
+                f"Write a sampler and a whole number, like grid:16 or object-aware:64; got {text!r}."
+            )
+        budget = int(given) if colon else None
+        if sampler == "grid":
+            return cls("grid", points_per_side=points_per_side if budget is None else budget)
+        return cls(sampler, max_prompts=max_prompts if budget is None else budget)
+
+    @property
+    def limit(self) -> int:
+        """The number that sets the budget: points per side of a grid, boxes at most otherwise."""
+        if self.sampler != "grid":
+            return MAX_PROMPTS if self.max_prompts is None else self.max_prompts
+        side = GRID_SIDE if self.points_per_side is None else self.points_per_side
+        return side if self.max_prompts is None else min(side, math.isqrt(self.max_prompts))
+
+    @property
+    def prompts_at_most(self) -> int:
+        """How many prompts it may ask."""
+        return self.limit**2 if self.sampler == "grid" else self.limit
+
+    def __str__(self) -> str:
+        """As `parse` reads it: "grid:32"."""
+        return f"{self.sampler}:{self.limit}"
+
+    def options(self) -> dict[str, Any]:
+        """Itself as keyword arguments of `Segmenter.segment_everything`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one contender asked, kept and took, in numbers.
+
+    Args:
+        contender: who it was.
+        prompts: boxes or points asked.
+        masks_decoded: masks before any filter.
+        duplicates_removed: masks that gave way to a better one with nearly the same box.
+        masks: masks after all filters.
+        alone: how many of these the other one has no partner for.
+        coverage: share of the picture that lies in at least one mask, 0 to 1.
+        seconds: of each stage, encoding included.
+    """
+
+    contender: Contender
+    prompts: int
+    masks_decoded: int
+    duplicates_removed: int
+    masks: int
+    alone: int
+    coverage: float
+    seconds: dict[str, float]
+
+    @property
+    def sampling_seconds(self) -> float:
+        """Seconds that depend on the sampler: all stages but preprocessing and encoding."""
+        return sum(seconds for stage, seconds in self.seconds.items() if stage not in SHARED_STAGES)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What grid search and object-aware sampling gave for one picture, from one encoding of it."""
+    """What two contenders gave for one picture, from one encoding of it.
 
-    grid: SegmentationResult
-    object_aware: SegmentationResult
+    Args:
+        first, second: what each gave.
+        contenders: who they were, in that order.
+    """
+
+    first: SegmentationResult
+    second: SegmentationResult
+    contenders: tuple[Contender, Contender]
+
+    @property
+    def grid(self) -> SegmentationResult:
+        """The result of grid search; the first one's where both are grids."""
+        return self._of("grid")
+
+    @property
+    def object_aware(self) -> SegmentationResult:
+        """The result of object-aware sampling; the first one's where both are."""
+        return self._of("object-aware")
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What tells the two apart: their samplers, or where these are the same, also their budgets."""
+        first, second = self.contenders
+        if first.sampler != second.sampler:
+            return first.sampler, second.sampler
+        if first.limit != second.limit:
+            return str(first), str(second)
+        return f"{first} first", f"{second} second"
+
+    @cached_property
+    def matching(self) -> Matching:
+        """Which masks of the two are of the same thing."""
+        return match_masks(self.first.masks, self.second.masks)
+
+    @cached_property
+    def standings(self) -> tuple[Standing, Standing]:
+        """Both in numbers."""
+        alone = self.matching.first_only, self.matching.second_only
+        first, second = (
+            Standing(
+                contender=contender,
+                prompts=len(result.prompts),
+                masks_decoded=result.masks_decoded,
+                duplicates_removed=result.duplicates_removed,
+                masks=len(result.masks),
+                alone=len(own),
+                coverage=covered_share(result.masks),
+                seconds=result.timings,
+            )
+            for contender, result, own in zip(self.contenders, (self.first, self.second), alone, strict=True)
+        )
+        return first, second
 
     @staticmethod
     def sampling_seconds(result: SegmentationResult) -> float:
@@ -28,28 +190,38 @@ class Comparison:
 
     @property
     def speedup(self) -> float:
-        """How many times faster object-aware sampling was, over the stages that depend on the sampler."""
-        return self.sampling_seconds(self.grid) / max(self.sampling_seconds(self.object_aware), 1e-9)
+        """How many times faster the second was than the first, over the stages that depend on the sampler."""
+        return self.sampling_seconds(self.first) / max(self.sampling_seconds(self.second), 1e-9)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row per sampler for a table: counts, seconds per stage, and the seconds that depend on the sampler."""
+        """One row per contender for a table: its name, counts, coverage from 0 to 1, seconds per stage, and the
+        seconds that depend on the sampler."""
         return [
             {
-                "sampler": result.sampler,
-                "prompts": len(result.prompts),
-                "masks_decoded": result.masks_decoded,
-                "masks": len(result.masks),
-                **{stage: result.timings[stage] for stage in STAGES},
-                "sampling": self.sampling_seconds(result),
+                "sampler": name,
+                "prompts": standing.prompts,
+                "masks_decoded": standing.masks_decoded,
+                "duplicates": standing.duplicates_removed,
+                "masks": standing.masks,
+                "alone": standing.alone,
+                "coverage": standing.coverage,
+                **{stage: standing.seconds[stage] for stage in STAGES},
+                "sampling": standing.sampling_seconds,
             }
-            for result in (self.grid, self.object_aware)
+            for name, standing in zip(self.names, self.standings, strict=True)
         ]
+
+    def _of(self, sampler: str) -> SegmentationResult:
+        for result in (self.first, self.second):
+            if result.sampler == sampler:
+                return result
+        raise AttributeError(f"Neither contender was {sampler}; the results are in `first` and `second`.")
 
 
 def compare(
     segmenter: Segmenter, image: ImageInput, *, max_prompts: int = 320, points_per_side: int = 32
 ) -> Comparison:
-    """Segment everything in a picture with both samplers.
+    """Segment everything in a picture with grid search and with object-aware sampling.
 
     Args:
         segmenter: the model; it needs a detector.
@@ -70,13 +242,63 @@ def compare_steps(
     segmenter: Segmenter, image: ImageInput, *, max_prompts: int = 320, points_per_side: int = 32
 ) -> Generator[Progress, None, Comparison]:
     """As `compare`, pausing after every stage and chunk. Closing the generator stops the work."""
+    contenders = (
+        Contender("grid", points_per_side=points_per_side),
+        Contender("object-aware", max_prompts=max_prompts),
+    )
+    return contest_steps(segmenter, image, contenders)
+
+
+def contest(
+    segmenter: Segmenter,
+    image: ImageInput,
+    contenders: tuple[Contender, Contender],
+    *,
+    embedding: Embedding | None = None,
+) -> Comparison:
+    """Segment everything in a picture with any two samplers and budgets.
+
+    Args:
+        segmenter: the model; it needs a detector if a contender is object-aware.
+        image: a path, a PIL image, or uint8 RGB (H, W, 3).
+        contenders: two, of one sampler or of both.
+        embedding: of the same picture, to save encoding it again.
+
+    Raises:
+        InvalidImageError: if the image cannot be read.
+        PromptError: if a contender needs a detector and there is none.
+    """
+    return run_to_end(contest_steps(segmenter, image, contenders, embedding=embedding))
+
+
+def contest_steps(
+    segmenter: Segmenter,
+    image: ImageInput,
+    contenders: tuple[Contender, Contender],
+    *,
+    embedding: Embedding | None = None,
+) -> Generator[Progress, None, Comparison]:
+    """As `contest`, pausing after every stage and chunk. Closing the generator stops the work."""
     picture = load_image(image)
-    yield Progress("encode", 0, 1)
-    embedding = segmenter.encode(picture)
-    object_aware = yield from segmenter.steps(
-        picture, sampler="object-aware", max_prompts=max_prompts, embedding=embedding
-    )
-    grid = yield from segmenter.steps(
-        picture, sampler="grid", points_per_side=points_per_side, embedding=embedding
-    )
-    return Comparison(grid=grid, object_aware=object_aware)
+    if embedding is None:
+        yield Progress("encode", 0, 1)
+        embedding = segmenter.encode(picture)
+    warm_up(segmenter, picture, embedding)
+    first, second = contenders
+    after = yield from segmenter.steps(picture, **second.options(), embedding=embedding)
+    before = yield from segmenter.steps(picture, **first.options(), embedding=embedding)
+    return Comparison(first=before, second=after, contenders=(first, second))
+
+
+def warm_up(segmenter: Segmenter, picture: Picture, embedding: Embedding) -> None:
+    """Ask for one mask of each kind before seconds are measured: on a GPU the first of a kind pays for its kernels.
+
+    Args:
+        embedding: of `picture`.
+    """
+    if segmenter.device.type == "cpu":
+        return
+    if segmenter.detector is not None:
+        next(ObjectAwareSampler(detector=segmenter.detector, max_prompts=1).rounds(picture))
+    segmenter.predict(embedding, boxes=[0, 0, 1, 1])
+    segmenter.predict(embedding, points=[[0, 0]], multimask=True)

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 
 from . import zoo
-from .build import build_detector, build_sam, choose_device, choose_dtype
+from .build import SamWeights, build_detector, build_sam, choose_device, choose_dtype
 from .segmenter import Segmenter
 
 
 def load(
     name: str = zoo.DEFAULT_MODEL,
     *,
-    weights: str | Path | None = None,
+    weights: SamWeights | None = None,
     detector: str | Path | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -23,8 +23,9 @@ def load(
 
     Args:
         name: one of `models()`. "nano" comes with the package; others are fetched from the hub once.
-        weights: the path of a checkpoint of that model, instead of the one the package knows.
-        detector: name or path of another object detector than the model's usual one.
+        weights: the path of a checkpoint of that model, or `{"encoder": path, "decoder": path}`, instead of what the
+            package knows.
+        detector: name or checkpoint path of another object detector than the model's usual one.
         device: where to run; None: on CUDA if there is a GPU, else on the CPU.
         dtype: number format of the networks; None: bfloat16 or float16 on CUDA, else float32.
 

@@ -70,25 +70,38 @@ def label_colours(count: int) -> npt.NDArray[np.uint8]:
     return np.asarray(np.rint(255 * encoded), dtype=np.uint8)
 
 
-def overlay(picture: Picture, masks: Masks, *, opacity: float = 0.5, contours: bool = True) -> Picture:
+def overlay(
+    picture: Picture,
+    masks: Masks,
+    *,
+    opacity: float = 0.5,
+    contours: bool = True,
+    colours: npt.NDArray[np.uint8] | None = None,
+) -> Picture:
     """Paint each mask in the colour of its rank, larger ones first, so that parts stay visible on wholes.
 
     Args:
         picture: the photograph, or a smaller copy of it; the result has its size.
         opacity: of the painted areas, 0 to 1.
         contours: also draw each mask's inner edge, 1 pixel wide up to 800 pixels, wider on larger pictures.
+        colours: uint8 (N, 3), one for each mask, instead of the colours of their ranks (`label_colours`).
 
     Raises:
-        ValueError: if `opacity` is not within 0 to 1, or the picture has another shape than the masks' one.
+        ValueError: if `opacity` is not within 0 to 1, `colours` are not one per mask, or the picture has another
+            shape than the masks' one.
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f"The opacity must lie within 0 to 1; got {opacity}.")
+    if colours is None:
+        colours = label_colours(len(masks))
+    elif colours.shape != (len(masks), 3):
+        raise ValueError(f"Colours must have the shape ({len(masks)}, 3), one per mask; got {colours.shape}.")
     height, width = picture.shape[:2]
     scale = max(height, width) / max(masks.size_hw)
     if any(abs(drawn - full * scale) > 1 for drawn, full in zip((height, width), masks.size_hw, strict=True)):
         raise ValueError(f"A picture of {(height, width)} is no copy of one of {masks.size_hw}.")
-    painted, edges = _paint(masks, (height, width), thickness=_line_width(picture) if contours else 0)
-    areas = label_colours(len(masks)).astype(np.float32)
+    painted, edges = _paint(masks, (height, width), thickness=_line_width((height, width)) if contours else 0)
+    areas = colours.astype(np.float32)
     lines = 0.7 * areas + 0.3 * 255  # a lighter line stands out from its own area
     out = picture.copy()
     for top in range(0, height, _BAND_ROWS):
@@ -104,6 +117,39 @@ def overlay(picture: Picture, masks: Masks, *, opacity: float = 0.5, contours: b
     return out
 
 
+def mask_layer(
+    masks: Masks,
+    size_hw: tuple[int, int],
+    *,
+    colours: npt.NDArray[np.uint8] | None = None,
+    opacity: float = 0.5,
+) -> npt.NDArray[np.uint8]:
+    """Masks and their contours alone, to lie over a photograph: uint8 (h, w, 4), transparent where no mask is.
+
+    Args:
+        size_hw: height and width of the layer: the picture's or those of a smaller copy.
+        colours: as for `overlay`.
+        opacity: of the areas, 0 to 1; contours are nearly opaque.
+    """
+    colours = label_colours(len(masks)) if colours is None else colours
+    layer = np.zeros((*size_hw, 4), dtype=np.uint8)
+    painted, edges = _paint(masks, size_hw, thickness=_line_width(size_hw))
+    inside = painted >= 0
+    layer[inside, :3] = colours[painted[inside]]
+    layer[inside, 3] = round(255 * opacity)
+    layer[edges, 3] = round(255 * max(opacity, _CONTOUR_OPACITY))
+    return layer
+
+
+def on_top(masks: Masks, size_hw: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Which mask is seen at each pixel, smaller ones on larger ones: int32 (h, w), -1 for none.
+
+    Args:
+        size_hw: height and width of the answer: the picture's or those of a smaller copy.
+    """
+    return _paint(masks, size_hw, thickness=0)[0]
+
+
 def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int] | None = None) -> Picture:
     """Draw boxes as thin lines and points as small dots, light on a dark rim so that any photo shows them.
 
@@ -112,13 +158,26 @@ def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int]
         size_hw: height and width of the photograph the prompts belong to; by default the picture's own.
             Foreground points are white, background points red, padding is not drawn.
     """
-    height, width = picture.shape[:2]
-    full_height, full_width = size_hw or (height, width)
-    scale = np.array([width / full_width, height / full_height])
+    drawn_hw = picture.shape[0], picture.shape[1]
     image = Image.fromarray(picture)
-    layer = Image.new("RGBA", image.size)  # a rim that lets the photo through keeps many boxes readable
+    layer = Image.fromarray(prompt_layer(prompts, drawn_hw, size_hw=size_hw or drawn_hw))
+    image.paste(layer, mask=layer)
+    return np.asarray(image)
+
+
+def prompt_layer(
+    prompts: Prompts, drawn_hw: tuple[int, int], *, size_hw: tuple[int, int]
+) -> npt.NDArray[np.uint8]:
+    """Prompts alone, as `draw_prompts` draws them, to lie over a photograph: uint8 (h, w, 4).
+
+    Args:
+        drawn_hw: height and width of the layer.
+        size_hw: height and width of the photograph the prompts belong to.
+    """
+    scale = np.array([drawn_hw[1] / size_hw[1], drawn_hw[0] / size_hw[0]])
+    layer = Image.new("RGBA", drawn_hw[::-1])  # a rim that lets the photo through keeps many boxes readable
     draw = ImageDraw.Draw(layer)
-    line = _line_width(picture)
+    line = _line_width(drawn_hw)
     if prompts.boxes_xyxy is not None:
         boxes = prompts.boxes_xyxy * np.tile(scale, 2)
         # All rims before all lines: no box may hide another's line.
@@ -135,12 +194,11 @@ def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int]
             x, y = (point + 0.5) * scale - 0.5
             for colour, r in ((_INK, radius + 1), (_CHALK if label == 1 else _BACKGROUND_POINT, radius)):
                 draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
-    image.paste(layer, mask=layer)
-    return np.asarray(image)
+    return np.asarray(layer)
 
 
-def _line_width(picture: Picture) -> int:
-    return max(1, int(max(picture.shape[:2]) / 800 + 0.5))
+def _line_width(size_hw: tuple[int, int]) -> int:
+    return max(1, int(max(size_hw) / 800 + 0.5))
 
 
 def _paint(masks: Masks, size_hw: tuple[int, int], *, thickness: int) -> tuple[npt.NDArray[np.int32], Bools]:

@@ -93,6 +93,16 @@ class Segmenter:
         self.grid_filters = grid_filters
         self.chunk_size = chunk_size
 
+    def with_detector(self, detector: Detector) -> Segmenter:
+        """The same model, sharing its memory, with another detector."""
+        return Segmenter(
+            self.sam,
+            name=self.name,
+            detector=detector,
+            grid_filters=self.grid_filters,
+            chunk_size=self.chunk_size,
+        )
+
     @property
     def device(self) -> torch.device:
         """Where the model runs."""
@@ -126,7 +136,8 @@ class Segmenter:
         with watch.stage("preprocess"), torch.inference_mode():
             picture = load_image(image)
             frame = Frame(size_hw=(picture.shape[0], picture.shape[1]), input_side=self.sam.input_side)
-            pixels = to_input(picture, frame, device=self.device, dtype=self.sam.dtype)
+            pixels_frame = replace(frame, input_side=self.sam.picture_side)  # in some models a smaller one
+            pixels = to_input(picture, pixels_frame, device=self.device, dtype=self.sam.dtype)
         with watch.stage("encode"), torch.inference_mode():
             features = self.sam.encode(pixels)
             kernel = self.sam.compare(features)
@@ -288,7 +299,8 @@ class Segmenter:
             kept.append(replace(answer, prompt_index=answer.prompt_index + offset))
         yield Progress("filter", 0, 1)
         with watch.stage("filter"):
-            masks = without_duplicates(Masks.concatenate(kept), chosen.filters.box_nms).sorted_by_score()
+            passed = Masks.concatenate(kept)
+            masks = without_duplicates(passed, chosen.filters.box_nms).sorted_by_score()
         return SegmentationResult(
             masks=masks,
             prompts=Prompts.concatenate(asked),
@@ -297,6 +309,7 @@ class Segmenter:
             sampler=chosen.name,
             model=self.name,
             device=self.device_description,
+            duplicates_removed=len(passed) - len(masks),
         )
 
     def _sampler(
@@ -378,7 +391,7 @@ class Segmenter:
         return max(1, min(_LARGEST_CHUNK.get(self.device.type, 32), int(budget / bytes_per_prompt)))
 
 
-def run_to_end(steps: Generator[Progress, None, Result]) -> Result:
+def run_to_end(steps: Generator[object, None, Result]) -> Result:
     """What a generator of progress returns in the end, without looking at its progress."""
     while True:
         try:

@@ -19,14 +19,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the bottom up: a file may import from its own layer and from those below.
 LAYERS = [
-    ["errors", "types"],
+    ["errors", "types", "words"],
     ["geometry", "images", "ops", "stopwatch"],
     ["models"],
     ["prompts"],
     ["zoo"],
     ["weights"],
     ["build"],
-    ["answers", "segmenter", "comparison"],
+    ["answers", "segmenter", "matching", "comparison", "budget", "verdict", "stored", "refine"],
     ["loading"],
     ["render", "export", "evaluate"],
     ["web", "cli"],
@@ -36,10 +36,10 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # Packages that few may know: the files, or the folder, that may.
 RESERVED = {
-    "ultralytics": ("models/detector.py",),
+    "ultralytics": ("models/detector",),
     "gradio": ("web/layout/",),
     "spaces": ("web/layout/",),
-    "huggingface_hub": ("weights.py",),
+    "huggingface_hub": ("weights/",),
     "torchvision": (),
 }
 

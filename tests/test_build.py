@@ -67,8 +67,8 @@ def test_the_zoo_s_own_file_is_taken_when_no_other_is_given(
 ) -> None:
     save_file(nano_state, tmp_path / "nano.safetensors")
     monkeypatch.setenv("MOBILESAMV2_WEIGHTS_DIR", str(tmp_path))
-    own = dataclasses.replace(zoo.MODELS["nano"].weights, bytes=None, sha256=None)
-    monkeypatch.setitem(zoo.MODELS, "nano", dataclasses.replace(zoo.MODELS["nano"], weights=own))
+    own = dataclasses.replace(zoo.MODELS["nano"].files["whole"], bytes=None, sha256=None)
+    monkeypatch.setitem(zoo.MODELS, "nano", dataclasses.replace(zoo.MODELS["nano"], files={"whole": own}))
     sam = build_sam("nano", device="cpu")
     assert torch.equal(sam.mask_decoder.iou_token.weight, nano_state["mask_decoder.iou_token.weight"])
 

@@ -313,6 +313,39 @@ def test_compare_prints_an_aligned_table_and_writes_pictures(
     assert len(list((tmp_path / "out").glob("*.png"))) == 4
 
 
+def test_compare_takes_any_two_samplers_and_budgets(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    options = ["--first", "grid:2", "--second", "grid", "--points-per-side", "3"]
+    assert main(["compare", str(_save(tmp_path / "a.png")), "-o", str(out), *options]) == 0
+    _, _, first, second, verdict = capsys.readouterr().out.splitlines()
+    assert (first.split()[:2], second.split()[:2]) == (["grid:2", "4"], ["grid:3", "9"])
+    assert verdict.endswith("Both share one encoding.")
+    expected = {f"grid-{side}-{kind}.png" for side in (2, 3) for kind in ("overlay", "prompts")}
+    assert {path.name for path in out.glob("*.png")} == expected
+    assert json.loads((out / "comparison.json").read_text())["verdict"] in verdict
+
+
+def test_budget_prints_a_row_for_each_point_and_a_sentence(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["budget", str(_save(tmp_path / "a.png")), "--largest", "16"]) == 0
+    head, names, aware, grid, sentence = capsys.readouterr().out.splitlines()
+    assert "tiny on CPU" in head
+    assert names.split()[:3] == ["sampler", "budget", "prompts"]
+    assert (aware.split()[:2], grid.split()[:3]) == (["object-aware", "16"], ["grid", "16", "16"])
+    assert sentence.endswith(".")
+
+
+def test_compare_refuses_a_sampler_that_there_is_not(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(_save(tmp_path / "a.png"))
+    assert main(["compare", photo, "-o", str(tmp_path / "out"), "--first", "dots:9"]) == 1
+    assert "There is no sampler 'dots'" in capsys.readouterr().err
+
+
 def test_compare_refuses_what_is_no_photograph(
     tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -368,6 +401,30 @@ def test_a_table_aligns_text_to_the_left_and_numbers_to_the_right() -> None:
     rows = [{"name": "a", "some_count": 5, "x": 0.25}, {"name": "long", "some_count": 12345678901, "x": 10.0}]
     assert table(rows) == ("name   some count       x\na               5   0.250\nlong  12345678901  10.000")
     assert table([]) == ""
+
+
+def test_other_formats_are_exported_on_request(tiny: None, tmp_path: Path) -> None:
+    photo = str(_save(tmp_path / "a.png"))
+    assert main(["segment", photo, "-o", str(tmp_path / "out"), "--export", "masks,cutouts"]) == 0
+    out = tmp_path / "out" / "a"
+    count = len(json.loads((out / "masks.json").read_text())["annotations"])
+    assert count > 0
+    for kind in ("masks", "cutouts"):
+        names = sorted(path.name for path in (out / kind).iterdir())
+        assert names == [f"{number:04}.png" for number in range(1, count + 1)]
+    assert (out / "legend.csv").read_text().count("\n") == count + 1
+    assert not (out / "coco.json").exists()
+
+
+def test_a_format_that_does_not_exist_is_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(_save(tmp_path / "a.png"))
+    with pytest.raises(SystemExit) as refused:
+        main(["segment", photo, "-o", str(tmp_path / "out"), "--export", "masks,pdf"])
+    assert refused.value.code == 2
+    assert "There is no format 'pdf'; choose from coco" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 # As a program, with the embedded model

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pytest
 from pycocotools import mask as coco_mask
 
-from mobilesamv2.render import draw_prompts, fit_within, label_colours, overlay
+from mobilesamv2.render import draw_prompts, fit_within, label_colours, mask_layer, overlay, prompt_layer
 from mobilesamv2.types import Masks, Picture, Prompts
+from tests.tiny import picture, tiny_segmenter
 
 
 def picture_of(height: int, width: int, value: int = 100) -> Picture:
@@ -166,3 +167,46 @@ def test_background_points_have_another_colour_than_foreground_points() -> None:
 def test_no_prompts_draw_nothing() -> None:
     prompts = Prompts(boxes_xyxy=np.zeros((0, 4), dtype=np.float32))
     assert (draw_prompts(picture_of(4, 4), prompts) == 100).all()
+
+
+def test_masks_can_be_given_colours_of_their_own() -> None:
+    masks = masks_of(rectangle(8, 6, np.s_[0:2], np.s_[:]), rectangle(8, 6, np.s_[4:6], np.s_[:]))
+    colours = np.array([[10, 20, 30], [200, 0, 0]], dtype=np.uint8)
+    drawn = overlay(picture_of(8, 6), masks, opacity=1, contours=False, colours=colours)
+    assert (drawn[0:2] == colours[0]).all()
+    assert (drawn[4:6] == colours[1]).all()
+
+
+def test_colours_must_be_one_per_mask() -> None:
+    with pytest.raises(ValueError, match="one per mask"):
+        overlay(picture_of(8, 6), Masks.empty((8, 6)), colours=label_colours(1))
+
+
+def test_a_layer_is_the_masks_alone_and_transparent_elsewhere() -> None:
+    masks = tiny_segmenter().segment_everything(picture()).masks
+    layer = mask_layer(masks, (40, 60), opacity=0.4)
+    assert layer.shape == (40, 60, 4)
+    covered = masks.dense().any(axis=0)
+    assert ((layer[..., 3] > 0) == covered).all()
+    assert set(np.unique(layer[..., 3])) <= {0, 102, 242}
+    labels = masks.label_map()
+    assert (layer[covered][:, :3] == label_colours(len(masks))[labels[covered] - 1]).all()
+
+
+def test_a_layer_takes_other_colours_another_size_and_no_masks() -> None:
+    masks = tiny_segmenter().segment_everything(picture()).masks.select([0])
+    layer = mask_layer(masks, (20, 30), colours=np.array([[1, 2, 3]], dtype=np.uint8))
+    assert layer.shape == (20, 30, 4)
+    assert (layer[layer[..., 3] > 0][:, :3] == (1, 2, 3)).all()
+    assert not mask_layer(masks.select([]), (20, 30)).any()
+
+
+@pytest.mark.parametrize("size_hw", [(30, 40), (60, 80)])
+def test_a_layer_of_prompts_lies_over_a_picture_as_drawn_prompts_do(size_hw: tuple[int, int]) -> None:
+    prompts = Prompts(boxes_xyxy=np.array([[4, 5, 30, 20], [0, 0, 40, 30]], dtype=np.float32))
+    layer = prompt_layer(prompts, (30, 40), size_hw=size_hw)
+    assert layer.shape == (30, 40, 4)
+    share = layer[..., 3:] / 255
+    laid = np.rint((1 - share) * 100 + share * layer[..., :3])
+    assert np.abs(laid - draw_prompts(picture_of(30, 40), prompts, size_hw=size_hw)).max() <= 1
+    assert not prompt_layer(prompts[:0], (30, 40), size_hw=size_hw).any()

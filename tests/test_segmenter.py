@@ -62,6 +62,14 @@ def test_max_prompts_caps_boxes_and_grids(segmenter):
     assert len(few.prompts) == 4
 
 
+def test_masks_that_give_way_to_a_better_one_with_nearly_the_same_box_are_counted():
+    options = {"sampler": "grid", "points_per_side": 4}
+    everything = tiny_segmenter(grid_filters=MaskFilters()).segment_everything(picture(), **options)
+    fewer = tiny_segmenter(grid_filters=MaskFilters(box_nms=0.5)).segment_everything(picture(), **options)
+    assert everything.duplicates_removed == 0
+    assert fewer.duplicates_removed == len(everything.masks) - len(fewer.masks) > 0
+
+
 def test_no_objects_are_an_empty_result():
     result = tiny_segmenter(boxes=()).segment_everything(picture())
     assert len(result.prompts) == len(result.masks) == result.masks_decoded == 0

@@ -39,7 +39,7 @@ def start_page() -> tuple[subprocess.Popen[str], str]:
     raise SystemExit("The page did not start.")
 
 
-def take(page: Page, address: str, *, name: str, points_per_side: int) -> None:
+def take(page: Page, address: str, *, name: str) -> None:
     """Segment and compare one photo and save a picture of each tab."""
     page.goto(address)
     page.set_input_files("#photo input[type=file]", str(PHOTO))
@@ -49,9 +49,6 @@ def take(page: Page, address: str, *, name: str, points_per_side: int) -> None:
     page.wait_for_timeout(1500)  # the overlay is being loaded
     page.screenshot(path=str(HERE / f"segment-{name}.png"))
     page.get_by_role("tab", name="Compare samplers").click()
-    side = page.locator("#grid-side input[type=number]")
-    side.fill(str(points_per_side))
-    side.press("Tab")
     page.locator("#compare-run").click()
     page.locator("#compare-numbers table").wait_for(timeout=1000 * SECONDS)
     page.wait_for_timeout(1500)
@@ -69,7 +66,7 @@ def main() -> None:
                 executable_path=options.chromium, args=["--no-sandbox", "--disable-gpu"]
             )
             context = browser.new_context(viewport={"width": 1280, "height": 800})
-            take(context.new_page(), address, name="desktop", points_per_side=32)
+            take(context.new_page(), address, name="desktop")
             browser.close()
     finally:
         process.terminate()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import MobileSamError
-from . import compare, evaluate, segment, serve, weights
+from . import budget, compare, evaluate, segment, serve, weights
 from .options import sentence_of
 
 FAILED, INTERRUPTED = 1, 130
@@ -48,6 +48,6 @@ def _parser() -> argparse.ArgumentParser:
         description="Segment everything in photographs, by a grid of points or by boxes around objects.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (segment, compare, evaluate, weights, serve):
+    for command in (segment, compare, budget, evaluate, weights, serve):
         command.add_parser(commands)
     return parser

@@ -1,4 +1,4 @@
-"""`mobilesamv2 compare`: both samplers on one photograph, as a table and as pictures."""
+"""`mobilesamv2 compare`: two samplers on one photograph, as a table and as pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add_parser(commands: Commands) -> None:
         "compare",
         help="grid search and object-aware sampling side by side",
         description="Prints prompts, masks and seconds of both samplers, and writes for each an overlay and "
-        "a picture of its prompts, and comparison.json.",
+        "a picture of its prompts, and comparison.json. Any two samplers and budgets can be compared.",
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO")
     parser.add_argument(
@@ -31,27 +31,33 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--points-per-side", type=positive, default=32, metavar="N", help="of the grid (default: %(default)s)"
     )
+    for side, default in (("first", "grid"), ("second", "object-aware")):
+        parser.add_argument(
+            f"--{side}",
+            default=default,
+            metavar="SAMPLER[:N]",
+            help=f"the {side} of the two: grid:16 (16 x 16 points), object-aware:64 (64 boxes at most) or a sampler "
+            "with the number above (default: %(default)s)",
+        )
     add_model_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Compare the samplers; see `add_parser`."""
-    from ..comparison import compare
+    from ..comparison import Contender, contest
     from ..export import write_comparison
     from ..images import load_image
+    from ..verdict import verdict
 
+    first, second = (
+        Contender.parse(text, max_prompts=options.max_prompts, points_per_side=options.points_per_side)
+        for text in (options.first, options.second)
+    )
     picture = load_image(options.photo)
-    comparison = compare(
-        load_segmenter(options),
-        picture,
-        max_prompts=options.max_prompts,
-        points_per_side=options.points_per_side,
-    )
-    write_comparison(options.output, picture, comparison, file_name=options.photo.name)
-    print(f"{options.photo}: {comparison.grid.model} on {comparison.grid.device}, seconds per stage")
-    print(table(comparison.rows()))
-    print(
-        f"Both share one encoding; without it, object-aware sampling is {comparison.speedup:.1f} x as fast."
-    )
+    found = contest(load_segmenter(options), picture, (first, second))
+    write_comparison(options.output, picture, found, file_name=options.photo.name)
+    print(f"{options.photo}: {found.first.model} on {found.first.device}, seconds per stage")
+    print(table(found.rows()))
+    print(f"{verdict(*found.standings)} Both share one encoding.")
     return 0

@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..errors import WeightsError
+
 if TYPE_CHECKING:
     from ..segmenter import Segmenter
 
@@ -37,6 +39,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("model")
     group.add_argument("--model", default="nano", metavar="NAME", help="its name (default: %(default)s)")
     group.add_argument("--weights", metavar="FILE", help="a checkpoint of that model on this machine")
+    group.add_argument(
+        "--decoder-weights",
+        metavar="FILE",
+        help="its decoder's checkpoint, where --weights is the image encoder's alone",
+    )
     group.add_argument("--detector", metavar="NAME", help="what finds objects: a name or a checkpoint file")
     group.add_argument("--device", help='"cpu", "cuda" or "cuda:1" (default: a GPU where there is one)')
 
@@ -44,27 +51,52 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def load_segmenter(options: argparse.Namespace) -> Segmenter:
     """The segmenter that the options of `add_model_options` describe.
 
-    A model that is not on this machine and cannot be fetched is a sentence on stderr and the embedded model instead,
-    so that people without a network get their masks. Results name the model that made them.
+    A model or a detector that is not on this machine and cannot be fetched is a sentence on stderr and the embedded one
+    instead, so that people without a network get their masks. Results name the model that made them.
 
     Raises:
         MobileSamError: if there is no such model, checkpoint or device.
     """
     import mobilesamv2
-    from mobilesamv2.zoo import DEFAULT_MODEL
 
-    def load(name: str) -> Segmenter:
+    weights = _given_weights(options)
+    try:
         return mobilesamv2.load(
-            name, weights=options.weights, detector=options.detector, device=options.device
+            options.model, weights=weights, detector=options.detector, device=options.device
+        )
+    except mobilesamv2.WeightsUnreachableError as error:
+        model, detector = _what_is_here(options)
+        print(f"mobilesamv2: {error} Going on with {model} and {detector}.", file=sys.stderr)
+        return mobilesamv2.load(
+            model,
+            weights=weights if model == options.model else None,
+            detector=detector,
+            device=options.device,
         )
 
-    try:
-        return load(options.model)
-    except mobilesamv2.WeightsUnreachableError as error:
-        if options.weights is not None:
-            raise
-        print(f"mobilesamv2: {error} Going on with {DEFAULT_MODEL}.", file=sys.stderr)
-        return load(DEFAULT_MODEL)
+
+def _given_weights(options: argparse.Namespace) -> str | dict[str, str] | None:
+    weights: str | None = options.weights
+    if options.decoder_weights is None:
+        return weights
+    if weights is None:
+        raise WeightsError(
+            "--decoder-weights goes with --weights, which names the image encoder's checkpoint."
+        )
+    return {"encoder": weights, "decoder": options.decoder_weights}
+
+
+def _what_is_here(options: argparse.Namespace) -> tuple[str, str]:
+    """The model and the detector that were asked for, or in place of what would have to be fetched the embedded one."""
+    from .. import weights, zoo
+
+    model = zoo.find_model(options.model)
+    if options.weights is None and weights.missing(model.files.values()):
+        model = zoo.MODELS[zoo.DEFAULT_MODEL]
+    name = options.detector or model.detector
+    if name in zoo.DETECTORS and weights.missing(zoo.DETECTORS[name].files.values()):
+        name = zoo.MODELS[zoo.DEFAULT_MODEL].detector
+    return model.name, name
 
 
 def sentence_of(error: OSError) -> str:

@@ -74,13 +74,10 @@ def _in_folder(folder: Path, *, recursive: bool, output: Path | None) -> Iterato
 
 def _named(paths: Iterable[Path]) -> Iterator[Photo]:
     """Name each after its file; of equal names the second gets "-2", the third "-3"."""
-    # Compared without case, since many file systems do; summary.json lies beside the folders.
-    taken = {"summary.json"}
-    for path in paths:
-        stem = path.stem.strip(". ") or "photo"
-        name, number = stem, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name.casefold())
+    from ..export.names import numbered
+
+    paths = list(paths)
+    stems = [path.stem.strip(". ") or "photo" for path in paths]
+    # summary.json lies beside the folders.
+    for path, name in zip(paths, numbered(stems, taken={"summary.json"}), strict=True):
         yield Photo(path=path, name=name)

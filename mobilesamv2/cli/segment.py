@@ -33,8 +33,25 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--max-prompts", type=positive, metavar="K", help="ask at most so many (320)")
     parser.add_argument("--points-per-side", type=positive, metavar="N", help="of the grid (32)")
+    parser.add_argument(
+        "--export",
+        type=_formats,
+        default=(),
+        metavar="FORMAT,...",
+        help="write these too: coco, label-map (with a legend), masks, cutouts, overlay, or all",
+    )
     add_model_options(parser)
     parser.set_defaults(run=run)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """Names of formats, for `argparse`."""
+    from ..export import chosen_formats
+
+    try:
+        return chosen_formats(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -95,7 +112,8 @@ def _segment_one(segmenter: Segmenter, photo: Photo, options: argparse.Namespace
         max_prompts=options.max_prompts,
         points_per_side=options.points_per_side,
     )
-    write_result(options.output / photo.name, picture, result, file_name=photo.path.name)
+    folder = options.output / photo.name
+    write_result(folder, picture, result, file_name=photo.path.name, formats=options.export)
     height, width = result.masks.size_hw
     return {
         "photo": str(photo.path),

@@ -1,58 +1,41 @@
 """Finds the boxes of objects in a picture with a YOLO network of the Ultralytics package.
 
-The only file that knows Ultralytics, which is imported when a network is built, not before. The network runs
-as a plain module, so neither Ultralytics' predictor nor torchvision is needed. Which checkpoint is loaded, on
-which device and in which precision, is for others to say.
+The network runs as a plain module, so neither Ultralytics' predictor nor torchvision is needed; Ultralytics itself
+is imported when a network is built, not before. Which checkpoint is loaded, on which device and in which
+precision, is for others to say.
 """
 
 from __future__ import annotations
 
-import atexit
-import importlib
-import os
-import shutil
-import sys
-import tempfile
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import cv2
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from ..types import Floats, Picture
+from .detector_config import DetectorConfig, detector_config
+from .detector_letterbox import Letterbox
+from .detector_network import build_detector_module, fuse_batch_norm
+from .detector_ultralytics import ultralytics_module
+
+__all__ = [
+    "Detections",
+    "DetectorConfig",
+    "Letterbox",
+    "ObjectDetector",
+    "boxes_from_predictions",
+    "build_detector_module",
+    "decode_boxes",
+    "detector_config",
+    "fuse_batch_norm",
+    "snap_to_border",
+]
 
 SNAP_PIXELS = 20.0
 """Edges of boxes nearer than this to the border of the detector's input move onto it, as in MobileSAMv2."""
-
-_REPLACED_FUNCTIONS = (
-    (Image, "open"),
-    (torch, "load"),
-    (torch, "save"),
-    (cv2, "imread"),
-    (cv2, "imwrite"),
-    (cv2, "imshow"),
-)
-"""What Ultralytics puts functions of its own in place of when it is imported."""
-
-
-@dataclass(frozen=True)
-class DetectorConfig:
-    """The architecture of a detector; the default is `nano-objects`.
-
-    Args:
-        architecture: a model description that comes with Ultralytics, such as "yolov8n.yaml".
-        classes: how many classes the head tells apart; a box takes the best of their scores.
-        input_side: longer side in pixels that pictures are scaled to.
-    """
-
-    architecture: str = "yolov8n.yaml"
-    classes: int = 1
-    input_side: int = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,70 +61,6 @@ class Detections:
         return len(self.scores)
 
 
-@dataclass(frozen=True)
-class Letterbox:
-    """How a picture lies in the detector's input: scaled, centred, grey around it.
-
-    Args:
-        size_hw: height and width of the original picture in pixels.
-        input_side: what its longer side is scaled to, up or down.
-        stride: both sides of the input are multiples of it (the smallest that hold the picture).
-    """
-
-    size_hw: tuple[int, int]
-    input_side: int
-    stride: int = 32
-
-    @property
-    def gain(self) -> float:
-        """Input pixels per original pixel."""
-        return self.input_side / max(self.size_hw)
-
-    @property
-    def resized_hw(self) -> tuple[int, int]:
-        """Height and width of the scaled picture, never 0."""
-        height, width = self.size_hw
-        return max(1, round(height * self.gain)), max(1, round(width * self.gain))
-
-    @property
-    def shape_hw(self) -> tuple[int, int]:
-        """Height and width of the input."""
-        height, width = self.resized_hw
-        # Counted from the full square, as Ultralytics does: it matters where that is no multiple itself.
-        return (
-            height + (self.input_side - height) % self.stride,
-            width + (self.input_side - width) % self.stride,
-        )
-
-    @property
-    def left_top(self) -> tuple[int, int]:
-        """Columns and rows of grey before the picture; of an odd number the smaller half."""
-        return (
-            round((self.shape_hw[1] - self.resized_hw[1]) / 2 - 0.1),
-            round((self.shape_hw[0] - self.resized_hw[0]) / 2 - 0.1),
-        )
-
-    def apply(self, picture: Picture) -> Picture:
-        """Scale (bilinear, without antialiasing) and pad with grey 114; channels keep their order."""
-        height, width = self.resized_hw
-        left, top = self.left_top
-        canvas = np.full((*self.shape_hw, 3), 114, dtype=np.uint8)
-        canvas[top : top + height, left : left + width] = (
-            picture
-            if picture.shape[:2] == (height, width)
-            else cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-        )
-        return canvas
-
-    def boxes_to_original(self, boxes_xyxy: Floats) -> Floats:
-        """Move boxes (N, 4) from input pixels to original pixels, clipped to the picture."""
-        height, width = self.size_hw
-        left, top = self.left_top
-        moved = (boxes_xyxy - np.array([left, top, left, top], dtype=np.float32)) / np.float32(self.gain)
-        edges = np.array([width, height, width, height], dtype=np.float32)
-        return np.asarray(np.clip(moved, 0, edges), dtype=np.float32)
-
-
 class ObjectDetector(nn.Module):
     """Runs a detection network on pictures; follows the device and the precision its parameters have.
 
@@ -150,15 +69,18 @@ class ObjectDetector(nn.Module):
     Args:
         network: an Ultralytics `DetectionModel`, from `build_detector_module`.
         input_side: longer side in pixels that pictures are scaled to.
-        stride: multiple that both sides of the input are padded to; the coarsest stride of the network.
     """
 
-    def __init__(self, network: nn.Module, *, input_side: int = 1024, stride: int = 32) -> None:
+    def __init__(self, network: nn.Module, *, input_side: int = 1024) -> None:
         super().__init__()
         self.network = network
         self.input_side = input_side
-        self.stride = stride
         self.eval()
+
+    @property
+    def stride(self) -> int:
+        """Multiple that both sides of the input are padded to: the coarsest stride of the network."""
+        return int(max(self._head.stride))
 
     @property
     def _head(self) -> Any:
@@ -206,8 +128,14 @@ class ObjectDetector(nn.Module):
         parameter = next(self.network.parameters())
         pixels = torch.from_numpy(letterbox.apply(picture)).to(parameter.device)
         pictures = pixels.permute(2, 0, 1)[None].to(parameter.dtype) / 255  # (1, 3, H, W)
+        predictions = self(pictures)[0]
         return boxes_from_predictions(
-            self(pictures)[0], letterbox, confidence=confidence, iou=iou, max_boxes=max_boxes
+            predictions,
+            letterbox,
+            confidence=confidence,
+            iou=iou,
+            max_boxes=max_boxes,
+            classes=len(predictions) - 4,
         )
 
 
@@ -215,10 +143,10 @@ def decode_boxes(raw: Tensor, *, sizes_hw: Sequence[tuple[int, ...]], strides: S
     """Turn the distances a YOLOv8 head predicts into boxes.
 
     From the centre of its cell every anchor predicts the distances to the left, top, right and bottom edge,
-    each as a distribution over whole cells whose mean is taken.
+    each as a distribution over whole cells whose mean is taken; a head with a single bin gives them as they are.
 
     Args:
-        raw: (B, 4 * bins, A), logits; anchors level by level, row by row.
+        raw: (B, 4 * bins, A), logits, or distances in cells; anchors level by level, row by row.
         sizes_hw: rows and columns of cells in each level.
         strides: side of a cell in input pixels, for each level.
 
@@ -228,7 +156,12 @@ def decode_boxes(raw: Tensor, *, sizes_hw: Sequence[tuple[int, ...]], strides: S
     batch, channels, anchors = raw.shape
     bins = channels // 4
     steps = torch.arange(bins, dtype=raw.dtype, device=raw.device)
-    distances = torch.einsum("bekn,k->ben", raw.view(batch, 4, bins, anchors).softmax(dim=2), steps)
+    distributions = raw.view(batch, 4, bins, anchors)
+    distances = (
+        distributions[:, :, 0]
+        if bins == 1
+        else torch.einsum("bekn,k->ben", distributions.softmax(dim=2), steps)
+    )
     centres, cells = [], []
     for (height, width), stride in zip(sizes_hw, strides, strict=True):
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
@@ -257,6 +190,7 @@ def boxes_from_predictions(
         predictions: (4 + classes + any, A): centre x, centre y, width, height in input pixels, then a
             confidence per class in 0..1; further rows are not used.
         letterbox: how the picture lies in the input.
+        classes: how many rows are confidences; a box counts by the best of them, and its class not at all.
     """
     rows = predictions[: 4 + classes].float()
     # Seven anchors nobody believes in: Ultralytics takes six columns for the output of another kind of network.
@@ -288,54 +222,5 @@ def snap_to_border(boxes_xyxy: Floats, *, shape_hw: tuple[int, int]) -> Floats:
     return snapped
 
 
-def build_detector_module(config: DetectorConfig) -> nn.Module:
-    """Make the network of a detector with random weights: an Ultralytics `DetectionModel`.
-
-    Nothing is downloaded. Its state-dict keys are what detector checkpoints hold, `model.0.conv.weight` to
-    `model.22.dfl.conv.weight` for YOLOv8.
-    """
-    module: nn.Module = _ultralytics("ultralytics.nn.tasks").DetectionModel(
-        config.architecture, nc=config.classes, verbose=False
-    )
-    return module
-
-
-def fuse_batch_norm(network: nn.Module) -> nn.Module:
-    """Fold the batch norms of a network into its convolutions, in place: faster, the same up to rounding.
-
-    Call it after the weights are loaded (the state-dict keys change) and before lowering the precision.
-    """
-    fused: nn.Module = cast(Any, network).fuse(verbose=False)
-    return fused
-
-
 def _suppress() -> Any:
-    return _ultralytics("ultralytics.utils.nms").non_max_suppression
-
-
-def _ultralytics(name: str) -> Any:
-    """Import a module of Ultralytics, and keep it from what it does beside that.
-
-    By default it installs packages, goes online, sends telemetry, logs and writes settings into the user's
-    home; and it sets threads, print options, warning filters and environment variables, and replaces functions of
-    other packages, for everybody.
-    """
-    if name in sys.modules:
-        return sys.modules[name]
-    if "YOLO_CONFIG_DIR" not in os.environ:
-        folder = tempfile.mkdtemp(prefix="mobilesamv2-ultralytics-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ["YOLO_CONFIG_DIR"] = folder
-    os.environ.update(YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_VERBOSE="false")
-    environment, threads = set(os.environ), cv2.getNumThreads()
-    replaced = [(owner, function, getattr(owner, function)) for owner, function in _REPLACED_FUNCTIONS]
-    with warnings.catch_warnings(), np.printoptions():
-        module = importlib.import_module(name)
-    for variable in set(os.environ) - environment:
-        del os.environ[variable]
-    for owner, function, original in replaced:
-        setattr(owner, function, original)
-    cv2.setNumThreads(threads)
-    torch.set_printoptions(profile="default")  # type: ignore[no-untyped-call]
-    importlib.import_module("ultralytics.utils").SETTINGS["sync"] = False
-    return module
+    return ultralytics_module("ultralytics.utils.nms").non_max_suppression

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -19,14 +20,49 @@ class LayerNorm2d(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
+        dtype = x.dtype
+        if dtype == torch.float16:
+            x = x.float()  # the square of 256 is more than float16 holds
         mean = x.mean(1, keepdim=True)
         variance = (x - mean).square().mean(1, keepdim=True)
         x = (x - mean) * torch.rsqrt(variance + self.eps)
-        return x * self.weight[:, None, None] + self.bias[:, None, None]
+        return (x * self.weight[:, None, None] + self.bias[:, None, None]).to(dtype)
 
     def over_last_axis(self, x: Tensor) -> Tensor:
         """The same normalisation for a tensor whose channels come last."""
         return F.layer_norm(x, (x.shape[-1],), self.weight, self.bias, self.eps)
+
+
+def convolve_and_normalise(x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
+    """What `norm(convolution(x))` is in evaluation mode, in one pass over the features and not two.
+
+    With fixed statistics the norm scales and shifts the kernels. In training mode it is those two layers.
+    """
+    if norm.training:
+        normalised: Tensor = norm(convolution(x))
+        return normalised
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    scale = norm.weight.float() * torch.rsqrt(variance.float() + norm.eps)
+    weight = (convolution.weight.float() * scale[:, None, None, None]).to(x.dtype)
+    shift = -mean.float() if convolution.bias is None else convolution.bias.float() - mean.float()
+    bias = (norm.bias.float() + shift * scale).to(x.dtype)
+    return F.conv2d(x, weight, bias, convolution.stride, convolution.padding, groups=convolution.groups)
+
+
+def in_windows(x: Tensor, side: int, attend: Callable[[Tensor], Tensor]) -> Tensor:
+    """Do what `attend` does to (M, side, side, C) with each window of (N, H, W, C), which keeps its shape.
+
+    Zeros are put to the right and below where windows do not divide the grid, and nothing masks them.
+    """
+    batch, height, width, channels = x.shape
+    padded = F.pad(x, (0, 0, 0, -width % side, 0, -height % side))
+    rows, columns = padded.shape[1] // side, padded.shape[2] // side
+    windows = padded.reshape(batch, rows, side, columns, side, channels).transpose(2, 3)
+    attended = attend(windows.reshape(batch * rows * columns, side, side, channels))
+    grid = attended.reshape(batch, rows, columns, side, side, channels).transpose(2, 3)
+    return grid.reshape(padded.shape)[:, :height, :width]
 
 
 class Mlp(nn.Module):

@@ -3,29 +3,80 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .efficientvit import EfficientVit, EfficientVitConfig, efficientvit_config
 from .mask_decoder import MaskDecoder, MaskDecoderConfig
 from .nano_encoder import NanoEncoder, NanoEncoderConfig
 from .prompt_encoder import PromptEncoder, PromptEncoderConfig
 from .tiny_vit import TinyVit, TinyVitConfig
+from .vit import Vit, VitConfig, vit_config
 
 
 @dataclass(frozen=True)
 class SamConfig:
-    """The three parts of a model and the side of its square input in pixels. The defaults are MobileSAM's."""
+    """The three parts of a model and the sides of its square inputs in pixels. The defaults are MobileSAM's.
 
-    encoder: NanoEncoderConfig | TinyVitConfig = field(default_factory=TinyVitConfig)
+    Raises:
+        ValueError: if the encoder's embedding has not the size that the prompt encoder is made for.
+    """
+
+    encoder: NanoEncoderConfig | TinyVitConfig | EfficientVitConfig | VitConfig = field(
+        default_factory=TinyVitConfig
+    )
     prompt_encoder: PromptEncoderConfig = field(default_factory=PromptEncoderConfig)
     mask_decoder: MaskDecoderConfig = field(default_factory=MaskDecoderConfig)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.encoder, EfficientVitConfig | VitConfig):
+            return  # the other encoders take any size
+        made, expected = self.encoder.embedding_side, self.prompt_encoder.embedding_side
+        if made != expected:
+            raise ValueError(
+                f"The encoder makes embeddings of side {made}, the prompt encoder expects {expected}; "
+                "they must be equal."
+            )
+
+    @property
+    def picture_side(self) -> int:
+        """Side in pixels of the square that the encoder takes; the prompts' square may have another one."""
+        if isinstance(self.encoder, EfficientVitConfig):
+            return self.encoder.picture_side
+        return self.prompt_encoder.input_side
 
 
 def mobile_sam_config() -> SamConfig:
     """MobileSAM: TinyViT-5M with SAM's prompt encoder and decoder, input 1024 (arXiv 2306.14289)."""
     return SamConfig()
+
+
+def mobile_sam_v2_config(encoder: Literal["tinyvit", "efficientvit-l2", "vit-h"]) -> SamConfig:
+    """MobileSAMv2: one of three encoders, each seeing 1024 pixels, with one prompt-guided decoder (arXiv 2312.09579).
+
+    The decoder is SAM's, retrained. EfficientViT-L2 gets the 1024 pixels of the others and squeezes them itself.
+    """
+    if encoder == "tinyvit":
+        return SamConfig()
+    if encoder == "vit-h":
+        return SamConfig(encoder=vit_config("h"))
+    return SamConfig(encoder=efficientvit_config("l2", squeezed_from=1024))
+
+
+def efficientvit_sam_config(size: Literal["l0", "l1", "l2"]) -> SamConfig:
+    """EfficientViT-SAM, whose encoder gets pictures scaled to 512 while its prompts stay in SAM's 1024 pixels.
+
+    So its published predictor has it (arXiv 2402.05008): only the pixels lie in the smaller square.
+    """
+    return SamConfig(encoder=efficientvit_config(size))
+
+
+def sam_config(size: Literal["b", "l", "h"]) -> SamConfig:
+    """Segment Anything with ViT-B, ViT-L or ViT-H, input 1024 (arXiv 2304.02643)."""
+    return SamConfig(encoder=vit_config(size))
 
 
 def nano_config(*, input_side: int = 576) -> SamConfig:
@@ -50,10 +101,21 @@ class Sam(nn.Module):
     """An image encoder, a prompt encoder and a mask decoder that fit each other.
 
     State-dict keys are those of the published checkpoints: `image_encoder.`, `prompt_encoder.`, `mask_decoder.`.
+
+    Args:
+        image_encoder: pixels to an embedding.
+        prompt_encoder: points, boxes and masks to tokens.
+        mask_decoder: both to masks.
+        picture_side: side in pixels of the square that the image encoder takes; None: that of the prompts.
     """
 
     def __init__(
-        self, *, image_encoder: nn.Module, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder
+        self,
+        *,
+        image_encoder: nn.Module,
+        prompt_encoder: PromptEncoder,
+        mask_decoder: MaskDecoder,
+        picture_side: int | None = None,
     ) -> None:
         super().__init__()
         if prompt_encoder.config.width != mask_decoder.config.width:
@@ -64,6 +126,7 @@ class Sam(nn.Module):
         self.image_encoder = image_encoder
         self.prompt_encoder = prompt_encoder
         self.mask_decoder = mask_decoder
+        self.picture_side = picture_side or prompt_encoder.config.input_side
 
     @classmethod
     def from_config(cls, config: SamConfig) -> Sam:
@@ -71,17 +134,22 @@ class Sam(nn.Module):
         encoder: nn.Module
         if isinstance(config.encoder, NanoEncoderConfig):
             encoder = NanoEncoder(config.encoder)
+        elif isinstance(config.encoder, EfficientVitConfig):
+            encoder = EfficientVit(config.encoder)
+        elif isinstance(config.encoder, VitConfig):
+            encoder = Vit(config.encoder)
         else:
             encoder = TinyVit(config.encoder)
         return cls(
             image_encoder=encoder,
             prompt_encoder=PromptEncoder(config.prompt_encoder),
             mask_decoder=MaskDecoder(config.mask_decoder),
+            picture_side=config.picture_side,
         )
 
     @property
     def input_side(self) -> int:
-        """Side of the square input in pixels."""
+        """Side in pixels of the square that prompts and masks lie in; pixels come in one of `picture_side`."""
         return self.prompt_encoder.config.input_side
 
     @property
@@ -104,7 +172,7 @@ class Sam(nn.Module):
         return self
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """Encode a normalised, padded picture (1, 3, S, S) as an embedding (1, width, h, w)."""
+        """Encode a normalised, padded picture (1, 3, S, S), S the picture side, as an embedding (1, width, h, w)."""
         return torch.as_tensor(self.image_encoder(pixels.to(self.dtype)))
 
     def compare(self, embedding: Tensor) -> Tensor | None:

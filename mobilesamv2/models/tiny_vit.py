@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import LayerNorm2d
+from .layers import LayerNorm2d, convolve_and_normalise, in_windows
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            normalised: Tensor = self.bn(self.c(x))
-            return normalised
-        # With fixed statistics the norm scales and shifts the kernels: one pass over the features, not two.
-        mean, variance = self.bn.running_mean, self.bn.running_var
-        assert mean is not None
-        assert variance is not None
-        scale = self.bn.weight.float() * torch.rsqrt(variance.float() + self.bn.eps)
-        weight = (self.c.weight.float() * scale[:, None, None, None]).to(x.dtype)
-        bias = (self.bn.bias.float() - mean.float() * scale).to(x.dtype)
-        return F.conv2d(x, weight, bias, self.c.stride, self.c.padding, groups=self.c.groups)
+        return convolve_and_normalise(x, self.c, self.bn)
 
 
 class PatchEmbed(nn.Module):
@@ -211,22 +201,12 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.permute(0, 2, 3, 1)  # (N, H, W, C)
-        x = x + self._attend_in_windows(x)
+        # Padded *before* the attention normalises: as trained, cells outside the picture are keys that are made of
+        # the norm's bias.
+        x = x + in_windows(x, self.window, self.attn)
         x = self.local_conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         x = x + self.mlp(x)
         return x.permute(0, 3, 1, 2)
-
-    def _attend_in_windows(self, x: Tensor) -> Tensor:
-        batch, height, width, channels = x.shape
-        side = self.window
-        # Zeros to the right and below, *before* the attention normalises and with no mask: as trained, cells
-        # outside the picture take part as keys and values that are the norm's bias.
-        padded = F.pad(x, (0, 0, 0, -width % side, 0, -height % side))
-        rows, columns = padded.shape[1] // side, padded.shape[2] // side
-        windows = padded.reshape(batch, rows, side, columns, side, channels).transpose(2, 3)
-        attended: Tensor = self.attn(windows.reshape(batch * rows * columns, side * side, channels))
-        grid = attended.reshape(batch, rows, columns, side, side, channels).transpose(2, 3)
-        return grid.reshape(padded.shape)[:, :height, :width]
 
 
 class WindowAttention(nn.Module):
@@ -248,7 +228,8 @@ class WindowAttention(nn.Module):
         self.register_buffer("bias_index", _bias_index(window), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Let the cells of each window look at each other: (N, window², C) to the same shape."""
+        """Let the cells of each window look at each other: (N, window, window, C) to the same shape."""
+        shape, x = x.shape, x.flatten(1, 2)
         count, cells, width = x.shape
         # Each head's queries, keys and values lie side by side in the published projection.
         qkv = self.qkv(self.norm(x)).view(count, cells, self.heads, 3, width // self.heads)
@@ -256,7 +237,7 @@ class WindowAttention(nn.Module):
         # Gathered from the parameter each time: a cached copy would miss a checkpoint loaded later.
         biases = self.attention_biases[:, self.bias_index]  # (heads, cells, cells), shared by all windows
         attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=biases.unsqueeze(0))
-        projected: Tensor = self.proj(attended.transpose(1, 2).reshape(count, cells, width))
+        projected: Tensor = self.proj(attended.transpose(1, 2).reshape(shape))
         return projected
 
 

@@ -26,7 +26,7 @@ _BESIDE = (
     "weights",
 )
 """What belongs to the program in a checkout, beside the package."""
-_SUFFIXES = frozenset((".css", ".json", ".md", ".py", ".sh", ".toml", ".txt", ""))
+_SUFFIXES = frozenset((".css", ".js", ".json", ".md", ".py", ".sh", ".toml", ".txt", ""))
 """Text only: photographs, recorded values and weights would make it a hundred times as large."""
 
 

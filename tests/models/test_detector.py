@@ -244,9 +244,18 @@ import cv2, numpy, torch
 import mobilesamv2.models.detector as detector
 assert "ultralytics" not in sys.modules
 from PIL import Image
+import pathlib, tempfile, threading
+from mobilesamv2.models.detector_files import read_detector
+from mobilesamv2.models.detector_pickle import is_pickled_ultralytics
 before = dict(os.environ), cv2.getNumThreads(), numpy.get_printoptions(), torch.get_num_threads()
 functions = Image.open, torch.load, torch.save, cv2.imread, cv2.imwrite, cv2.imshow
-detector.build_detector_module(detector.DetectorConfig())
+network = detector.build_detector_module(detector.DetectorConfig())
+with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder, "yolov8n.pt")
+    torch.save({"model": network}, path)
+    assert is_pickled_ultralytics(path)
+    read_detector(path, read_state_dict=None)
+assert threading.active_count() == 1
 assert "torchvision" not in sys.modules
 after = {key: value for key, value in os.environ.items() if not key.startswith("YOLO_")}
 assert (after, cv2.getNumThreads(), numpy.get_printoptions(), torch.get_num_threads()) == before

@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+Entry = TypeVar("Entry")
 
 FOLDER = Path(__file__).parent
 # The same module has the same numbers in every container.
@@ -34,9 +38,14 @@ LAST_MASK_WEIGHT = re.compile(r"output_hypernetworks_mlps\.\d\.layers\.2\.weight
 LAST_MASK_BIAS = re.compile(r"output_hypernetworks_mlps\.\d\.layers\.2\.bias")
 
 
-def mobile_sam_state() -> dict[str, torch.Tensor]:
-    """The synthetic state dict of a whole MobileSAM, under the keys of its published checkpoint."""
-    manifest = json.loads((FOLDER / "manifests" / "mobile_sam.json").read_text())
+def manifest_of(name: str) -> dict[str, dict[str, Any]]:
+    """What a published checkpoint holds, in its order: for each key "shape", "dtype" and "buffer"."""
+    manifest: dict[str, dict[str, Any]] = json.loads((FOLDER / "manifests" / f"{name}.json").read_text())
+    return manifest
+
+
+def synthetic_state(manifest: Mapping[str, Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+    """A synthetic state dict under the keys of a published checkpoint, or of part of one."""
     return {
         key: torch.zeros(entry["shape"], dtype=getattr(torch, entry["dtype"]))  # number of batches: unused
         if entry["buffer"]
@@ -45,7 +54,12 @@ def mobile_sam_state() -> dict[str, torch.Tensor]:
     }
 
 
-def part_of(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+def mobile_sam_state() -> dict[str, torch.Tensor]:
+    """The synthetic state dict of a whole MobileSAM, under the keys of its published checkpoint."""
+    return synthetic_state(manifest_of("mobile_sam"))
+
+
+def part_of(state: Mapping[str, Entry], name: str) -> dict[str, Entry]:
     """The entries under `name.`, without that prefix."""
     return {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from .browser import find_chromium
 from .fakes import script, serve_fake
@@ -26,6 +26,7 @@ from .fakes import script, serve_fake
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
+expect.set_options(timeout=60_000)  # machines that run tests may be busy
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +45,14 @@ def other_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A picture of other colours and another shape."""
     path = tmp_path_factory.mktemp("photos") / "other.png"
     Image.fromarray(np.full((300, 200, 3), (20, 60, 200), dtype=np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def wide_photo(tmp_path: Path) -> Path:
+    """A grey picture, 120 x 60."""
+    path = tmp_path / "wide.png"
+    Image.fromarray(np.full((60, 120, 3), 128, dtype=np.uint8)).save(path)
     return path
 
 

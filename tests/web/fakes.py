@@ -5,39 +5,43 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 
+from mobilesamv2.comparison import Contender
 from mobilesamv2.errors import WeightsError
+from mobilesamv2.geometry import Frame
 from mobilesamv2.images import load_image
+from mobilesamv2.models.detector import Detections
 from mobilesamv2.ops.rle import encode_window
-from mobilesamv2.segmenter import Progress
+from mobilesamv2.prompts import MaskFilters, Sampler
+from mobilesamv2.segmenter import Embedding, Progress
 from mobilesamv2.types import STAGES, Masks, Picture, Prompts, SegmentationResult
-from mobilesamv2.web.handlers import Models
+from mobilesamv2.web import budgeting, comparing, segmenting
 from mobilesamv2.web.layout import build_demo, launch
+from mobilesamv2.web.models import Models
 from mobilesamv2.web.settings import Range, Settings
-
-
-@dataclass(frozen=True)
-class FakeEmbedding:
-    """Stands for an encoded picture."""
-
-    timings: dict[str, float]
+from mobilesamv2.web.visits import Visit
 
 
 def script(**changed: Any) -> dict[str, Any]:
     """What a `FakeSegmenter` does, and what became of it: a fresh one, but for what is `changed`.
 
     `pause`: seconds of each step; `finds`: boxes that its detector finds; `error`: raised by a run instead;
-    `started`, `closed`: runs begun, and stopped before their end; `asked`: sampler and prompts of each run.
+    `encoded`: pictures encoded; `started`, `closed`: runs begun, and stopped before their end; `asked`: sampler and
+    prompts of each run.
     """
     return {
         "pause": 0.0,
         "finds": 12,
         "error": None,
+        "encoded": 0,
         "started": 0,
         "closed": 0,
         "asked": (),
@@ -54,19 +58,61 @@ class FakeSegmenter:
     device_description: str = "CPU, 2 threads"
     has_detector: bool = True
 
-    def encode(self, image: Any) -> FakeEmbedding:
-        load_image(image)
+    @property
+    def grid_filters(self) -> MaskFilters:
+        return MaskFilters()
+
+    @property
+    def detector(self) -> FakeDetector:
+        return FakeDetector(self.script)
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def encode(self, image: Any) -> Embedding:
+        picture = load_image(image)
+        self.script.encoded += 1
         time.sleep(self.script.pause)
-        return FakeEmbedding({"preprocess": 0.002, "encode": 0.11})
+        return Embedding(
+            features=torch.full((1, 1, 2, 2), float(picture.mean())),
+            kernel=None,
+            frame=Frame(size_hw=(picture.shape[0], picture.shape[1]), input_side=64),
+            timings={"preprocess": 0.002, "encode": 0.11},
+        )
+
+    def predict(
+        self,
+        embedding: Embedding,
+        *,
+        boxes: Any = None,
+        points: Any = None,
+        labels: Any = None,
+        multimask: bool = False,
+    ) -> Masks:
+        """The ellipse in each box; a disc around the first point of each object, or three to choose from."""
+        if self.script.error:
+            raise self.script.error
+        time.sleep(self.script.pause)
+        height, width = embedding.frame.size_hw
+        if boxes is not None:
+            wanted = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
+        else:
+            centres = np.asarray(points, dtype=np.float32)[:, 0].repeat(3 if multimask else 1, axis=0)
+            radii = np.tile([0.1, 0.2, 0.3] if multimask else [0.2], len(points)) * min(height, width)
+            wanted = np.concatenate([centres - radii[:, None], centres + radii[:, None]], axis=1)
+        self.script.asked = (*self.script.asked, ("given", len(wanted)))
+        found = discs(np.zeros((height, width, 3), dtype=np.uint8), Prompts(boxes_xyxy=wanted))
+        return replace(found, predicted_iou=np.tile([0.71, 0.93, 0.52], len(wanted))[: len(wanted)])
 
     def steps(
         self,
         image: Any,
         *,
-        sampler: str = "object-aware",
+        sampler: str | Sampler = "object-aware",
         max_prompts: int | None = None,
         points_per_side: int | None = None,
-        embedding: FakeEmbedding | None = None,
+        embedding: Embedding | None = None,
     ) -> Generator[Progress, None, SegmentationResult]:
         if self.script.error:
             raise self.script.error
@@ -76,35 +122,70 @@ class FakeSegmenter:
             timings = dict.fromkeys(STAGES, 0.0)
             if embedding is None:
                 yield Progress("encode", 0, 1)
-                timings |= self.encode(image).timings
+                embedding = self.encode(image)
+            timings |= embedding.timings
             yield Progress("discover", 0, 1)
-            if sampler == "grid":
-                side = points_per_side or math.isqrt(max_prompts or 1024)
-                prompts = grid(picture, side)
+            if isinstance(sampler, str):
+                name, rounds = sampler, self._one_round(picture, sampler, max_prompts, points_per_side)
             else:
-                prompts = boxes(picture, min(self.script.finds, max_prompts or 320))
+                name, rounds = sampler.name, sampler.rounds(picture)
+            if name != "grid":
                 timings["discover"] = 0.04
-            self.script.asked = (*self.script.asked, (sampler, len(prompts)))
-            for done in range(0, len(prompts), 8):
-                yield Progress("decode", done, len(prompts))
-                time.sleep(self.script.pause)
+            asked: list[Prompts] = []
+            came = [Masks.empty((picture.shape[0], picture.shape[1]))]
+            answer = None
+            while True:
+                try:
+                    part = next(rounds) if answer is None else rounds.send(answer)
+                except StopIteration:
+                    break
+                for done in range(0, len(part), 8):
+                    yield Progress("decode", done, len(part))
+                    time.sleep(self.script.pause)
+                offset = sum(map(len, asked))
+                asked.append(part)
+                answer = discs(picture, part)
+                came.append(replace(answer, prompt_index=answer.prompt_index + offset))
+            prompts, masks = Prompts.concatenate(asked), Masks.concatenate(came).sorted_by_score()
+            self.script.asked = (*self.script.asked, (name, len(prompts)))
             timings |= {
                 "decode": 0.003 * len(prompts),
                 "filter": 0.0001 * len(prompts),
                 "postprocess": 0.0004 * len(prompts),
             }
             return SegmentationResult(
-                masks=discs(picture, prompts),
+                masks=masks,
                 prompts=prompts,
                 timings=timings,
-                masks_decoded=len(prompts) * (3 if sampler == "grid" else 1),
-                sampler=sampler,
+                masks_decoded=len(prompts) * (3 if name == "grid" else 1),
+                sampler=name,
                 model=self.name,
                 device=self.device_description,
             )
         except GeneratorExit:
             self.script.closed += 1
             raise
+
+    def _one_round(
+        self, picture: Picture, sampler: str, max_prompts: int | None, points_per_side: int | None
+    ) -> Generator[Prompts, Masks, None]:
+        if sampler == "grid":
+            yield grid(picture, points_per_side or math.isqrt(max_prompts or 1024))
+        else:
+            yield boxes(picture, self.script.finds)[: max_prompts or 320]
+
+
+@dataclass(frozen=True)
+class FakeDetector:
+    """Finds the boxes that its `script` says."""
+
+    script: Any
+
+    def detect(self, picture: Picture, *, confidence: float, iou: float, max_boxes: int) -> Detections:
+        found = boxes(picture, self.script.finds)[:max_boxes]
+        assert found.boxes_xyxy is not None
+        scores = np.linspace(0.99, confidence, len(found), dtype=np.float32)
+        return Detections(boxes_xyxy=found.boxes_xyxy, scores=scores)
 
 
 def grid(picture: Picture, side: int) -> Prompts:
@@ -143,7 +224,7 @@ def discs(picture: Picture, prompts: Prompts) -> Masks:
         window = ((x - middle_x) / (right - left)) ** 2 + ((y - middle_y) / (bottom - top)) ** 2 <= 0.25
         rles.append(encode_window(window, origin_yx=(top, left), size_hw=(height, width)))
         found.append([left, top, right, bottom])
-    scores = np.linspace(0.99, 0.4, len(rles), dtype=np.float32)
+    scores = np.linspace(0.99, 0.4, len(rles), dtype=np.float32) if prompts.scores is None else prompts.scores
     return Masks(
         size_hw=(height, width),
         rles=tuple(rles),
@@ -169,13 +250,44 @@ def loader(script: Any) -> Callable[[str], FakeSegmenter]:
 
 FAKE_SETTINGS = Settings(
     examples=(Path(__file__).resolve().parents[2] / "examples" / "images" / "coffee.png",),
+    first_example=False,
     grid_sides=Range(8, 32, 8, 8),
     display_side=256,
     upload_bytes=2_000_000,
 )
 
 
+GRID_8, BOXES = Contender("grid", points_per_side=8), Contender("object-aware", max_prompts=320)
+
+
 def serve_fake(script: Any, port: int) -> None:
     """Serve the page on a fake model until the process is ended."""
     models = Models(loader(script), names=("nano", "mobilesam"), first="nano")
     launch(build_demo(models, FAKE_SETTINGS), FAKE_SETTINGS, host="127.0.0.1", port=port)
+
+
+class Fake:
+    """Models with one fake in them, its script, and what the page's tabs do with it. One visitor: `visit`."""
+
+    def __init__(self, **changed: Any) -> None:
+        self.script = SimpleNamespace(**script(**changed))
+        self.models = Models(loader(self.script), names=("nano", "mobilesam"), first="nano")
+        self.visit = Visit("ann")
+
+    def segment(
+        self, photo: Any, sampler: str = "object-aware", max_prompts: int = 320
+    ) -> Generator[Any, None, None]:
+        run = partial(segmenting.run_segment, self.models)
+        return segmenting.segment(
+            self.visit, str(photo), sampler, max_prompts, "nano", run=run, display_side=64
+        )
+
+    def compare(
+        self, photo: Any, left: Contender = GRID_8, right: Contender = BOXES
+    ) -> Generator[Any, None, None]:
+        run = partial(comparing.run_compare, self.models)
+        return comparing.compare(self.visit, str(photo), (left, right), "nano", run=run, display_side=64)
+
+    def budget(self, photo: Any, largest: int = 64) -> Generator[Any, None, None]:
+        run = partial(budgeting.run_budget, self.models)
+        return budgeting.budget(self.visit, str(photo), largest, "nano", run=run)

@@ -65,7 +65,7 @@ def test_every_parameter_after_the_photo_has_a_default_and_a_type(
 ) -> None:
     endpoints: dict[str, Any] = connect(fake_app.address).view_api(return_format="dict", print_info=False)
     named = endpoints["named_endpoints"]
-    assert set(named) == {"/segment", "/compare"}
+    assert set(named) >= {"/segment", "/compare", "/budget"}
     assert not endpoints["unnamed_endpoints"]
     defaults = {
         path: {given["parameter_name"]: given["parameter_default"] for given in endpoint["parameters"][1:]}
@@ -73,7 +73,15 @@ def test_every_parameter_after_the_photo_has_a_default_and_a_type(
     }
     assert defaults == {
         "/segment": {"sampler": "object-aware", "max_prompts": 320, "model": "nano"},
-        "/compare": {"max_prompts": 320, "points_per_side": 8, "model": "nano", "draw_prompts": False},
+        "/compare": {
+            "max_prompts": 320,
+            "points_per_side": 8,
+            "model": "nano",
+            "draw_prompts": False,
+            "left": "grid",
+            "right": "object-aware",
+        },
+        "/budget": {"largest": 1024, "model": "nano"},
     }
     for endpoint in named.values():
         photo, *others = endpoint["parameters"]

@@ -14,13 +14,14 @@ import gradio as gr
 import numpy as np
 import pytest
 
+from mobilesamv2.comparison import Contender
 from mobilesamv2.errors import MobileSamError, PromptError
 from mobilesamv2.types import SegmentationResult
-from mobilesamv2.web import text
-from mobilesamv2.web.handlers import Models
 from mobilesamv2.web.layout import build_demo, launch
-from mobilesamv2.web.layout.wiring import sentences
+from mobilesamv2.web.layout.sentences import sentences
+from mobilesamv2.web.models import Models
 from mobilesamv2.web.settings import Settings
+from mobilesamv2.web.text import page as text
 
 from .fakes import loader, script
 
@@ -66,13 +67,13 @@ def test_a_page_without_examples_is_built(demo: gr.Blocks) -> None:
 
 def test_all_listeners_that_run_the_model_take_turns(demo: gr.Blocks) -> None:
     working = [listener for listener in demo.fns.values() if listener.fn is not None]
-    assert len(working) == 4  # two buttons, two endpoints
+    assert len(working) == 6  # three buttons, three endpoints
     assert {(listener.concurrency_id, listener.concurrency_limit) for listener in working} == {("model", 1)}
 
 
 def test_only_the_endpoints_are_public(demo: gr.Blocks) -> None:
     public = {listener.api_name for listener in demo.fns.values() if listener.api_visibility == "public"}
-    assert public == {"segment", "compare"}
+    assert public == {"segment", "compare", "budget"}
 
 
 def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_prompts(
@@ -80,13 +81,15 @@ def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_
 ) -> None:
     assert all(inspect.isgeneratorfunction(function) for function in gpu.functions.values())
     picture = np.zeros((8, 8, 3), dtype=np.uint8)
-    assert gpu.durations["run_segment"](picture, "grid", 100, "nano") == 15.0
-    assert gpu.durations["run_compare"](picture, 100, 10, "nano") == 25.0
-    assert gpu.durations["run_compare"](picture, 1024, 32, "nano") == 60.0
+    assert gpu.durations["run_segment"](picture, None, "grid", 100, "nano") == 15.0
+    grid, boxes = Contender("grid", points_per_side=10), Contender("object-aware", max_prompts=100)
+    assert gpu.durations["run_compare"](picture, None, (grid, boxes), "nano") == 25.0
+    assert gpu.durations["run_compare"](picture, None, (Contender("grid"), Contender("grid")), "nano") == 60.0
+    assert gpu.durations["run_budget"](picture, None, 25, "nano") == pytest.approx(5 + 0.1 * (25 + 16 + 25))
 
 
 def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(demo: gr.Blocks, gpu: Gpu) -> None:
-    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), "object-aware", 16, "nano")
+    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, "object-aware", 16, "nano")
     sent = pickle.loads(pickle.dumps(arguments))
     items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_segment"](*sent)]
     assert isinstance(items[-1], SegmentationResult)

@@ -30,9 +30,7 @@ def box_of(page: Page, selector: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_photo_is_segmented_and_compared(
-    real_app: str, visit: Visit, photo: Path, size: tuple[int, int]
-) -> None:
+def test_a_photo_is_segmented(real_app: str, visit: Visit, photo: Path, size: tuple[int, int]) -> None:
     page = visit(real_app, size)
     expect(page.locator("#running")).to_contain_text("CPU")
     upload(page, photo)
@@ -48,19 +46,6 @@ def test_a_photo_is_segmented_and_compared(
     with Image.open(photo) as given:
         assert overlay.evaluate(NATURAL_SIZE) == list(given.size)
 
-    page.get_by_role("tab", name="Compare samplers").click()
-    expect(page.locator("#photo img")).to_be_visible()
-    for slider, value in (("#grid-side", "8"), ("#compare-prompts", "16")):
-        page.locator(f"{slider} input[type=number]").fill(value)
-        page.locator(f"{slider} input[type=number]").press("Tab")
-    page.locator("#compare-run").click()
-    table = page.locator("#compare-numbers table")
-    expect(table).to_be_visible()
-    expect(table).to_contain_text("Object-aware")
-    expect(table).to_contain_text("64")
-    expect(page.locator("#compare-numbers .verdict")).not_to_be_empty()
-    assert page.locator("#compare-plain img").count() == 2
-
 
 def test_everything_is_in_sight_at_once_on_a_desktop(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address, DESKTOP)
@@ -71,11 +56,6 @@ def test_everything_is_in_sight_at_once_on_a_desktop(fake_app: FakeApp, visit: V
         name: box_of(page, name)
         for name in ("#photo", "#overlay", "#prompts", "#segment-run", "#segment-numbers")
     }
-    page.get_by_role("tab", name="Compare samplers").click()
-    page.locator("#compare-run").click()
-    page.locator("#compare-numbers table").wait_for()
-    compared = ("#compare-plain", "#grid-side", "#compare-prompts", "#compare-run", "#compare-numbers")
-    seen |= {name: box_of(page, name) for name in compared}
     for name, box in seen.items():
         assert box["y"] >= 0, name
         assert box["y"] + box["height"] <= DESKTOP[1], name
@@ -94,9 +74,6 @@ def test_the_parts_follow_each_other_on_a_phone(
     order = ["#photo", "#overlay", "#prompts", "#segment-run", "#segment-numbers"]
     tops = [box_of(page, name)["y"] for name in order]
     assert tops == sorted(tops)
-    page.get_by_role("tab", name="Compare samplers").click()
-    page.locator("#compare-run").click()
-    page.locator("#compare-numbers table").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -121,39 +98,9 @@ def test_the_prompt_slider_says_what_it_asks(fake_app: FakeApp, visit: Visit) ->
     expect(page.locator("#prompts")).to_contain_text("32 × 32 = 1024 points")
 
 
-def test_prompts_are_drawn_on_request_without_another_run(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
-    page = visit(fake_app.address)
-    upload(page, photo)
-    page.get_by_role("tab", name="Compare samplers").click()
-    page.locator("#compare-run").click()
-    page.locator("#compare-numbers table").wait_for()
-    plain = page.locator("#compare-plain img").first.get_attribute("src")
-    runs = fake_app.script.started
-    page.get_by_label("Draw the prompts").check()
-    prompted = page.locator("#compare-prompted img").first
-    expect(prompted).to_be_visible()
-    assert prompted.get_attribute("src") != plain
-    page.get_by_label("Draw the prompts").uncheck()
-    expect(page.locator("#compare-plain img").first).to_be_visible()
-    assert fake_app.script.started == runs
-
-
-def test_pictures_have_names_for_those_who_cannot_see_them(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_examples_have_names_for_those_who_cannot_see_them(fake_app: FakeApp, visit: Visit) -> None:
     page = visit(fake_app.address)
     expect(page.get_by_role("button", name="Example: coffee")).to_be_visible()
-    upload(page, photo)
-    page.get_by_role("tab", name="Compare samplers").click()
-    page.locator("#compare-run").click()
-    page.locator("#compare-numbers table").wait_for()
-    for sampler, file in (("grid search", "grid.png"), ("object-aware sampling", "object-aware.png")):
-        picture = page.get_by_alt_text(f"The photo with the masks of {sampler}").first
-        expect(picture).to_be_visible()
-        assert str(picture.get_attribute("src")).endswith(file)
-    assert page.locator("#compare-plain img:not([alt^=The])").count() == 0
 
 
 def test_cancel_stops_the_work_and_another_run_can_follow(

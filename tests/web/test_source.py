@@ -19,7 +19,8 @@ def test_the_archive_holds_every_file_of_the_running_package() -> None:
             name = f"mobilesamv2-source/mobilesamv2/{path.relative_to(PACKAGE).as_posix()}"
             assert packed.read(name) == path.read_bytes()
     assert {"mobilesamv2-source/app.py", "mobilesamv2-source/LICENSE"} <= names
-    assert "mobilesamv2-source/mobilesamv2/web/style.css" in names
+    assert "mobilesamv2-source/mobilesamv2/web/styles/page.css" in names
+    assert "mobilesamv2-source/mobilesamv2/web/scripts/names.js" in names
 
 
 def test_the_archive_is_small_and_holds_no_picture_and_no_weights() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mobilesamv2.web import text
+from mobilesamv2.web.text import page, segmenting
 
 
 def run(sampler: str, *, prompts: int, masks: int, seconds: float) -> dict[str, Any]:
@@ -26,92 +26,20 @@ def run(sampler: str, *, prompts: int, masks: int, seconds: float) -> dict[str, 
     }
 
 
-def both(*, grid: dict[str, Any], aware: dict[str, Any], speedup: float | None) -> dict[str, Any]:
-    verdict = text.verdict(grid, aware, speedup)
-    shared = {"picture_size": [4000, 3000], "overlay_size": [1600, 1200]}
-    return {"grid": grid, "object_aware": aware, "speedup": speedup, "verdict": verdict, **shared}
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(0.0004, "0 ms"), (0.0352, "35 ms"), (0.9949, "995 ms"), (1.0, "1.00 s"), (12.34, "12.3 s")],
-)
-def test_seconds_have_as_many_digits_as_they_deserve(value: float, shown: str) -> None:
-    assert text.seconds(value) == shown
-
-
-@pytest.mark.parametrize(("value", "shown"), [(1.44, "1.4 times"), (9.96, "10 times"), (120.2, "120 times")])
-def test_ratios_have_as_many_digits_as_they_deserve(value: float, shown: str) -> None:
-    assert text.times(value) == shown
-
-
-def test_numbers_agree_with_their_nouns() -> None:
-    assert text.count(1, "box", "boxes") == "1 box"
-    assert text.count(0, "mask") == "0 masks"
-    assert text.count(1024, "point") == "1,024 points"
-
-
 @pytest.mark.parametrize(("prompts", "side"), [(16, 4), (320, 17), (1023, 31), (1024, 32)])
 def test_the_grid_that_is_told_is_the_largest_that_fits(prompts: int, side: int) -> None:
-    assert f"{side} × {side} = {side * side} points" in text.prompts_info("grid", prompts)
-
-
-@pytest.mark.parametrize(
-    ("speedup", "words"), [(16.2, "16 times faster"), (1.0, "about the same time"), (0.5, "2.0 times slower")]
-)
-def test_the_verdict_is_honest_about_speed(speedup: float, words: str) -> None:
-    grid = run("grid", prompts=1024, masks=50, seconds=2.0)
-    aware = run("object-aware", prompts=43, masks=43, seconds=2.0 / speedup)
-    verdict = text.verdict(grid, aware, speedup)
-    assert words in verdict
-    assert "43 boxes" in verdict
-    assert "1,024 points in 2.00 s" in verdict
-
-
-@pytest.mark.parametrize(
-    ("grid_masks", "aware_masks", "words"),
-    [
-        (9, 0, "found no objects on this photo; grid search kept 9 masks"),
-        (0, 9, "Grid search kept no mask on this photo; object-aware sampling kept 9 masks"),
-        (0, 0, "Neither sampler kept a mask"),
-    ],
-)
-def test_the_verdict_does_not_praise_speed_that_found_nothing(
-    grid_masks: int, aware_masks: int, words: str
-) -> None:
-    grid = run("grid", prompts=64, masks=grid_masks, seconds=1.0)
-    aware = run("object-aware", prompts=aware_masks, masks=aware_masks, seconds=0.1)
-    verdict = text.verdict(grid, aware, 10.0)
-    assert words in verdict
-    assert "faster" not in verdict
-
-
-def test_a_speedup_that_cannot_be_told_is_not_told() -> None:
-    grid, aware = (run(name, prompts=9, masks=9, seconds=0.0) for name in ("grid", "object-aware"))
-    assert "faster" not in text.verdict(grid, aware, None)
-    assert "–" in text.compare_table(both(grid=grid, aware=aware, speedup=None))
-
-
-def test_the_table_has_a_row_for_each_sampler_and_leaves_out_what_they_share() -> None:
-    grid = run("grid", prompts=1024, masks=50, seconds=2.0)
-    aware = run("object-aware", prompts=43, masks=43, seconds=0.1)
-    table = text.compare_table(both(grid=grid, aware=aware, speedup=20.0))
-    assert table.count("<tr>") == 3
-    assert "20.0 ×" in table
-    assert ">Encode<" not in table
-    assert "one encoding of 110 ms" in table
-    assert "shown at 1600 × 1200" in table
+    assert f"{side} × {side} = {side * side} points" in segmenting.prompts_info("grid", prompts)
 
 
 def test_the_stage_bar_names_each_stage_and_fills_the_bar() -> None:
-    bar = text.stage_bar({"encode": 1.0, "decode": 3.0})
+    bar = segmenting.stage_bar({"encode": 1.0, "decode": 3.0})
     assert "flex-grow:0.25000" in bar
     assert "flex-grow:0.75000" in bar
     assert "encode <b>1.00 s</b>" in bar
 
 
 def test_no_time_at_all_still_makes_a_bar() -> None:
-    assert "flex-grow:0.00000" in text.stage_bar({"encode": 0.0})
+    assert "flex-grow:0.00000" in segmenting.stage_bar({"encode": 0.0})
 
 
 @pytest.mark.parametrize(
@@ -123,20 +51,20 @@ def test_no_time_at_all_still_makes_a_bar() -> None:
     ],
 )
 def test_a_hint_says_what_to_try(sampler: str, prompts: int, masks: int, words: str) -> None:
-    hint = text.hint(sampler, prompts=prompts, masks=masks)
+    hint = segmenting.hint(sampler, prompts=prompts, masks=masks)
     assert hint is not None
     assert words in hint
-    assert text.hint(sampler, prompts=prompts, masks=1) is None
+    assert segmenting.hint(sampler, prompts=prompts, masks=1) is None
 
 
 def test_names_from_outside_cannot_bring_markup() -> None:
     evil = "<img src=x onerror=alert(1)>"
     summary = run("grid", prompts=1, masks=1, seconds=0.1) | {"device": evil, "hint": evil}
-    for html in (text.segment_numbers(summary), text.running_on(evil), text.idle(evil), text.colophon(evil)):
+    for html in (segmenting.numbers(summary), page.running_on(evil), page.idle(evil), page.colophon(evil)):
         assert "<img" not in html
 
 
 def test_a_step_with_a_total_shows_how_far_it_is() -> None:
-    assert 'value="128" max="320"' in text.step("decode", 128, 320)
-    assert "128 of 320" in text.step("decode", 128, 320)
-    assert "value=" not in text.step("encode", 0, 1)
+    assert 'value="128" max="320"' in page.step("decode", 128, 320)
+    assert "128 of 320" in page.step("decode", 128, 320)
+    assert "value=" not in page.step("encode", 0, 1)

@@ -1,106 +1,132 @@
-"""*Compare samplers*: two overlays under one slider, a verdict and a table."""
+"""*Compare samplers*: two overlays under one slider, a verdict, bars and a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from .. import text
-from ..handlers import CompareView, HasStage, paced
-from ..settings import Settings
-from .parts import READY, last, pair, pngs, run_buttons, slider
-from .wiring import endpoint, on_run
+from .. import comparing
+from ..comparing import CompareView
+from ..steps import paced
+from ..text import comparing as text
+from ..text import page as page_text
+from ..visits import Visit
+from .page import Page
+from .parts import READY, file_data, jpeg, png, run_buttons
+from .serving import script
+from .tab import Tab
+from .wiring import on_run
+
+_DUEL = f"""<div class="duel" data-view="both">
+<div class="duel-frame" hidden>
+<img class="duel-photo" alt="" draggable="false">
+<div class="duel-side right"><img class="masks" alt=""><img class="prompts" alt=""></div>
+<div class="duel-side left"><img class="masks" alt=""><img class="prompts" alt=""></div>
+<img class="duel-alone" alt="">
+<i class="duel-line" aria-hidden="true"></i>
+<input class="duel-split" type="range" min="0" max="100" value="50" aria-label="{text.SPLIT_LABEL}">
+</div>
+<p class="duel-names" hidden><span class="left"></span><span class="matched"></span><span class="right"></span></p>
+<p class="duel-empty">{text.EMPTY}</p>
+</div>"""
+_CHOOSE_VIEW = "(view, drawn, value) => ({...value, view, drawn})"
 
 
-class CompareTab:
-    """*Compare samplers*: two overlays under one slider, a verdict and a table."""
+class CompareTab(Tab):
+    """*Compare samplers*: two overlays under one slider, a verdict, bars and a table."""
 
-    def __init__(self, settings: Settings) -> None:
+    name = "compare"
+    title = "Compare samplers"
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page)
+        settings = page.settings
+        choices = text.contender_choices(settings.prompts, settings.grid_sides)
         with gr.Column(elem_classes="result"):
-            gr.HTML(text.COMPARE_LEGEND, elem_id="compare-legend")
-            # Both pairs come with the run; the box below only chooses which one is on the page.
-            self.plain = pair("compare-plain", visible=True)
-            self.prompted = pair("compare-prompted", visible=False)
+            self.duel = gr.HTML(
+                {},
+                html_template=_DUEL,
+                js_on_load=script("compare"),
+                elem_id="compare-duel",
+                elem_classes="stage",
+            )
         with gr.Column(elem_classes="controls"):
-            start = settings.prompts.start, settings.grid_sides.start
-            self.prompts = slider(
-                settings.prompts,
-                text.OBJECT_AWARE_LABEL,
-                text.prompts_info("object-aware", start[0]),
-                elem_id="compare-prompts",
+            with gr.Row(elem_id="contenders"):
+                self.left, self.right = (
+                    gr.Dropdown(
+                        choices=choices,
+                        value=value,
+                        label=label,
+                        info=text.CONTENDER_INFO,
+                        filterable=False,
+                        min_width=120,
+                        elem_id=f"compare-{label.lower()}",
+                    )
+                    for value, label in (
+                        (f"grid:{settings.grid_sides.start}", text.LEFT_LABEL),
+                        (f"object-aware:{settings.prompts.start}", text.RIGHT_LABEL),
+                    )
+                )
+            self.view = gr.Radio(
+                choices=list(text.VIEWS), value="both", label=text.VIEW_LABEL, elem_id="compare-view"
             )
-            self.grid_side = slider(
-                settings.grid_sides,
-                text.GRID_LABEL,
-                text.prompts_info("grid", start[1] ** 2),
-                elem_id="grid-side",
-            )
-            self.draw = gr.Checkbox(label="Draw the prompts", value=False, elem_id="draw-prompts")
+            self.draw = gr.Checkbox(label=text.DRAW_LABEL, value=False, elem_id="draw-prompts")
             self.buttons = run_buttons("compare")
         with gr.Column(elem_classes="numbers"):
-            self.numbers = gr.HTML(text.idle(text.COMPARE_IDLE), elem_id="compare-numbers")
-        self.outputs = [self.plain, self.prompted, self.numbers, *self.buttons]
+            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="compare-numbers")
+        with gr.Column(elem_classes="details"):
+            self.details = gr.HTML("", elem_id="compare-details")
+        self.outputs: list[Component] = [self.duel, self.details, self.numbers, *self.buttons]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        return [None, None, text.idle(text.COMPARE_IDLE), *READY]
+        return [{}, "", page_text.idle(text.IDLE), *READY]
 
-    def connect(
-        self,
-        compare: Callable[..., Generator[HasStage | CompareView, None, None]],
-        *,
-        photo: gr.Image,
-        model: gr.Dropdown,
-    ) -> Any:
-        """Wire the tab up; returns the event of a run, for others to cancel."""
+    def connect(self) -> list[Any]:
+        """Wire the tab up; returns the events of its runs, for others to cancel."""
+        page = self.page
+        run = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
+        most = page.settings.prompts.high
 
-        def compare_page(
-            photo: str | None, max_prompts: float, points_per_side: float, model: str
+        def compare(
+            visit: Visit, photo: str | None, left: str, right: str, model: str
         ) -> Generator[tuple[Any, Any, Any], None, None]:
-            with closing(paced(compare(photo, max_prompts, points_per_side, model))) as items:
-                for item in items:
+            contenders = comparing.contender_of(left, most=most), comparing.contender_of(right, most=most)
+            items = comparing.compare(
+                visit, photo, contenders, model, run=run, display_side=page.settings.display_side
+            )
+            with closing(paced(items)) as paced_items:
+                for item in paced_items:
                     if isinstance(item, CompareView):
-                        plain, prompted = (pngs(pair) for pair in (item.overlays, item.with_prompts))
-                        yield plain, prompted, text.compare_table(item.summary)
+                        yield _shown(item), text.details(item.summary), text.outcome(item.summary)
                     else:
-                        yield gr.skip(), gr.skip(), text.step(item.stage, item.done, item.total)
+                        yield gr.skip(), gr.skip(), page_text.step(item.stage, item.done, item.total)
 
-        def compare_program(
-            photo: str,
-            max_prompts: float = 320,
-            points_per_side: float = 32,
-            model: str = "nano",
-            draw_prompts: bool = False,
-        ) -> tuple[str, str, dict[str, Any]]:
-            view = last(compare(photo, max_prompts, points_per_side, model))
-            return *pngs(view.with_prompts if draw_prompts else view.overlays), view.summary
+        for chosen in (self.view, self.draw):
+            chosen.change(
+                None,
+                [self.view, self.draw, self.duel],
+                self.duel,
+                js=_CHOOSE_VIEW,
+                queue=False,
+                api_visibility="private",
+            )
+        inputs = [page.photo, self.left, self.right, page.model]
+        outputs = [self.duel, self.details, self.numbers]
+        return [on_run(page, self.buttons, compare, inputs, outputs, failed=[{}, ""])]
 
-        inputs = [photo, self.prompts, self.grid_side, model]
-        for moved, info in ((self.prompts, text.BOXES_INFO_JS), (self.grid_side, text.SIDE_INFO_JS)):
-            moved.change(None, moved, moved, js=info, queue=False, api_visibility="private")
-        self.draw.change(
-            None,
-            self.draw,
-            [self.plain, self.prompted],
-            js=text.SHOW_PROMPTS_JS,
-            queue=False,
-            api_visibility="private",
-        )
-        run = on_run(
-            self.buttons, compare_page, inputs, [self.plain, self.prompted, self.numbers], self.numbers
-        )
-        endpoint(
-            compare_program,
-            [*inputs, self.draw],
-            [
-                gr.Image(label="grid", format="png", visible=False),
-                gr.Image(label="object_aware", format="png", visible=False),
-                gr.JSON(label="summary", visible=False),
-            ],
-            name="compare",
-            description=text.COMPARE_API,
-        )
-        return run
+
+def _shown(view: CompareView) -> dict[str, Any]:
+    """A view as the value of the pictures under the slider."""
+    height, width = view.picture.shape[:2]
+    return {
+        "size": [width, height],
+        "photo": file_data(jpeg(view.picture, "photo")),
+        "layers": {name: file_data(png(layer, name)) for name, layer in view.layers().items()},
+        "names": list(text.names_of(view.summary)),
+        "found": text.found_by(view.summary),
+    }

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -15,11 +13,12 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from ...types import Picture
-from .. import text
 from ..settings import Range
+from ..text import page as text
 
 
-def photo_input() -> gr.Image:
+def photo_input(*, elem_id: str | None = "photo") -> gr.Image:
+    """Gives the path of the file as it was uploaded."""
     photo = gr.Image(
         type="filepath",
         sources=["upload", "clipboard", "webcam"],
@@ -27,7 +26,7 @@ def photo_input() -> gr.Image:
         show_label=False,
         buttons=["fullscreen"],
         placeholder=text.PHOTO_PLACEHOLDER,
-        elem_id="photo",
+        elem_id=elem_id,
         alt_text="The photo to segment",
     )
     # Gradio would open the file itself, and what it raises on a bad one never reaches the visitor. Our own
@@ -36,29 +35,23 @@ def photo_input() -> gr.Image:
     return photo
 
 
-def pair(elem_id: str, *, visible: bool) -> gr.ImageSlider:
-    return gr.ImageSlider(
-        show_label=False,
-        format="png",
-        interactive=False,
-        type="filepath",
-        visible=visible,
-        max_height=4000,  # style.css decides
-        elem_id=elem_id,
-        elem_classes="stage",
-    )
-
-
 def slider(offered: Range, label: str, info: str, *, elem_id: str) -> gr.Slider:
     return gr.Slider(
         offered.low, offered.high, offered.start, step=offered.step, label=label, info=info, elem_id=elem_id
     )
 
 
-def run_buttons(name: str) -> tuple[gr.Button, gr.Button]:
+def run_buttons(name: str, label: str | None = None) -> tuple[gr.Button, gr.Button]:
+    """The two buttons of a tab.
+
+    Args:
+        label: of the run button; by default the tab's name.
+    """
     with gr.Row(elem_classes="actions"):
         return (
-            gr.Button(name.capitalize(), variant="primary", elem_id=f"{name}-run", scale=3, min_width=80),
+            gr.Button(
+                label or name.capitalize(), variant="primary", elem_id=f"{name}-run", scale=3, min_width=80
+            ),
             gr.Button("Cancel", interactive=False, elem_id=f"{name}-cancel", scale=1, min_width=80),
         )
 
@@ -78,17 +71,20 @@ READY = (properties(interactive=True), properties(interactive=False))
 """How the run and the cancel button are during a run, and otherwise."""
 
 
-def last(items: Iterator[Any]) -> Any:
-    """Run `items` to the end; what counts comes last."""
-    return deque(items, maxlen=1).pop()
-
-
-def pngs(pair: tuple[Picture, Picture]) -> tuple[str, str]:
-    return png(pair[0], "grid"), png(pair[1], "object-aware")
-
-
 def png(picture: Picture, name: str) -> str:
     """A file in Gradio's cache. Gradio's own writer packs five times as long to save a sixth of the bytes."""
     packed = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(packed, "png", compress_level=1)
     return str(save_bytes_to_cache(packed.getvalue(), f"{name}.png", cache_dir=get_upload_folder()))
+
+
+def jpeg(picture: Picture, name: str) -> str:
+    """A file in Gradio's cache, for photographs that are shown and not measured: a tenth of the bytes."""
+    packed = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(packed, "jpeg", quality=90)
+    return str(save_bytes_to_cache(packed.getvalue(), f"{name}.jpg", cache_dir=get_upload_folder()))
+
+
+def file_data(path: str) -> dict[str, Any]:
+    """A file within the value of a `gr.HTML`: its script finds it with a `url`."""
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}

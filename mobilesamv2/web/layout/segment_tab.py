@@ -1,95 +1,304 @@
-"""*Segment everything*: one overlay, one slider, one row of numbers."""
+"""*Segment everything*: the picture with its masks, one dial, a slider, numbers; filters and a table below."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import json
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from .. import text
-from ..handlers import HasStage, SegmentView, paced
-from ..settings import Settings
-from .parts import READY, last, png, run_buttons, slider
-from .wiring import endpoint, on_run
+from .. import everything
+from ..decoding import Ask, prompts_of_everything, run_everything
+from ..everything import StageView
+from ..steps import paced
+from ..text import everything as text
+from ..text import page as page_text
+from ..text import segmenting as segment_text
+from ..viewing import Look
+from ..visits import Visit
+from .page import Page
+from .parts import READY, run_buttons, slider
+from .sentences import in_sentences, sentences
+from .stage import alone_value, mask_stage, mask_table, stage_value, table_value, tell_stage
+from .tab import Tab
+from .wiring import MODEL_LANE, on_run
+
+_RELAY = f'watch("value", () => ({tell_stage("mask:alone", "value")})(props.value));'
 
 
-class SegmentTab:
-    """*Segment everything*: one overlay, one slider, one row of numbers."""
+class SegmentTab(Tab):
+    """*Segment everything*: the picture with its masks, one dial, a slider, numbers; filters and a table below."""
 
-    def __init__(self, settings: Settings) -> None:
+    name = "segment"
+    title = "Segment everything"
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page)
         with gr.Column(elem_classes="result"):
-            self.overlay = gr.Image(
-                label="Masks",
-                format="png",
-                interactive=False,
-                buttons=["download", "fullscreen"],
-                elem_id="overlay",
-                elem_classes="stage",
-                alt_text="The photo with each mask painted in its own colour",
+            self._toolbar()
+            self.stage = mask_stage("segment-stage")
+            # Carries one mask to the picture area, which shows it alone.
+            self.alone = gr.HTML(
+                html_template="", js_on_load=_RELAY, elem_id="segment-alone", elem_classes="relay"
             )
         with gr.Column(elem_classes="controls"):
+            self._controls()
+        with gr.Column(elem_classes="numbers"):
+            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="segment-numbers")
+        with gr.Column(elem_classes="details", elem_id="segment-details"):
+            with gr.Column(elem_classes="filters"):
+                self._filters()
+            with gr.Column(elem_classes="browse"):
+                gr.HTML("<h2>Masks</h2>", elem_classes="heading")
+                self.table = mask_table("segment-table")
+                with gr.Accordion("How this works", open=False, elem_id="how"):
+                    gr.HTML(text.HOW)
+        self.outputs: list[Component] = [
+            self.stage,
+            self.alone,
+            self.table,
+            self.numbers,
+            *self.buttons,
+        ]
+
+    def _toolbar(self) -> None:
+        with gr.Row(elem_classes="toolbar"):
+            self.view = gr.Radio(
+                choices=[("Masks", "overlay"), ("Original", "original"), ("Cut-out", "cutout")],
+                value="overlay",
+                label="View",
+                elem_id="view",
+                min_width=240,
+            )
+            self.opacity = gr.Slider(
+                0, 1, 0.5, step=0.05, label="Opacity", buttons=[], elem_id="opacity", min_width=200
+            )
+
+    def _controls(self) -> None:
+        settings = self.page.settings
+        self.effort = gr.Radio(
+            choices=list(settings.efforts),
+            value="Balanced",
+            label="Effort",
+            info=text.EFFORT_INFO,
+            elem_id="effort",
+        )
+        self.prompts = slider(
+            settings.prompts,
+            text.PROMPTS_LABEL,
+            segment_text.prompts_info("object-aware", settings.prompts.start),
+            elem_id="prompts",
+        )
+        self.buttons = run_buttons("segment")
+        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
             self.sampler = gr.Radio(
-                choices=list(text.SAMPLERS),
+                choices=list(page_text.SAMPLERS),
                 value="object-aware",
                 label="Sampler",
+                info=text.SAMPLER_INFO,
                 elem_id="sampler",
             )
-            start = settings.prompts.start
-            self.prompts = slider(
-                settings.prompts, "Prompts", text.prompts_info("object-aware", start), elem_id="prompts"
+            self.confidence = gr.Slider(
+                0.05,
+                0.9,
+                0.4,
+                step=0.05,
+                label="Confidence",
+                info=text.CONFIDENCE_INFO,
+                buttons=[],
+                elem_id="confidence",
             )
-            self.buttons = run_buttons("segment")
-        with gr.Column(elem_classes="numbers"):
-            self.numbers = gr.HTML(text.idle(text.SEGMENT_IDLE), elem_id="segment-numbers")
-        self.outputs = [self.overlay, self.numbers, *self.buttons]
+
+    def _filters(self) -> None:
+        gr.HTML("<h2>Filters</h2>", elem_classes="heading")
+        self.own = gr.Checkbox(
+            label=text.OWN_FILTERS_LABEL, info=text.OWN_FILTERS_INFO, value=True, elem_id="own-filters"
+        )
+        with gr.Group():
+            self.min_area = _filter(
+                0, 5, 0, 0.05, "Minimum area, % of the photo", text.MIN_AREA_INFO, "min-area"
+            )
+            self.min_iou = _filter(0, 1, 0, 0.01, "Predicted IoU", text.MIN_IOU_INFO, "min-iou")
+            self.min_stability = _filter(0, 1, 0, 0.01, "Stability", text.MIN_STABILITY_INFO, "min-stability")
+            self.mask_nms = _filter(0.1, 1, 1, 0.05, "Mask NMS, IoU", text.MASK_NMS_INFO, "mask-nms")
+        self.nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
+        self.apart = gr.Checkbox(label=text.APART_LABEL, info=text.APART_INFO, elem_id="one-per-pixel")
+        self.looks: list[Component] = [
+            self.own,
+            self.min_area,
+            self.min_iou,
+            self.min_stability,
+            self.mask_nms,
+            self.nested,
+            self.apart,
+        ]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        return [None, text.idle(text.SEGMENT_IDLE), *READY]
+        run, cancel = READY
+        return [None, None, None, page_text.idle(text.IDLE), run | {"value": text.RUN}, cancel]
 
-    def connect(
-        self,
-        segment: Callable[..., Generator[HasStage | SegmentView, None, None]],
-        *,
-        photo: gr.Image,
-        model: gr.Dropdown,
-    ) -> Any:
-        """Wire the tab up; returns the event of a run, for others to cancel."""
+    def connect(self) -> list[Any]:
+        """Wire the tab up; returns the events of its runs, for others to cancel."""
+        page, side = self.page, self.page.settings.stage_side
+        run = page.on_model(run_everything, prompts=prompts_of_everything)
 
-        def segment_page(
-            photo: str | None, sampler: str, max_prompts: float, model: str
-        ) -> Generator[tuple[Any, Any], None, None]:
-            with closing(paced(segment(photo, sampler, max_prompts, model))) as items:
-                for item in items:
-                    if isinstance(item, SegmentView):
-                        yield png(item.overlay, "overlay"), text.segment_numbers(item.summary)
+        def segment(
+            visit: Visit, photo: str | None, *chosen: Any
+        ) -> Generator[tuple[Any, Any, Any, Any], None, None]:
+            ask, look = _asked(*chosen)
+            items = everything.segment_everything(visit, photo, ask, look, run=run, side=side)
+            with closing(paced(items)) as paced_items:
+                for item in paced_items:
+                    if isinstance(item, StageView):
+                        yield self._shown(item)
                     else:
-                        yield gr.skip(), text.step(item.stage, item.done, item.total)
+                        told = page_text.step(item.stage, item.done, item.total)
+                        yield gr.skip(), gr.skip(), gr.skip(), told
 
-        def segment_program(
-            photo: str, sampler: str = "object-aware", max_prompts: float = 320, model: str = "nano"
-        ) -> tuple[str, dict[str, Any]]:
-            view = last(segment(photo, sampler, max_prompts, model))
-            return png(view.overlay, "overlay"), view.summary
+        def look_again(key: str | None, *chosen: Any) -> tuple[Any, ...]:
+            ask, look = _asked(*chosen)
+            with sentences():
+                view = everything.look_again(page.visits.of(key), ask, look, side=side)
+            if view is None:  # nothing is decoded with these options: what is shown stays
+                return *(gr.skip() for _ in range(4)), gr.update(value=text.RUN)
+            assert view.summary is not None  # a view of what is decoded has all numbers
+            label = text.RUN if view.summary["can_answer"] else text.RUN_REST
+            return *self._shown(view), gr.update(value=label)
 
-        inputs = [photo, self.sampler, self.prompts, model]
-        for changed in (self.sampler.change, self.prompts.change):
-            changed(
-                None,
-                [self.sampler, self.prompts],
-                self.prompts,
-                js=text.PROMPTS_INFO_JS,
-                queue=False,
-                api_visibility="private",
-            )
-        run = on_run(self.buttons, segment_page, inputs, [self.overlay, self.numbers], self.numbers)
-        endpoint(
-            segment_program,
-            inputs,
-            [gr.Image(label="overlay", format="png", visible=False), gr.JSON(label="summary", visible=False)],
-            name="segment",
-            description=text.SEGMENT_API,
+        def pick(key: str | None, event: gr.EventData) -> Any:
+            told: dict[str, Any] = event._data or {}
+            edition, index = str(told.get("edition")), int(told.get("mask", -1))
+            with sentences():
+                view = everything.pick(page.visits.of(key), edition, index, side=side)
+            return gr.skip() if view is None else alone_value(view, edition=edition, index=index)
+
+        options = [self.sampler, self.prompts, self.confidence, page.model, *self.looks]
+        shown = [self.stage, self.alone, self.table, self.numbers]
+        at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        running = on_run(
+            page, self.buttons, segment, [page.photo, *options], shown, failed=[None, None, None]
         )
-        return run
+        for changed in (self.sampler, self.prompts, self.confidence, page.model, *self.looks):
+            changed.change(
+                look_again,
+                [page.visit, *options],
+                [*shown, self.buttons[0]],
+                trigger_mode="always_last",
+                **at_once,
+            )
+        first = self._connect_first_example(options, shown, run, side)
+        self.stage.select(pick, [page.visit], self.alone, **at_once)
+        self._connect_in_browser()
+        if first is None:
+            return [running]
+        self.buttons[0].click(None, cancels=[first], queue=False, api_visibility="private")
+        return [running, first]
+
+    def _connect_first_example(self, options: list[Any], shown: list[Any], run: Any, side: int) -> Any:
+        """Let a new visitor see the first example's masks: at once where they are there, else when they are made."""
+        page = self.page
+        if not (page.settings.first_example and page.settings.examples):
+            return None
+        photo, example = str(page.settings.examples[0]), everything.FirstExample()
+
+        def kept(key: str | None, *chosen: Any) -> tuple[Any, ...]:
+            visit = page.visits.of(key)
+            view = example.shown_to(visit, photo, *_asked(*chosen), side=side)
+            values = [gr.skip() for _ in shown] if view is None else self._shown(view, is_example=True)
+            return visit.key, *values
+
+        def made(key: str | None, *chosen: Any) -> Generator[tuple[Any, ...], None, None]:
+            visit = page.visits.of(key)
+            items = in_sentences(example.steps)
+            with closing(paced(items(visit, photo, *_asked(*chosen), run=run, side=side))) as steps:
+                for item in steps:
+                    if isinstance(item, StageView):
+                        yield visit.key, *self._shown(item, is_example=True)
+                    else:
+                        told = page_text.step(item.stage, item.done, item.total)
+                        yield visit.key, *(gr.skip() for _ in shown[:-1]), told
+
+        inputs, outputs = [page.visit, *options], [page.visit, *shown]
+        hidden = {"show_progress": "hidden", "api_visibility": "private"}
+        at_once = gr.on([page.load], kept, inputs, outputs, queue=False, **hidden)
+        return at_once.then(
+            made,
+            inputs,
+            outputs,
+            concurrency_id=MODEL_LANE,
+            concurrency_limit=1,
+            api_name="example",
+            **hidden,
+        )
+
+    def _connect_in_browser(self) -> None:
+        """What needs no server: the dial, the slider's sentence, view and opacity."""
+        quiet = {"queue": False, "api_visibility": "private"}
+        told = [self.sampler, self.prompts]
+        for changed in (self.sampler.change, self.prompts.change):
+            changed(None, told, self.prompts, js=segment_text.PROMPTS_INFO_JS, **quiet)
+        dials = [self.sampler, self.prompts, self.confidence]
+        efforts = self.page.settings.efforts
+        self.effort.input(None, self.effort, dials, js=_effort_js(efforts), **quiet)
+        for dial in dials:
+            dial.change(None, dials, self.effort, js=_named_effort_js(efforts), **quiet)
+        self.view.change(None, self.view, None, js=tell_stage("stage:set", "{view: value}"), **quiet)
+        self.opacity.change(None, self.opacity, None, js=tell_stage("stage:set", "{opacity: value}"), **quiet)
+
+    def _shown(self, view: StageView, *, is_example: bool = False) -> tuple[Any, Any, Any, Any]:
+        """A view as values of picture area, mask alone, table and numbers."""
+        numbers = gr.skip() if view.summary is None else text.numbers(view.summary, is_example=is_example)
+        return stage_value(view), None, table_value(view), numbers
+
+
+def _asked(
+    sampler: str,
+    prompts: float,
+    confidence: float,
+    model: str,
+    own: bool,
+    min_area: float,
+    min_iou: float,
+    min_stability: float,
+    mask_nms: float,
+    nested: bool,
+    apart: bool,
+) -> tuple[Ask, Look]:
+    """What the controls say."""
+    budget = max(1, int(prompts or 1))
+    ask = Ask(sampler=sampler, max_prompts=budget, confidence=float(confidence), model=model)
+    look = Look(
+        max_prompts=budget,
+        own_filters=own,
+        min_area_percent=min_area or 0.0,
+        min_predicted_iou=min_iou or 0.0,
+        min_stability=min_stability or 0.0,
+        mask_nms=mask_nms or 1.0,
+        hide_nested=nested,
+        apart=apart,
+    )
+    return ask, look
+
+
+def _filter(
+    low: float, high: float, start: float, step: float, label: str, info: str, elem_id: str
+) -> gr.Slider:
+    return gr.Slider(
+        low, high, start, step=step, label=label, info=info, buttons=[], elem_id=elem_id, min_width=160
+    )
+
+
+def _effort_js(efforts: dict[str, tuple[str, int, float]]) -> str:
+    """JavaScript that sets sampler, prompts and confidence from the dial."""
+    table = {name: list(values) for name, values in efforts.items()}
+    return f"(effort) => ({json.dumps(table)})[effort]"
+
+
+def _named_effort_js(efforts: dict[str, tuple[str, int, float]]) -> str:
+    """JavaScript that sets the dial to what sampler, prompts and confidence are, or to nothing."""
+    table = {",".join(map(str, values)): name for name, values in efforts.items()}
+    return f"(...dials) => ({json.dumps(table)})[dials.join()] ?? null"

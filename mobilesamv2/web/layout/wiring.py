@@ -1,103 +1,110 @@
-"""How functions are connected: errors as sentences, one lane for the model, run and cancel, endpoints."""
+"""How functions are connected: one lane for the model, run and cancel, endpoints."""
 
 from __future__ import annotations
 
 import functools
-import logging
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from html import escape
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator
+from typing import Any
 
 import gradio as gr
 
-from ...errors import MobileSamError
-from .. import text
+from ..text import page as text
+from .page import Page
 from .parts import BUSY, READY, shown
-
-log = logging.getLogger(__name__)
+from .sentences import in_sentences, sentences
 
 MODEL_LANE = "model"
 """All listeners that run the model share this lane and take turns: memory and timings belong to one run."""
 
-Yields = TypeVar("Yields")
-
-
-@contextmanager
-def sentences() -> Iterator[None]:
-    """Turn errors into what a visitor is told: our own as they are, all others into one sentence and a log entry."""
-    try:
-        yield
-    except gr.Error:
-        raise
-    except MobileSamError as error:
-        # Gradio shows the message as HTML; programs get it too, and to them an escaped quote is noise.
-        raise gr.Error(
-            escape(str(error), quote=False), title=text.ERROR_TITLE, print_exception=False
-        ) from error
-    except Exception as error:
-        log.exception("A run failed unexpectedly.")
-        raise gr.Error(text.UNEXPECTED, title=text.ERROR_TITLE, print_exception=False) from error
-
-
-def in_sentences(
-    function: Callable[..., Iterator[Yields]],
-) -> Callable[..., Generator[Yields, None, None]]:
-    """A generator whose errors are `sentences`."""
-
-    @functools.wraps(function)
-    def told(*arguments: Any) -> Generator[Yields, None, None]:
-        with sentences():
-            yield from function(*arguments)
-
-    return told
-
 
 def on_run(
+    page: Page,
     buttons: tuple[gr.Button, gr.Button],
-    page: Callable[..., Generator[Any, None, None]],
+    work: Callable[..., Generator[tuple[Any, ...], None, None]],
     inputs: list[Any],
     outputs: list[Any],
-    status: gr.HTML,
+    *,
+    failed: list[Any],
 ) -> Any:
-    """Let the run button start `page` and the cancel button stop it; returns the event of a run.
+    """Let the run button start `work` and the cancel button stop it; returns the event of a run.
 
-    `status`, the last of `outputs`, also says what went wrong.
+    Args:
+        work: takes the visitor's `Visit`, then the values of `inputs`; yields values for all `outputs`.
+        outputs: the last of them, the status, also says what went wrong.
+        failed: values for the others when a run fails, so that nothing old stays beside the sentence.
     """
     run, cancel = buttons
+    status = outputs[-1]
+    rest = [gr.skip() for _ in outputs[:-1]]
 
-    @functools.wraps(page)
-    def told(*arguments: Any) -> Generator[Any, None, None]:
+    @functools.wraps(work)
+    def told(key: str | None, *arguments: Any) -> Generator[Any, None, None]:
+        visit = page.visits.of(key)
         try:
-            yield from in_sentences(page)(*arguments)
+            if page.model in inputs:
+                choice = arguments[inputs.index(page.model)]
+                for step in in_sentences(page.models.fetch)(choice):
+                    yield visit.key, *rest, text.step(step.stage, step.done, step.total)
+            for values in in_sentences(work)(visit, *arguments):
+                yield visit.key, *values
         except gr.Error as error:
-            yield *(gr.skip() for _ in outputs[1:]), text.problem(error.message)
+            yield visit.key, *failed, text.problem(error.message)
             error.visible = False  # said where the numbers would be, and no note lies over the page
             raise
 
     buttons_only = {"outputs": [run, cancel], "queue": False, "api_visibility": "private"}
     # What changes at once changes in the browser: a round trip would let the next click overtake it.
-    run.click(None, js=shown(*BUSY), **buttons_only)
+    run.click(None, js=_then_focus(shown(*BUSY), cancel), **buttons_only)
     running = run.click(
         told,
-        inputs,
-        outputs,
+        [page.visit, *inputs],
+        [page.visit, *outputs],
         concurrency_id=MODEL_LANE,
         concurrency_limit=1,
         show_progress="minimal",
         show_progress_on=status,
+        api_name=run.elem_id,  # or it would take an endpoint's name from it
         api_visibility="private",
     )
     for ended in (running.success, running.failure):
-        ended(None, js=shown(*READY), **buttons_only)
-    stop_on(cancel.click, [running], [status, run, cancel], [text.idle(text.CANCELLED), *READY])
+        ended(None, js=_then_focus(shown(*READY), run), **buttons_only)
+    stop_on(
+        cancel.click,
+        [running],
+        [status, run, cancel],
+        [text.idle(text.CANCELLED), *READY],
+        js=lambda values: _then_focus(values, run),
+    )
     return running
 
 
-def stop_on(event: Callable[..., Any], running: list[Any], outputs: list[Any], values: list[Any]) -> None:
-    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them."""
+def _then_focus(js: str, button: gr.Button) -> str:
+    """JavaScript that does `js`, and gives `button` the focus if the one that had it was switched off by that."""
+    return f"""() => {{
+        const had = document.activeElement;
+        setTimeout(() => {{
+            if (had === document.body || had.disabled)
+                document.getElementById("{button.elem_id}").focus({{preventScroll: true}});
+        }}, 80);
+        return ({js})();
+    }}"""
+
+
+def stop_on(
+    event: Callable[..., Any],
+    running: list[Any],
+    outputs: list[Any],
+    values: list[Any],
+    *,
+    js: Callable[[str], str] = str,
+) -> None:
+    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them.
+
+    Args:
+        js: turns the JavaScript that shows the values into what is run.
+    """
     event(None, cancels=running, queue=False, api_visibility="private")
-    event(None, outputs=outputs, js=shown(*values), queue=False, api_visibility="private")
+    event(None, outputs=outputs, js=js(shown(*values)), queue=False, api_visibility="private")
 
 
 def endpoint(

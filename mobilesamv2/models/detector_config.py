@@ -1,0 +1,109 @@
+"""Says which network a detector is, in a few values that can be kept beside its weights.
+
+Knows neither Ultralytics nor files; networks are made from it elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SCALES = ("n", "s", "m", "l", "x")
+"""Sizes that YOLOv8 and YOLO11 come in, from the smallest."""
+
+DETECTOR_NAMES = (
+    "nano-objects",
+    "object-aware",
+    "fastsam-s",
+    "fastsam-x",
+    *(f"{family}{scale}" for family in ("yolov8", "yolo11") for scale in SCALES),
+)
+"""The detectors that `detector_config` knows."""
+
+SIDES = (32, 4096)
+"""The smallest and the largest input side in pixels that a file may ask for."""
+
+METADATA_PREFIX = "detector."
+"""What the names of a configuration's values begin with in the metadata of a safetensors file."""
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """The architecture of a detector; the default is `nano-objects`.
+
+    Args:
+        family: a model description that comes with Ultralytics, without its size: "yolov8", "yolo11", "yolov8-p2".
+        scale: its size, one of `SCALES` for most families; "" for a family of one size.
+        classes: how many classes the head tells apart; a box takes the best of their scores.
+        reg_max: bins of the distribution over distances to each edge of a box; 1 where these are given as they are.
+        input_side: longer side in pixels that pictures are scaled to.
+        box_width, class_width: channels inside the head's two branches; 0 where they are the family's own.
+        layers: the description itself as JSON, for a network that is of no family; `family` and `scale` are then
+            only names for people.
+    """
+
+    family: str = "yolov8"
+    scale: str = "n"
+    classes: int = 1
+    reg_max: int = 16
+    input_side: int = 512
+    box_width: int = 0
+    class_width: int = 0
+    layers: str = ""
+
+    @property
+    def architecture(self) -> str:
+        """File name of the description, such as "yolov8n.yaml" or "yolov8n-p2.yaml"."""
+        return re.sub(r"^(yolov?\d+)", rf"\g<1>{self.scale}", self.family) + ".yaml"
+
+    def to_metadata(self) -> dict[str, str]:
+        """The values by name, for the metadata of a safetensors file; `from_metadata` reads them again."""
+        return {METADATA_PREFIX + name: str(value) for name, value in dataclasses.asdict(self).items()}
+
+    @staticmethod
+    def from_metadata(metadata: Mapping[str, str]) -> DetectorConfig | None:
+        """Read what `to_metadata` wrote, or None if the metadata describe no detector.
+
+        Raises:
+            ValueError: if a number is none, or none that can be.
+        """
+        found = {
+            field.name: metadata[METADATA_PREFIX + field.name]
+            for field in dataclasses.fields(DetectorConfig)
+            if METADATA_PREFIX + field.name in metadata
+        }
+        if "family" not in found:
+            return None
+        side = found.get("input_side", "640")
+        if not (side.isdecimal() and SIDES[0] <= int(side) <= SIDES[1]):
+            raise ValueError(f"its input side is {side[:20]!r}, not {SIDES[0]} to {SIDES[1]} pixels")
+        return DetectorConfig(
+            family=found["family"],
+            scale=found.get("scale", ""),
+            layers=found.get("layers", ""),
+            **{
+                name: int(value) for name, value in found.items() if name not in ("family", "scale", "layers")
+            },
+        )
+
+
+def detector_config(name: str) -> DetectorConfig:
+    """The architecture of one of `DETECTOR_NAMES`.
+
+    ObjectAwareModel and FastSAM are trained on 1024 pixels and know one class, "object"; YOLO on 640 and COCO's 80.
+    ObjectAwareModel has 26 bins. The mask branch of segmentation networks is no part of a detector.
+
+    Raises:
+        KeyError: if there is no detector of that name.
+    """
+    if name not in DETECTOR_NAMES:
+        raise KeyError(name)
+    if name == "nano-objects":
+        return DetectorConfig()
+    if name == "object-aware":
+        return DetectorConfig(scale="x", reg_max=26, input_side=1024)
+    if name.startswith("fastsam-"):
+        return DetectorConfig(scale=name[-1], input_side=1024)
+    return DetectorConfig(family=name[:-1], scale=name[-1], classes=80, input_side=640)

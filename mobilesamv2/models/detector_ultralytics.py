@@ -1,0 +1,55 @@
+"""Imports Ultralytics without what it does to the rest of the program."""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+_REPLACED_FUNCTIONS = (
+    (Image, "open"),
+    (torch, "load"),
+    (torch, "save"),
+    (cv2, "imread"),
+    (cv2, "imwrite"),
+    (cv2, "imshow"),
+)
+"""What Ultralytics puts functions of its own in place of when it is imported."""
+
+
+def ultralytics_module(name: str) -> Any:
+    """Import a module of Ultralytics, and keep it from what it does beside that.
+
+    By default it installs packages, goes online, sends telemetry, logs and writes settings into the user's
+    home; and it sets threads, print options, warning filters and environment variables, and replaces functions of
+    other packages, for everybody.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    if "YOLO_CONFIG_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="mobilesamv2-ultralytics-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["YOLO_CONFIG_DIR"] = folder
+    os.environ.update(YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_VERBOSE="false")
+    environment, threads = set(os.environ), cv2.getNumThreads()
+    replaced = [(owner, function, getattr(owner, function)) for owner, function in _REPLACED_FUNCTIONS]
+    with warnings.catch_warnings(), np.printoptions():
+        module = importlib.import_module(name)
+    for variable in set(os.environ) - environment:
+        del os.environ[variable]
+    for owner, function, original in replaced:
+        setattr(owner, function, original)
+    cv2.setNumThreads(threads)
+    torch.set_printoptions(profile="default")  # type: ignore[no-untyped-call]
+    importlib.import_module("ultralytics.utils").SETTINGS["sync"] = False
+    return module

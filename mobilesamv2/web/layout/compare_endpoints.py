@@ -1,0 +1,87 @@
+"""`/compare` and `/budget` for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from .. import budgeting, comparing
+from ..settings import EMBEDDED_MODEL
+from ..steps import last
+from ..text import budgeting as budget_text
+from ..text import comparing as compare_text
+from ..visits import Visit
+from .page import Page
+from .parts import png
+from .wiring import endpoint
+
+
+def add_compare(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
+    """Offer `/compare`: any two samplers and budgets on one encoding.
+
+    Args:
+        photo, model: of the endpoints, not of the page.
+    """
+    settings = page.settings
+    run = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
+
+    def compare_program(
+        photo: str,
+        max_prompts: float = 320,
+        points_per_side: float = 32,
+        model: str = EMBEDDED_MODEL,
+        draw_prompts: bool = False,
+        left: str = "grid",
+        right: str = "object-aware",
+    ) -> tuple[str, str, dict[str, Any]]:
+        first, second = (
+            comparing.contender_of(
+                text,
+                max_prompts=int(max_prompts),
+                points_per_side=int(points_per_side),
+                most=settings.prompts.high,
+            )
+            for text in (left, right)
+        )
+        items = comparing.compare(
+            Visit(), photo, (first, second), model, run=run, display_side=settings.display_side
+        )
+        view = last(items)
+        overlays = view.overlays(with_prompts=draw_prompts)
+        names = (name.replace(":", "-").replace(" ", "-") for name in view.found.names)
+        files = [png(drawn, name) for drawn, name in zip(overlays, names, strict=True)]
+        return files[0], files[1], view.summary
+
+    prompts, sides = settings.prompts, settings.grid_sides
+    inputs = [
+        photo,
+        gr.Slider(prompts.low, prompts.high, prompts.start, step=prompts.step, label="max_prompts"),
+        gr.Slider(sides.low, sides.high, sides.start, step=sides.step, label="points_per_side"),
+        model,
+        gr.Checkbox(label="draw_prompts", value=False),
+        gr.Textbox(label="left", value="grid"),
+        gr.Textbox(label="right", value="object-aware"),
+    ]
+    outputs = [*(gr.Image(label=side, format="png") for side in ("left", "right")), gr.JSON(label="summary")]
+    endpoint(compare_program, inputs, outputs, name="compare", description=compare_text.API)
+
+
+def add_budget(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
+    """Offer `/budget`: what more prompts bring on a photo; arguments as for `add_compare`."""
+    run = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
+
+    def budget_program(photo: str, largest: float = 1024, model: str = EMBEDDED_MODEL) -> dict[str, Any]:
+        view = last(budgeting.budget(Visit(), photo, int(largest), model, run=run))
+        summary: dict[str, Any] = view.summary
+        return summary
+
+    offered = page.settings.prompts
+    largest = gr.Slider(offered.low, offered.high, offered.high, step=1, label="largest")
+    endpoint(
+        budget_program,
+        [photo, largest, model],
+        [gr.JSON(label="summary")],
+        name="budget",
+        description=budget_text.API,
+    )

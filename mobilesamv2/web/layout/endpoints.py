@@ -1,0 +1,63 @@
+"""The page for programs: named endpoints, typed by invisible components whose first values are the defaults.
+
+No visitor is known here: nothing is kept between calls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from .. import segmenting
+from ..settings import EMBEDDED_MODEL, Range
+from ..steps import last
+from ..text import page as text
+from ..text import segmenting as segment_text
+from ..visits import Visit
+from .compare_endpoints import add_budget, add_compare
+from .page import Page
+from .parts import photo_input, png
+from .wiring import endpoint
+
+
+def add_endpoints(page: Page) -> None:
+    """Offer `/segment`, `/compare` and `/budget` to programs."""
+    settings = page.settings
+    run_segment = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
+
+    def segment_program(
+        photo: str, sampler: str = "object-aware", max_prompts: float = 320, model: str = EMBEDDED_MODEL
+    ) -> tuple[str, dict[str, Any]]:
+        items = segmenting.segment(
+            Visit(),
+            photo,
+            sampler,
+            int(max_prompts),
+            model,
+            run=run_segment,
+            display_side=settings.display_side,
+        )
+        view = last(items)
+        return png(view.overlay, "overlay"), view.summary
+
+    with gr.Row(visible=False):
+        photo = photo_input(elem_id=None)
+        sampler = gr.Radio(choices=list(text.SAMPLERS), value="object-aware", label="sampler")
+        prompts = _number(settings.prompts, "max_prompts")
+        model = gr.Dropdown(choices=list(page.models.names), value=page.models.first, label="model")
+        overlay = gr.Image(label="overlay", format="png")
+        summary = gr.JSON(label="summary")
+        add_compare(page, photo, model)
+        add_budget(page, photo, model)
+    endpoint(
+        segment_program,
+        [photo, sampler, prompts, model],
+        [overlay, summary],
+        name="segment",
+        description=segment_text.API,
+    )
+
+
+def _number(offered: Range, label: str) -> gr.Slider:
+    return gr.Slider(offered.low, offered.high, offered.start, step=offered.step, label=label)

@@ -1,0 +1,72 @@
+"""The head of the page: what it is, which model runs with which detector, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from .. import menus
+from ..models import Models
+from ..text import menus as menu_text
+from ..text import page as text
+
+_WAIT_SECONDS = 6.0
+_JOIN_JS = '(model, detector) => model + (detector ? "+" + detector : "")'
+
+
+class Masthead:
+    """The head of the page.
+
+    Attributes:
+        chosen: the model as `Models.get` takes it, perhaps with a detector. Not seen; the menus set it.
+    """
+
+    def __init__(self, models: Models, network: menus.Network) -> None:
+        self._models, self._network = models, network
+        known = network.is_there
+        with gr.Row(elem_id="masthead"):
+            gr.HTML(text.masthead(), elem_id="title")
+            self.model = gr.Dropdown(
+                choices=menus.model_choices(models.names, network=known),
+                value=models.first,
+                label=menu_text.MODEL_LABEL,
+                elem_id="model",
+                filterable=False,
+                min_width=120,
+            )
+            self.detector = gr.Dropdown(
+                choices=menus.detector_choices(models.detectors, network=known),
+                value=menus.OWN_DETECTOR,
+                label=menu_text.DETECTOR_LABEL,
+                elem_id="detector",
+                filterable=False,
+                min_width=120,
+            )
+            gr.HTML(text.running_on(models.device), elem_id="running")
+            self.chosen = gr.Textbox(models.first, visible="hidden", elem_id="chosen-model", label="Model")
+        self.note = gr.HTML("", elem_id="model-note")
+
+    def connect(self, demo: gr.Blocks) -> None:
+        """Let the menus set the choice and say what it needs, and ask for the network once the page is there."""
+        quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        for menu in (self.model, self.detector):
+            menu.input(None, [self.model, self.detector], self.chosen, js=_JOIN_JS, **quiet)
+            menu.input(self._note, [self.model, self.detector], self.note, **quiet)
+        demo.load(
+            self._look_again, [self.model, self.detector], [self.model, self.detector, self.note], **quiet
+        )
+
+    def _note(self, model: str, detector: str) -> str:
+        choice = f"{model}+{detector}" if detector else model
+        sentence = menus.note(choice, network=self._network.is_there)
+        return text.idle(sentence) if sentence else ""
+
+    def _look_again(self, model: str, detector: str) -> tuple[Any, Any, str]:
+        """What is here may have changed since the page was laid out, and the network may be known by now."""
+        network = self._network.wait(_WAIT_SECONDS)
+        return (
+            gr.update(choices=menus.model_choices(self._models.names, network=network)),
+            gr.update(choices=menus.detector_choices(self._models.detectors, network=network)),
+            self._note(model, detector),
+        )

@@ -1,0 +1,77 @@
+"""What every tab is given: the page's shared parts, and how to run a model."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ..models import Models
+from ..settings import Settings
+from ..visits import Visits
+from .sentences import in_sentences
+
+Gpu = Callable[..., Callable[[Callable[..., Any]], Callable[..., Any]]]
+"""`spaces.GPU`, or anything called the same way: `gpu(duration=seconds_for_the_same_arguments)(function)`."""
+
+
+def without_gpu(*, duration: Callable[..., float]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Stands in for `spaces.GPU` where no GPU is lent by the call."""
+    del duration
+    return lambda function: function
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """The parts of the page that all tabs share.
+
+    Args:
+        settings: every limit and first value.
+        models: on the menu, shared by all visitors.
+        visits: what is kept of each visitor; `visits.of(key)` with the key from `visit`.
+        gpu: wraps the functions that run a model.
+        photo: the photo at hand: a path, as a value.
+        model: the choice of model, as `Models.get` takes it.
+        visit: the visitor's key, which never leaves the server. Functions that `wiring.on_run` starts get the
+            visit itself as their first argument.
+        load: the event that a visitor has come.
+    """
+
+    settings: Settings
+    models: Models
+    visits: Visits
+    gpu: Gpu
+    photo: gr.Image
+    model: gr.Textbox
+    visit: gr.State
+    load: Any
+
+    def on_model(
+        self,
+        function: Callable[..., Generator[Any, None, None]],
+        *,
+        prompts: Callable[..., int],
+    ) -> Callable[..., Generator[Any, None, None]]:
+        """Make a function that runs where the models are; on a lent GPU that is a process of its own.
+
+        What goes in and what is yielded is pickled there: pictures, `StoredEmbedding`, masks, plain values. Only our
+        own sentences come back as errors, so they are made inside.
+
+        Args:
+            function: a generator function that takes the models first.
+            prompts: how many prompts a call will ask about, of the same arguments without the models.
+        """
+
+        def duration(*arguments: Any) -> float:
+            return self.settings.seconds_on_gpu(prompts(*arguments))
+
+        @self.gpu(duration=duration)
+        @in_sentences
+        @functools.wraps(function)
+        def running(*arguments: Any) -> Generator[Any, None, None]:
+            return function(self.models, *arguments)
+
+        return running

@@ -1,0 +1,238 @@
+"""*Point and box*: a photo to point at, and the masks of what was pointed at."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import numpy.typing as npt
+from gradio.components import Component
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from ...export import png_bytes
+from ...render import fit_within
+from ...types import Picture
+from .. import prompting
+from ..prompting import Limits, PromptView
+from ..steps import paced
+from ..targets import Targets
+from ..text import page as page_text
+from ..text import prompting as text
+from ..visits import Visit
+from .page import Page
+from .parts import properties
+from .sentences import in_sentences, sentences
+from .serving import script
+from .tab import Tab
+from .wiring import MODEL_LANE
+
+_PAD = f"""<div class="pad" tabindex="0" role="application" aria-label="Photo to point at. {text.KEYS}">
+<div class="pad-picture">
+<img class="pad-photo" alt="The photo to point at" draggable="false">
+<img class="pad-layer" alt="" draggable="false" hidden>
+<div class="pad-marks" aria-hidden="true"></div>
+</div>
+<p class="pad-empty">The photo to point at appears here</p>
+<p class="pad-aloud sr-only" role="status"></p>
+</div>"""
+_NO_CHOICE = properties(choices=[], value=None, visible=False)
+_NEW_PHOTO = "(photo) => ({photo: photo})"
+_COPY = "copy of the photo to be seen"
+
+
+class PromptTab(Tab):
+    """*Point and box*: a photo to point at, and the masks of what was pointed at."""
+
+    name = "prompt"
+    title = "Point and box"
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page)
+        settings = page.settings
+        self.limits = Limits(objects=settings.most_objects, points=settings.most_points)
+        with gr.Column(elem_classes="result"):
+            self.pad = gr.HTML(
+                {},
+                html_template=_PAD,
+                js_on_load=script("prompt"),
+                elem_id="prompt-pad",
+                elem_classes="stage",
+            )
+        with gr.Column(elem_classes="controls"):
+            self.mode = gr.Radio(
+                choices=list(text.MODES),
+                value="on",
+                label=text.MODE_LABEL,
+                info=text.MODE_INFO,
+                interactive=True,
+                elem_id="prompt-mode",
+            )
+            with gr.Row(elem_classes="prompt-actions"):
+                self.new, self.undo, self.remove, self.clear = (
+                    gr.Button(label, size="sm", elem_id=f"prompt-{label.lower()}", min_width=40)
+                    for label in text.ACTIONS
+                )
+            self.candidates = gr.Radio(
+                choices=[],
+                label=text.CANDIDATES_LABEL,
+                visible=False,
+                interactive=True,
+                elem_id="prompt-candidates",
+            )
+            self.object = gr.Radio(
+                choices=[], label=text.OBJECT_LABEL, visible=False, interactive=True, elem_id="prompt-object"
+            )
+        with gr.Column(elem_classes="numbers"):
+            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="prompt-numbers")
+        self.outputs: list[Component] = [self.candidates, self.object, self.numbers]
+        self.shown = [page.visit, self.pad, *self.outputs]
+
+    def cleared(self) -> list[Any]:
+        """Values of `outputs` before a click."""
+        return [_NO_CHOICE, _NO_CHOICE, page_text.idle(text.IDLE)]
+
+    def connect(self) -> list[Any]:
+        """Wire the tab up; returns the events of its runs, for others to cancel."""
+        page, private = self.page, {"api_visibility": "private"}
+        run = page.on_model(prompting.run_predict, prompts=prompting.prompts_of_predict)
+
+        placing_on = in_sentences(
+            partial(prompting.place, run=run, limits=self.limits, display_side=page.settings.display_side)
+        )
+
+        def place(
+            key: str | None, photo: str | None, model: str, event: gr.EventData
+        ) -> Generator[tuple[Any, ...], None, None]:
+            visit = page.visits.of(key)
+            items = placing_on(visit, photo, dict(event._data or {}), model)
+            try:
+                with closing(paced(items)) as paced_items:
+                    for item in paced_items:
+                        if isinstance(item, PromptView):
+                            yield visit.key, *self._values(visit, photo, item)
+                        else:
+                            step = page_text.step(item.stage, item.done, item.total)
+                            yield visit.key, *(gr.skip() for _ in self.shown[2:]), step
+            except gr.Error as error:
+                yield visit.key, *self._as_before(visit, photo, error)
+
+        placing = self.pad.place(
+            place,
+            [page.visit, page.photo, page.model],
+            self.shown,
+            concurrency_id=MODEL_LANE,
+            concurrency_limit=1,
+            trigger_mode="multiple",
+            show_progress="minimal",
+            show_progress_on=self.numbers,
+            **private,
+        )
+        page.photo.change(None, page.photo, self.pad, js=_NEW_PHOTO, queue=False, **private)
+        self.pad.unseen(self._look, [page.visit, page.photo], [page.visit, self.pad, self.numbers], **private)
+        most = self.limits.objects
+        changes: list[tuple[Callable[..., Any], Callable[..., Targets], list[Component]]] = [
+            (self.new.click, lambda targets: targets.with_new(most_objects=most), []),
+            (self.undo.click, Targets.undone, []),
+            (self.pad.undo, Targets.undone, []),
+            (self.remove.click, Targets.without_current, []),
+            (self.clear.click, Targets.cleared, []),
+            (self.candidates.input, Targets.choosing, [self.candidates]),
+            (self.object.input, Targets.selecting, [self.object]),
+        ]
+        for event, changed, value in changes:
+            event(
+                self._changing(changed),
+                [page.visit, page.photo, *value],
+                self.shown,
+                cancels=[placing],
+                show_progress="hidden",
+                trigger_mode="multiple",
+                **private,
+            )
+        return [placing]
+
+    def _changing(self, changed: Callable[..., Targets]) -> Callable[..., tuple[Any, ...]]:
+        """A listener for what needs no model; `changed` takes the targets and the value of the control."""
+
+        def listener(key: str | None, photo: str | None, *value: Any) -> tuple[Any, ...]:
+            visit = self.page.visits.of(key)
+            try:
+                with sentences():
+                    view = prompting.change(
+                        visit,
+                        photo,
+                        lambda targets: changed(targets, *value),
+                        display_side=self.page.settings.display_side,
+                    )
+            except gr.Error as error:
+                return visit.key, *self._as_before(visit, photo, error)
+            return visit.key, *self._values(visit, photo, view)
+
+        return listener
+
+    def _look(self, key: str | None, photo: str | None) -> tuple[Any, Any, Any]:
+        """For a photo that the browser cannot show: a copy that it can."""
+        visit = self.page.visits.of(key)
+        try:
+            with sentences():
+                picture = visit.picture(photo)
+                visit.keep(_COPY, jpeg(fit_within(picture, self.page.settings.display_side)), picture=picture)
+        except gr.Error as error:
+            return visit.key, {}, page_text.problem(error.message)
+        return visit.key, {"photo": _photo_of(visit, photo)}, gr.skip()
+
+    def _as_before(self, visit: Visit, photo: str | None, error: gr.Error) -> list[Any]:
+        """What is shown after an error: what was there, and the sentence."""
+        try:
+            with sentences():
+                view = prompting.change(
+                    visit, photo, lambda targets: targets, display_side=self.page.settings.display_side
+                )
+        except gr.Error:
+            return [{"photo": _photo_of(visit, photo)}, *self.cleared()[:2], page_text.problem(error.message)]
+        return [*self._values(visit, photo, view)[:-1], page_text.problem(error.message)]
+
+    def _values(self, visit: Visit, photo: str | None, view: PromptView) -> list[Any]:
+        """A view as values of the pad and of `outputs`."""
+        pad = {
+            "photo": _photo_of(visit, photo),
+            "layer": None if view.layer is None else _data_url(view.layer),
+            "masks": sum(shown["area"] is not None for shown in view.objects),
+            "objects": [shown for shown in view.objects if shown["places"] or shown["around"]],
+        }
+        choices = [(text.candidate(index, **told), index) for index, told in enumerate(view.candidates)]
+        objects = [(str(shown["number"]), shown["number"]) for shown in view.objects]
+        active = next(shown["number"] for shown in view.objects if shown["active"])
+        rows = [shown for shown in view.objects if shown["points"] or shown["box"]]
+        return [
+            pad,
+            gr.update(choices=choices, value=view.chosen, visible=True) if len(choices) > 1 else _NO_CHOICE,
+            gr.update(choices=objects, value=active, visible=True) if len(objects) > 1 else _NO_CHOICE,
+            text.numbers(rows, view.summary, view.note) if rows or view.note else page_text.idle(text.IDLE),
+        ]
+
+
+def jpeg(picture: Picture) -> str:
+    """A file in Gradio's cache, for photographs that are shown and not measured."""
+    packed = io.BytesIO()
+    Image.fromarray(picture).save(packed, "jpeg", quality=88)
+    return str(save_bytes_to_cache(packed.getvalue(), "photo.jpg", cache_dir=get_upload_folder()))
+
+
+def _photo_of(visit: Visit, photo: str | None) -> dict[str, Any] | None:
+    """The photo as a file that the browser gets an address of: as it was uploaded, or the copy made to be seen."""
+    path = visit.get(_COPY) or photo
+    return None if path is None else {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def _data_url(layer: npt.NDArray[np.uint8]) -> str:
+    """A layer as an address that holds it all: it goes with the answer, and no other visitor can ask for it."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes(Image.fromarray(layer))).decode("ascii")

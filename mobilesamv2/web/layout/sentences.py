@@ -1,0 +1,49 @@
+"""Errors as sentences for visitors: never a traceback, never a secret."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from ...errors import MobileSamError
+from ..text import page as text
+
+log = logging.getLogger(__name__)
+
+Yields = TypeVar("Yields")
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn errors into what a visitor is told: our own as they are, all others into one sentence and a log entry."""
+    try:
+        yield
+    except gr.Error:
+        raise
+    except MobileSamError as error:
+        # Gradio shows the message as HTML; programs get it too, and to them an escaped quote is noise.
+        raise gr.Error(
+            escape(str(error), quote=False), title=text.ERROR_TITLE, print_exception=False
+        ) from error
+    except Exception as error:
+        log.exception("A run failed unexpectedly.")
+        raise gr.Error(text.UNEXPECTED, title=text.ERROR_TITLE, print_exception=False) from error
+
+
+def in_sentences(
+    function: Callable[..., Iterator[Yields]],
+) -> Callable[..., Generator[Yields, None, None]]:
+    """A generator whose errors are `sentences`."""
+
+    @functools.wraps(function)
+    def told(*arguments: Any, **options: Any) -> Generator[Yields, None, None]:
+        with sentences():
+            yield from function(*arguments, **options)
+
+    return told

@@ -1,0 +1,121 @@
+"""What the menus of models and detectors say, and how a checkpoint arrives. Knows nothing of components."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+
+from .. import weights, zoo
+from ..zoo.entries import WeightsFile
+from .steps import Step
+from .text import menus as text
+
+log = logging.getLogger(__name__)
+
+OWN_DETECTOR = ""
+"""In the menu of detectors: the one that the model is usually used with."""
+
+
+def hub_is_reachable() -> bool:
+    """Whether models can be fetched: the environment allows it, and the hub answers."""
+    return not weights.offline() and weights.reachable()
+
+
+class Network:
+    """Whether the hub can be reached: asked once, in the background, so that no page waits for it.
+
+    Args:
+        ask: asks; it may take some seconds.
+    """
+
+    def __init__(self, ask: Callable[[], bool] = hub_is_reachable) -> None:
+        self._ask = ask
+        self.is_there: bool | None = None
+        self._asked = threading.Event()
+
+    def look(self) -> None:
+        """Ask in the background."""
+        threading.Thread(target=self._look, name="network", daemon=True).start()
+
+    def _look(self) -> None:
+        self.is_there = self._ask()
+        self._asked.set()
+
+    def wait(self, seconds: float) -> bool | None:
+        """Whether it is there; None if that is not known within so many seconds."""
+        self._asked.wait(seconds)
+        return self.is_there
+
+
+def chosen(choice: str) -> tuple[str, str]:
+    """The model and the detector of a choice: "mobilesam+fastsam-s"; no detector is the model's own."""
+    model, _, detector = choice.partition("+")
+    return model, detector
+
+
+def files_of(choice: str) -> list[WeightsFile]:
+    """The checkpoints that a choice needs; a name that is not in the zoo needs none that we know."""
+    model, detector = chosen(choice)
+    entry = zoo.MODELS.get(model)
+    files = [] if entry is None else list(entry.files.values())
+    found = zoo.DETECTORS.get(detector or ("" if entry is None else entry.detector))
+    return files + ([] if found is None else list(found.files.values()))
+
+
+def is_here(choice: str) -> bool:
+    """Whether a choice runs without a network."""
+    return not weights.missing(files_of(choice))
+
+
+def model_choices(names: Iterable[str], *, network: bool | None) -> list[tuple[str, str]]:
+    """Models for a menu: what each is called there, and its name."""
+    entries = ((name, zoo.MODELS.get(name)) for name in names)
+    return [
+        (name if entry is None else _line(name, list(entry.files.values()), network=network), name)
+        for name, entry in entries
+    ]
+
+
+def detector_choices(names: Sequence[str], *, network: bool | None) -> list[tuple[str, str]]:
+    """Detectors for a menu, the model's own first."""
+    entries = ((name, zoo.DETECTORS.get(name)) for name in names)
+    return [
+        (text.OWN_DETECTOR, OWN_DETECTOR),
+        *(
+            (name if entry is None else _line(name, list(entry.files.values()), network=network), name)
+            for name, entry in entries
+        ),
+    ]
+
+
+def note(choice: str, *, network: bool | None) -> str:
+    """A sentence where a choice is not here yet, else nothing."""
+    missing = weights.missing(files_of(choice))
+    if not missing:
+        return ""
+    places = sorted({str(file.repo) for file in missing})
+    return text.note(chosen(choice)[0], _bytes(missing), places, network=network)
+
+
+def arriving(choice: str) -> Generator[Step, None, None]:
+    """Fetch what a choice lacks, telling how far it is in bytes. Closing this stops it; the next one goes on there.
+
+    Raises:
+        WeightsError: if it cannot be had.
+    """
+    with closing(weights.fetch(*files_of(choice))) as fetching:
+        for step in fetching:
+            yield Step("fetch", step.done_bytes, step.total_bytes or 0)
+
+
+def _line(name: str, files: list[WeightsFile], *, network: bool | None) -> str:
+    licences = sorted({file.licence for file in files})
+    return text.line(
+        name, _bytes(files), licences, is_here=not weights.missing(files), is_offline=network is False
+    )
+
+
+def _bytes(files: Iterable[WeightsFile]) -> int:
+    return sum(file.bytes or file.about_bytes or 0 for file in files)

@@ -1,0 +1,11 @@
+// Names the pictures to which Gradio gives none, now and whenever one comes, for those who cannot see them.
+() => {
+    const name = () => {
+        for (const image of document.querySelectorAll("#examples .gallery-item img:not([alt^=Example])")) {
+            const file = decodeURIComponent(image.src.split("/").pop()).replace(/\.[^.]*$/, "");
+            image.alt = image.closest("button").title = `Example: ${file.replace(/[-_]/g, " ")}`;
+        }
+    };
+    name();
+    new MutationObserver(name).observe(document.getElementById("bench"), {childList: true, subtree: true});
+}

@@ -1,0 +1,63 @@
+"""What a run tells on its way: the stage it is at. Knows nothing of what a run is about."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+
+@runtime_checkable
+class HasStage(Protocol):
+    """What both `Progress` and `Step` can be read as."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def done(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step outside the model: reading the photo, drawing the result."""
+
+    stage: str
+    done: int = 0
+    total: int = 0
+
+
+Item = TypeVar("Item")
+
+
+def paced(
+    items: Generator[Item, None, None],
+    *,
+    seconds: float = 0.2,
+    now: Callable[[], float] = time.monotonic,
+) -> Generator[Item, None, None]:
+    """Leave out steps that follow another one of the same stage too soon: each costs a message to the browser.
+
+    Whatever is no step, and the views at the end, always come through. Closing this closes `items`.
+    """
+    stage, shown_at = "", -math.inf
+    with closing(items):
+        for item in items:
+            if not isinstance(item, HasStage):
+                yield item
+            elif item.stage != stage or now() - shown_at >= seconds:
+                stage, shown_at = item.stage, now()
+                yield item
+
+
+def last(items: Generator[Any, None, None]) -> Any:
+    """Run `items` to the end; what counts comes last."""
+    found = None
+    with closing(items):
+        for item in items:
+            found = item
+    return found

@@ -1,0 +1,121 @@
+"""Sentences, curves and the table of *Prompt budget*."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from ...budget import BudgetPoint
+from ...words import count, number, percent, seconds
+from .curves import Line, chart
+
+IDLE = "The curves grow as they are measured: what the first 16 prompts bring, then 32, and so on."
+API = (
+    "Measure what more prompts bring on a photo: masks kept, share of the photo covered and decoder seconds for 16, "
+    "32, 64 ... prompts of object-aware sampling and of grid search, from one encoding. Returns every point, how many "
+    "boxes the detector proposed, and one sentence."
+)
+RUN_LABEL = "Measure"
+LARGEST_LABEL = "Up to"
+LARGEST_INFO = (
+    "Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest."
+)
+NAMES = {"object-aware": ("aware", "Object-aware"), "grid": ("grid", "Grid search")}
+_NOUNS = {"object-aware": "Boxes", "grid": "Points"}
+_Value = Callable[[BudgetPoint], float]
+_PANELS: tuple[tuple[str, _Value, Callable[[float], str], float | None], ...] = (
+    ("Masks kept", lambda point: point.masks, lambda value: number(round(value)), None),
+    ("Photo covered", lambda point: point.coverage, percent, 1.0),
+    ("Decoder time", lambda point: point.decode_seconds, seconds, None),
+)
+
+
+def largest_choices(budgets: Sequence[int]) -> list[tuple[str, int]]:
+    """What the curves can end at."""
+    return [(f"{number(budget)} prompts", budget) for budget in budgets]
+
+
+def curves(points: Sequence[BudgetPoint], budgets: Sequence[int]) -> str:
+    """The curves as far as they are measured: masks, coverage and decoder seconds against prompts."""
+    panels = "".join(
+        chart(
+            title,
+            [
+                Line(kind, name, tuple((point.prompts, value(point)) for point in _of(points, sampler)))
+                for sampler, (kind, name) in NAMES.items()
+            ],
+            ticks=budgets,
+            told=told,
+            top=top,
+        )
+        for title, value, told, top in _PANELS
+    )
+    legend = "".join(f'<span class="{kind}">{name}</span>' for kind, name in NAMES.values())
+    return (
+        f'<div class="charts"><p class="chart-legend">{legend}<small>against prompts asked, each step twice as '
+        f"many</small></p>{panels}</div>"
+    )
+
+
+def table(
+    points: Sequence[BudgetPoint], budgets: Sequence[int], *, summary: dict[str, Any] | None = None
+) -> str:
+    """Every point in figures, a row for each budget; a dash where there is none.
+
+    Args:
+        summary: the numbers at the end; None before.
+    """
+    head = '<th scope="col">Budget</th>'
+    for sampler, (kind, name) in NAMES.items():
+        names = (_NOUNS[sampler], "Masks", "Covered", "Decoder")
+        head += "".join(
+            f'<th scope="col" class="{kind}"><span class="sr-only">{name}: </span>{column}</th>'
+            for column in names
+        )
+    groups = "".join(
+        f'<th scope="colgroup" colspan="4" class="{kind}">{name}</th>' for kind, name in NAMES.values()
+    )
+    rows = ""
+    for budget in budgets:
+        cells = ""
+        for sampler in NAMES:
+            point = next((point for point in _of(points, sampler) if point.budget == budget), None)
+            cells += "".join(f"<td>{cell}</td>" for cell in _cells(point))
+        rows += f'<tr><th scope="row">{number(budget)}</th>{cells}</tr>'
+    note = "" if summary is None else f'<p class="note">{escape(_note(summary))}</p>'
+    return (
+        f'<div class="outcome"><table class="points"><thead><tr><td></td>{groups}</tr><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>{note}</div>"
+    )
+
+
+def outcome(summary: dict[str, Any]) -> str:
+    """What the curves show, in one sentence."""
+    return f'<div class="outcome"><p class="verdict" role="status">{escape(summary["verdict"])}</p></div>'
+
+
+def _note(summary: dict[str, Any]) -> str:
+    """What the curves were measured on, and why one of them ends early."""
+    where = f"One encoding served all of it, by {summary['model']} on {summary['device']}."
+    if not summary["boxes_ran_out"]:
+        return where
+    proposed = count(summary["boxes_proposed"], "box", "boxes")
+    if not summary["boxes_proposed"]:
+        return f"The detector proposed no box above its confidence threshold, so there is no curve of boxes. {where}"
+    return f"The curve of boxes ends at {proposed}: the detector is confident of no more. {where}"
+
+
+def _of(points: Sequence[BudgetPoint], sampler: str) -> list[BudgetPoint]:
+    return [point for point in points if point.sampler == sampler]
+
+
+def _cells(point: BudgetPoint | None) -> tuple[str, str, str, str]:
+    if point is None:
+        return "–", "–", "–", "–"
+    return (
+        number(point.prompts),
+        number(point.masks),
+        percent(point.coverage),
+        seconds(point.decode_seconds),
+    )

@@ -1,0 +1,115 @@
+"""Sentences and numbers of the *Segment everything* tab."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from ...words import count, number, percent, seconds
+from .segmenting import stage_bar
+
+IDLE = "Press Segment: masks, coverage and seconds appear here."
+EXAMPLE = "This is an example. Drop a photo of your own, or choose another example."
+GONE = "This result is no longer kept. Press Segment to make it again."
+RUN = "Segment"
+RUN_REST = "Decode the rest"
+
+EFFORTS = ("Fast", "Balanced", "Thorough")
+EFFORT_INFO = "Sets sampler, prompts and confidence, to be changed below and under Advanced."
+CUSTOM = "Custom"
+PROMPTS_LABEL = "Prompts"
+SAMPLER_INFO = "Object-aware asks about boxes that a detector finds; grid search about points everywhere."
+CONFIDENCE_INFO = "How sure the detector must be of an object. Lower finds more, and more that is none."
+VIEW_INFO = "Original photo, masks over it, or what the masks cover, cut out on white."
+OPACITY_INFO = "How strongly the masks cover the photo."
+OWN_FILTERS_LABEL = "The sampler's own filters"
+OWN_FILTERS_INFO = "Grid search drops unsure masks and repeats; object-aware sampling keeps every answer."
+MIN_AREA_INFO = "Hides masks smaller than this share of the photo."
+MIN_IOU_INFO = "Hides masks that the decoder itself is less sure of."
+MIN_STABILITY_INFO = "Hides masks whose outline moves when the threshold does."
+MASK_NMS_INFO = "Of masks that overlap more than this, keeps the best; 1 keeps all."
+NESTED_LABEL = "Hide nested masks"
+NESTED_INFO = "Hides masks that lie within a larger one."
+APART_LABEL = "One mask per pixel"
+APART_INFO = "Cuts overlaps: each pixel goes to the smallest mask over it."
+STAGE_EMPTY = "The masks appear here"
+STAGE_NAME = "The photo with {masks}. Arrow keys go from mask to mask, Escape leaves."
+HOW = (
+    "<p>The image encoder looks at the photo once. Everything else asks the small mask decoder about that one "
+    "encoding: object-aware sampling and grid search here, both comparisons, and each click under Point and box. "
+    "That segment-anything and segment-everything share one encoding is what MobileSAMv2 is about.</p>"
+    "<p>Grid search asks about 1,024 points, three masks each, and throws most answers away. Object-aware sampling "
+    "asks a detector for at most 320 boxes first, and the decoder once about each.</p>"
+    "<p>Filters and the slider work on what is decoded already: fewer prompts are answered at once.</p>"
+)
+
+
+def hint(sampler: str, *, prompts: int, decoded: int, masks: int) -> str | None:
+    """What to try where there is no mask to see; None where there is one."""
+    if masks:
+        return None
+    if sampler == "object-aware" and prompts == 0:
+        return "No objects above the confidence threshold. Lower it under Advanced, or try grid search."
+    if decoded == 0:
+        return "No prompt gave a mask. Try more prompts, or the other sampler."
+    return f"None of the {count(decoded, 'mask')} passes the filters. Loosen them below."
+
+
+def numbers(summary: dict[str, Any], *, is_example: bool = False) -> str:
+    """The large numbers, the stages as one bar, and a sentence where one is needed."""
+    hidden = summary["masks_decoded"] - summary["masks"]
+    of = f" of {number(summary['masks_decoded'])} decoded" if hidden else ""
+    facts = (
+        (number(summary["masks"]), ("mask" if summary["masks"] == 1 and not of else "masks") + of),
+        (number(summary["prompts"]), "prompt asked" if summary["prompts"] == 1 else "prompts asked"),
+        (percent(summary["coverage"]), "of the photo covered"),
+        (seconds(summary["total_seconds"]), f"on {summary['device']}"),
+    )
+    tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
+    note = EXAMPLE if is_example else summary["hint"] or _note(summary)
+    told = f'<p class="note">{escape(note)}</p>' if note else ""
+    return f'<div class="outcome"><dl class="facts">{tiles}</dl>{stage_bar(summary["seconds"])}{told}</div>'
+
+
+def _note(summary: dict[str, Any]) -> str:
+    asked, decoded = summary["prompts"], summary["prompts_decoded"]
+    if not summary["can_answer"]:
+        return f"These are the {count(decoded, 'prompt')} that are decoded. Press {RUN_REST} for the others."
+    if asked < decoded:
+        return f"Answered at once: {number(asked)} of the {count(decoded, 'prompt')} that are decoded."
+    if summary["is_complete"]:
+        return f"The detector found {count(decoded, 'box', 'boxes')} at this confidence; all are decoded."
+    return ""
+
+
+def card(mask: dict[str, Any]) -> str:
+    """One mask in numbers, and the prompt that made it."""
+    x0, y0, x1, y1 = mask["box"]
+    prompt = mask["prompt"]
+    if prompt["box"] is not None:
+        corners = ", ".join(f"{edge:.0f}" for edge in prompt["box"])
+        asked = f"box {prompt['number']} ({corners})"
+    else:
+        x, y, _ = prompt["points"][0]
+        asked = f"point {prompt['number']} ({x:.0f}, {y:.0f})"
+    if prompt["confidence"] is not None:
+        asked += f", confidence {prompt['confidence']:.2f}"
+    facts = (
+        ("Area", f"{count(mask['area'], 'pixel')}, {percent(mask['share'])}"),
+        ("Box", f"{x1 - x0} × {y1 - y0} px at {x0}, {y0}"),
+        ("Score", _score(mask["score"])),
+        ("Predicted IoU", _score(mask["predicted_iou"])),
+        ("Stability", _score(mask["stability"])),
+        ("Prompt", asked),
+    )
+    rows = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+    return f"<h3>Mask {mask['number']}</h3><dl>{rows}</dl>"
+
+
+def _score(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.2f}"
+
+
+def stage_name(masks: int) -> str:
+    """What the picture with masks is called for those who cannot see it."""
+    return STAGE_NAME.format(masks=count(masks, "mask"))

@@ -1,0 +1,160 @@
+"""The table of segmentation models."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..models.sam import (
+    efficientvit_sam_config,
+    mobile_sam_config,
+    mobile_sam_v2_config,
+    nano_config,
+    sam_config,
+)
+from ..prompts import MaskFilters
+from .entries import Form, ModelEntry, WeightsFile
+
+NANO_FILTERS = MaskFilters(predicted_iou=0.35, stability=0.5, stability_offset=1.0, box_nms=0.7)
+"""Grid search's filters for `nano`, which seldom predicts an IoU above .6: those of the largest F1 score on ten
+training pictures (`python -m training.grid_filters --pictures 10`). SAM's own would keep next to nothing."""
+
+_MOBILE_SAM = WeightsFile(
+    filename="mobile_sam.pt",
+    repo="dhkim2810/MobileSAM",
+    bytes=40_728_226,
+    sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+    licence="Apache-2.0",
+    form=Form.SAM,
+)
+
+
+def _of_version_2(filename: str, *, about_bytes: int, form: Form) -> WeightsFile:
+    return WeightsFile(
+        filename=filename,
+        repo="RogerQi/MobileSAMV2",
+        about_bytes=about_bytes,
+        licence="Apache-2.0",
+        form=form,
+    )
+
+
+_PROMPT_GUIDED_DECODER = _of_version_2(
+    "Prompt_guided_Mask_Decoder.pt", about_bytes=16_300_000, form=Form.DECODER
+)
+
+
+def _version_2(
+    encoder: Literal["tinyvit", "efficientvit-l2", "vit-h"], file: WeightsFile, *, summary: str
+) -> ModelEntry:
+    return ModelEntry(
+        name=f"mobilesamv2-{encoder}",
+        config=mobile_sam_v2_config(encoder),
+        files={"encoder": file, "decoder": _PROMPT_GUIDED_DECODER},
+        detector="object-aware",
+        summary=f"MobileSAMv2: {summary} with the prompt-guided decoder",
+    )
+
+
+def _efficientvit_sam(size: Literal["l0", "l1", "l2"], *, about_bytes: int, sha256: str) -> ModelEntry:
+    file = WeightsFile(
+        filename=f"efficientvit_sam_{size}.pt",
+        repo="mit-han-lab/efficientvit-sam",
+        about_bytes=about_bytes,
+        sha256=sha256,
+        licence="Apache-2.0",
+        form=Form.WRAPPED_SAM,
+    )
+    return ModelEntry(
+        name=f"efficientvit-sam-{size}",
+        config=efficientvit_sam_config(size),
+        files={"whole": file},
+        detector="nano-objects",
+        summary=f"EfficientViT-SAM-{size.upper()}",
+    )
+
+
+def _sam(size: Literal["b", "l", "h"], filename: str, *, bytes: int, sha256: str) -> ModelEntry:
+    file = WeightsFile(
+        filename=f"checkpoints/{filename}",
+        repo="ybelkada/segment-anything",
+        bytes=bytes,
+        sha256=sha256,
+        licence="Apache-2.0",
+        form=Form.SAM,
+    )
+    return ModelEntry(
+        name=f"sam-vit-{size}",
+        config=sam_config(size),
+        files={"whole": file},
+        detector="nano-objects",
+        summary=f"Segment Anything with ViT-{size.upper()}",
+    )
+
+
+ENTRIES: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        name="nano",
+        config=nano_config(),
+        files={
+            "whole": WeightsFile(
+                filename="nano.safetensors",
+                bytes=6_717_138,
+                sha256="cea0ed88da3a3f638a6622601fc317f71b6a6f50faaf948d584d25a7a8b580e2",
+            )
+        },
+        detector="nano-objects",
+        summary="small enough to come with the package, made for two CPU cores",
+        grid_filters=NANO_FILTERS,
+    ),
+    ModelEntry(
+        name="mobilesam",
+        config=mobile_sam_config(),
+        files={"whole": _MOBILE_SAM},
+        detector="nano-objects",
+        summary="MobileSAM: TinyViT encoder with Segment Anything's decoder",
+    ),
+    _version_2("tinyvit", _MOBILE_SAM, summary="TinyViT"),
+    _version_2(
+        "efficientvit-l2",
+        _of_version_2("l2.pt", about_bytes=245_700_000, form=Form.WRAPPED_SAM),
+        summary="EfficientViT-L2",
+    ),
+    _version_2(
+        "vit-h",
+        _of_version_2("sam_vit_h.pt", about_bytes=2_548_000_000, form=Form.ENCODER),
+        summary="SAM's ViT-H",
+    ),
+    _efficientvit_sam(
+        "l0",
+        about_bytes=139_300_000,
+        sha256="c4f994b01a16d48bcf2fbbb089448cfbf58fae5811edfa8113c953b8b8cc64b8",
+    ),
+    _efficientvit_sam(
+        "l1",
+        about_bytes=190_700_000,
+        sha256="fa151df2b9b96896accd505470755cdd293a4c50cdabac95478f3fbd86d9152b",
+    ),
+    _efficientvit_sam(
+        "l2",
+        about_bytes=245_500_000,
+        sha256="d4bfd842224cbb99de09acc3325e81ac5b7e8725c8fbdab152305e5d934bfe4a",
+    ),
+    _sam(
+        "b",
+        "sam_vit_b_01ec64.pth",
+        bytes=375_042_383,
+        sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    ),
+    _sam(
+        "l",
+        "sam_vit_l_0b3195.pth",
+        bytes=1_249_524_607,
+        sha256="3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    _sam(
+        "h",
+        "sam_vit_h_4b8939.pth",
+        bytes=2_564_550_879,
+        sha256="a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
+)

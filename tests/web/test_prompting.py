@@ -1,0 +1,181 @@
+"""What *Point and box* does, on a tiny model without a page."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mobilesamv2.errors import InvalidImageError, PromptError
+from mobilesamv2.web import prompting
+from mobilesamv2.web.models import Models
+from mobilesamv2.web.prompting import Limits, PromptView
+from mobilesamv2.web.steps import HasStage, last
+from mobilesamv2.web.targets import Targets
+from mobilesamv2.web.text import prompting as text
+from mobilesamv2.web.visits import Visit
+from tests.tiny import picture, tiny_segmenter
+
+MODELS = Models(lambda name: tiny_segmenter(), names=("tiny", "nano"), first="tiny")
+LIMITS = Limits(objects=5, points=5)
+POINT = {"kind": "point", "x": 20.5 / 60, "y": 15.5 / 40, "label": 1}
+BOX = {"kind": "box", "corners": [10 / 60, 10 / 40, 50 / 60, 38 / 40]}
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> str:
+    path = tmp_path / "photo.png"
+    Image.fromarray(picture()).save(path)
+    return str(path)
+
+
+def steps(
+    visit: Visit, photo: str | None, placed: dict[str, Any], **options: Any
+) -> Generator[Any, None, None]:
+    run = partial(prompting.run_predict, MODELS)
+    return prompting.place(
+        visit, photo, placed, "tiny", **{"run": run, "limits": LIMITS, "display_side": 30} | options
+    )
+
+
+def place(visit: Visit, photo: str | None, placed: dict[str, Any], **options: Any) -> PromptView:
+    view = last(steps(visit, photo, placed, **options))
+    assert isinstance(view, PromptView)
+    return view
+
+
+def change(visit: Visit, photo: str, changed: Callable[[Targets], Targets]) -> PromptView:
+    return prompting.change(visit, photo, changed, display_side=30)
+
+
+def test_one_click_gives_three_masks_with_their_predicted_ious_and_shows_the_surest(photo: str) -> None:
+    view = place(Visit(), photo, POINT)
+    assert len(view.candidates) == 3
+    ious = [candidate["predicted_iou"] for candidate in view.candidates]
+    assert view.chosen == int(np.argmax(ious))
+    (shown,) = view.objects
+    assert shown["predicted_iou"] == ious[view.chosen]
+    assert shown["places"] == [(pytest.approx(20.5 / 60, abs=0.001), pytest.approx(15.5 / 40, abs=0.001), 1)]
+    assert view.layer is not None
+    assert view.layer.shape == (20, 30, 4)
+
+
+def test_the_masks_are_those_of_the_library(photo: str) -> None:
+    visit, model = Visit(), tiny_segmenter()
+    place(visit, photo, BOX)
+    place(visit, photo, POINT)
+    expected = model.predict(
+        model.encode(picture()), boxes=[[10, 10, 50, 38]], points=[[[20, 15]]], labels=[[1]]
+    )
+    assert prompting.targets_of(visit, visit.picture(photo)).masks.rles == expected.rles
+
+
+def test_the_photo_is_encoded_once_for_all_clicks(photo: str) -> None:
+    visit = Visit()
+    told = [
+        [item.stage for item in steps(visit, photo, placed) if isinstance(item, HasStage)]
+        for placed in (POINT, BOX, POINT)
+    ]
+    assert told == [["read", "encode", "decode"], ["read", "decode"], ["read", "decode"]]
+    assert place(visit, photo, POINT).summary["encoded_now"] is False
+    assert place(Visit(), photo, POINT).summary["encoded_now"] is True
+
+
+def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled() -> None:
+    points, labels = np.array([[[20, 15]]], np.float32), np.array([[1]])
+    items = list(prompting.run_predict(MODELS, picture(), None, None, points, labels, True, "tiny"))
+    back = pickle.loads(pickle.dumps(items))
+    assert isinstance(back[-1], prompting.Answer)
+    assert len(back[-1].masks) == 3
+    assert prompting.prompts_of_predict(picture(), None, None, points, labels, True, "tiny") == 1
+
+
+def test_a_point_beside_an_object_alone_asks_nothing_and_says_why(photo: str) -> None:
+    view = place(Visit(), photo, POINT | {"label": 0})
+    assert (view.layer, view.summary, view.note) == (None, None, text.ONLY_BESIDE)
+    assert view.objects[0]["area"] is None
+
+
+def test_several_objects_each_have_a_colour_and_undo_needs_no_model(photo: str) -> None:
+    visit = Visit()
+    place(visit, photo, POINT)
+    view = place(visit, photo, BOX)
+    assert [shown["number"] for shown in view.objects] == [1, 2]
+    assert len({shown["colour"] for shown in view.objects}) == 2
+    assert [shown["active"] for shown in view.objects] == [False, True]
+    assert len(view.candidates) == 1
+    undone = change(visit, photo, Targets.undone)
+    assert [shown["number"] for shown in undone.objects] == [1]
+    assert len(undone.candidates) == 3
+    cleared = change(visit, photo, Targets.cleared)
+    assert (cleared.layer, cleared.candidates) == (None, [])
+
+
+def test_another_of_the_masks_can_be_chosen(photo: str) -> None:
+    visit = Visit()
+    chosen = place(visit, photo, POINT).chosen
+    other = (chosen + 1) % 3
+    assert change(visit, photo, lambda targets: targets.choosing(other)).chosen == other
+
+
+def test_another_photo_begins_anew(photo: str, tmp_path: Path) -> None:
+    visit = Visit()
+    place(visit, photo, POINT)
+    Image.fromarray(picture(seed=3)).save(tmp_path / "other.png")
+    view = place(visit, str(tmp_path / "other.png"), POINT)
+    assert len(view.objects) == 1
+    assert view.objects[0]["points"] == 1
+
+
+def test_two_visitors_do_not_see_each_others_clicks(photo: str) -> None:
+    ann, bob = Visit("ann"), Visit("bob")
+    place(ann, photo, POINT)
+    assert len(place(bob, photo, BOX).objects) == 1
+    assert change(ann, photo, lambda targets: targets).objects[0]["box"] is False
+
+
+def test_what_was_thrown_out_meanwhile_is_said(photo: str) -> None:
+    visit = Visit()
+    assert place(visit, photo, POINT | {"objects": 2}).note == text.LOST
+    assert place(visit, photo, POINT | {"objects": 1}).note is None
+
+
+def test_a_stopped_run_leaves_everything_as_it_was(photo: str) -> None:
+    visit = Visit()
+    running = steps(visit, photo, POINT)
+    while next(running).stage != "decode":
+        pass
+    running.close()
+    assert prompting.targets_of(visit, visit.picture(photo)).current.is_empty
+    assert visit.embedding("tiny") is not None
+
+
+@pytest.mark.parametrize(
+    "placed",
+    [
+        {},
+        {"kind": "circle"},
+        {"kind": "point"},
+        {"kind": "point", "x": "1", "y": 2},
+        {"kind": "point", "x": float("nan"), "y": 2},
+        {"kind": "point", "x": True, "y": 2},
+        {"kind": "box", "corners": [1, 2, 3]},
+        {"kind": "box", "corners": "1234"},
+        {"kind": "box", "corners": [1, 2, 3, None]},
+        {"kind": "point", "x": 1.2, "y": 0.5, "label": 1},
+    ],
+)
+def test_what_is_no_place_on_the_photo_is_refused_in_a_sentence(photo: str, placed: dict[str, Any]) -> None:
+    with pytest.raises(PromptError, match=r"\.$"):
+        place(Visit(), photo, placed)
+
+
+def test_no_photo_is_said() -> None:
+    with pytest.raises(InvalidImageError, match="no photo yet"):
+        place(Visit(), None, POINT)

@@ -1,0 +1,37 @@
+"""Steps on the way of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from mobilesamv2.web.segmenting import SegmentView
+from mobilesamv2.web.steps import Step, last, paced
+
+
+def test_pacing_leaves_out_what_follows_too_soon_but_neither_a_new_stage_nor_the_view() -> None:
+    view = SegmentView(overlay=np.zeros((1, 1, 3), dtype=np.uint8), summary={})
+    clock = iter([0.0, 0.1, 0.3, 0.3, 0.3, 0.35]).__next__
+    items = [Step("decode", 0), Step("decode", 1), Step("decode", 2), Step("filter"), view]
+
+    def given() -> Generator[Any, None, None]:
+        yield from items
+
+    kept = list(paced(given(), seconds=0.2, now=clock))
+    assert kept == [items[0], items[2], items[3], view]
+
+
+def test_the_last_item_is_what_counts_and_the_run_is_closed() -> None:
+    closed: list[bool] = []
+
+    def given() -> Generator[int, None, None]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append(True)
+
+    assert last(given()) == 2
+    assert closed == [True]
