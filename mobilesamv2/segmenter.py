@@ -383,7 +383,8 @@ class Segmenter:
 
     def _suitable_chunk(self, embedding: Embedding) -> int:
         """How many prompts to decode at once: few on a CPU, whose caches are small, many on a GPU."""
-        channels, height, width = embedding.features.shape[1:]
+        channels = self.sam.mask_decoder.config.width
+        height, width = embedding.features.shape[2:]
         # At the most about ten copies of the image tokens and three of the upscaled ones (16 times as many pixels
         # of an eighth of the channels) are alive at once.
         bytes_per_prompt = (10 + 3 * 16 / 8) * channels * height * width * embedding.features.element_size()

@@ -127,4 +127,4 @@ def _four_pixels(x: Tensor, convolution: nn.ConvTranspose2d) -> Tensor:
     """Apply a 2 x 2 transposed convolution of stride 2 to pixels (..., C): (..., 4, C'), row by row."""
     weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # (4 * C', C)
     bias = None if convolution.bias is None else convolution.bias.repeat(4)
-    return F.linear(x, weight, bias).reshape(*x.shape[:-1], 4, -1)
+    return F.linear(x, weight, bias).reshape(*x.shape[:-1], 4, convolution.out_channels)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -5,7 +7,7 @@ from mobilesamv2.models.likeness import Likeness
 from mobilesamv2.models.nano_encoder import NanoEncoder, NanoEncoderConfig
 from mobilesamv2.models.prompt_encoder import PromptEncoder, PromptEncoderConfig
 from mobilesamv2.models.sam import Sam, nano_config
-from tests.tiny import tiny_sam
+from tests.tiny import TINY, tiny_sam
 
 CONFIG = PromptEncoderConfig(width=16, input_side=64, stride=8, dense_prompts=True)
 
@@ -115,6 +117,63 @@ def test_prompts_decoded_together_equal_prompts_decoded_alone():
             )
             torch.testing.assert_close(alone[0], logits[row], atol=1e-4, rtol=1e-4)
             torch.testing.assert_close(alone_iou[0], iou[row], atol=1e-5, rtol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def windowed():
+    """A tiny model with guesses in windows, an embedding, and what it is compared by."""
+    encoder = dataclasses.replace(TINY.encoder, detail_width=4)
+    prompts = dataclasses.replace(TINY.prompt_encoder, window_detail=4)
+    sam = tiny_sam(dataclasses.replace(TINY, encoder=encoder, prompt_encoder=prompts))
+    with torch.inference_mode():
+        embedding = sam.encode(torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+        return sam, embedding, sam.compare(embedding)
+
+
+WINDOWED = [
+    {"boxes_xyxy": torch.tensor([[4.0, 4.0, 30.0, 30.0], [10.0, 20.0, 60.0, 50.0]])},
+    {"points": torch.tensor([[[9.0, 9.0]], [[40.0, 50.0]]]), "labels": torch.ones(2, 1)},
+    {
+        "boxes_xyxy": torch.tensor([[4.0, 4.0, 30.0, 30.0], [10.0, 20.0, 60.0, 50.0]]),
+        "points": torch.tensor([[[9.0, 9.0], [5.0, 5.0]], [[40.0, 50.0], [0.0, 0.0]]]),
+        "labels": torch.tensor([[1, 0], [1, -1]]),
+    },
+]
+
+
+@pytest.mark.parametrize("prompts", WINDOWED, ids=["boxes", "points", "both"])
+@pytest.mark.parametrize("multimask", [False, True])
+def test_prompts_with_windows_are_answered_one_by_one_or_together(windowed, prompts, multimask):
+    sam, embedding, kernel = windowed
+    with torch.inference_mode():
+        logits, iou = sam.decode(embedding, kernel=kernel, multimask=multimask, **prompts)
+        assert logits.shape == (2, 3 if multimask else 1, 32, 32)
+        for row in range(2):
+            one = {name: value[row : row + 1] for name, value in prompts.items()}
+            alone, alone_iou = sam.decode(embedding, kernel=kernel, multimask=multimask, **one)
+            torch.testing.assert_close(alone[0], logits[row], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(alone_iou[0], iou[row], atol=1e-5, rtol=1e-4)
+        none = {name: value[:0] for name, value in prompts.items()}
+        logits, iou = sam.decode(embedding, kernel=kernel, multimask=multimask, **none)
+        assert (len(logits), len(iou)) == (0, 0)
+
+
+def test_the_single_mask_of_points_is_the_one_with_the_best_predicted_iou(windowed):
+    sam, embedding, kernel = windowed
+    with torch.inference_mode():
+        three, ious = sam.decode(embedding, kernel=kernel, multimask=True, **WINDOWED[1])
+        one, iou = sam.decode(embedding, kernel=kernel, multimask=False, **WINDOWED[1])
+    best = ious.argmax(1)
+    torch.testing.assert_close(iou[:, 0], ious[range(2), best])
+    torch.testing.assert_close(one[:, 0], three[range(2), best])
+
+
+def test_the_decoder_sees_only_its_own_channels_of_an_embedding(windowed):
+    sam, embedding, _ = windowed
+    image, detail = sam.split(embedding)
+    assert image.shape == (1, 16, 8, 8)
+    assert detail.shape == (1, 4, 16, 16)
+    assert tiny_sam().split(image)[1] is None
 
 
 def test_parts_of_different_widths_are_refused():
