@@ -213,6 +213,7 @@ class SegmentTab(Tab):
 
         def made(key: str | None, *chosen: Any) -> Generator[tuple[Any, ...], None, None]:
             visit = page.visits.of(key)
+            yield visit.key, *(gr.skip() for _ in shown)  # a generator that yields nothing would clear them
             items = in_sentences(example.steps)
             with closing(paced(items(visit, photo, *_asked(*chosen), run=run, side=side))) as steps:
                 for item in steps:
