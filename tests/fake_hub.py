@@ -118,8 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if missing:
             self.send_header("X-Error-Code", "EntryNotFound")
-        self.send_header("Content-Length", "0")
+        body = b'{"error": "Two\\nlines."}'
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
 
     def _send(self, body: bytes) -> None:
         hub = self.hub

@@ -104,7 +104,7 @@ def fetch(*files: WeightsFile, offline: bool | None = None) -> Generator[Fetched
                 break
             yield Fetched(name=file.name, done_bytes=before + done, total_bytes=total)
         before += offer.bytes or 0
-    return [path for path in paths.values() if path is not None]
+    return [path for file in files if (path := paths[file]) is not None]
 
 
 def _verified_here(file: WeightsFile) -> Path | None:
