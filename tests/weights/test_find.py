@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import constants as hub_constants
 
 from mobilesamv2.errors import WeightsError, WeightsUnreachableError
-from mobilesamv2.weights import find, finding, folders, is_here, missing, verify
+from mobilesamv2.weights import find, finding, folders, hash_source, is_here, missing, verify
 from tests.fake_hub import COMMIT, FakeHub
 
 from .conftest import CONTENT, REPO, assert_one_sentence, entry
@@ -202,6 +202,17 @@ def test_a_token_is_shown_to_the_hub(hub: FakeHub, monkeypatch: pytest.MonkeyPat
         find(entry())
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     assert find(entry()).read_bytes() == CONTENT
+
+
+def test_a_large_file_that_lies_elsewhere_is_fetched_without_showing_the_token_there(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.token, hub.elsewhere = "hf_secret", True
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    unknown = entry(sha256=None, bytes=None)
+    assert find(unknown).read_bytes() == CONTENT
+    assert hash_source(unknown) == "learned"
+    assert hub.shown_tokens == [None]
 
 
 def test_a_login_page_is_no_hub(hub: FakeHub) -> None:
