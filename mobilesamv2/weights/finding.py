@@ -14,7 +14,7 @@ from . import hub, places
 from .download import download
 from .hub import Offer
 from .record import Learned, learn, record_path
-from .verify import expected_sha256, verify
+from .verify import expected_sha256, sha256_of, verify
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ def _download_and_learn(file: WeightsFile, offer: Offer) -> Generator[int, None,
     path = yield from download(file, offer, sha256=known or offer.sha256)
     if path.resolve().name != offer.etag:  # copied where there are no links, or replaced meanwhile
         verify(path, file)
-    if known is None and offer.sha256 is not None:
-        _learn(file, path, offer.sha256)
+    if known is None:
+        _learn(file, path, offer.sha256 or sha256_of(path))
     return path
 
 
