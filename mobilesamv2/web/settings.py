@@ -40,6 +40,8 @@ class Settings:
         most_visit_bytes: memory of what is kept of all visitors together, about.
         most_objects: objects that may be pointed at on one photo.
         most_points: points for one object.
+        most_photos: photos that are taken at once.
+        thumbnail_side: longest side in pixels of their overlays on the page.
         gpu_seconds: a fixed share, seconds per prompt and an upper bound, asked of ZeroGPU for one run.
     """
 
@@ -66,6 +68,8 @@ class Settings:
     most_visit_bytes: int = 2 * 1024**3
     most_objects: int = 40
     most_points: int = 40
+    most_photos: int = 24
+    thumbnail_side: int = 640
     gpu_seconds: tuple[float, float, float] = (8.0, 0.02, 60.0)
 
     @classmethod

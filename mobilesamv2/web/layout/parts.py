@@ -37,6 +37,13 @@ def photo_input(*, elem_id: str | None = "photo") -> gr.Image:
     return photo
 
 
+def files_input(label: str, elem_id: str | None = None) -> gr.File:
+    """Gives the paths of the files as they were uploaded; whether they are pictures, our own reader says."""
+    files = gr.File(file_count="multiple", type="filepath", label=label, elem_id=elem_id)
+    files.preprocess = lambda payload: [] if payload is None else [file.path for file in payload.root]
+    return files
+
+
 def slider(offered: Range, label: str, info: str, *, elem_id: str) -> gr.Slider:
     return gr.Slider(
         offered.low, offered.high, offered.start, step=offered.step, label=label, info=info, elem_id=elem_id

@@ -23,11 +23,6 @@ DOWNLOAD = "Download"
 NOTHING_SEGMENTED = "There are no masks to take away yet: segment the photo first."
 NOTHING_POINTED_AT = "There are no masks to take away yet: point at an object first."
 WRONG_FORMATS = 'Formats are names, as a list or in one text: "masks,cutouts" or "all".'
-API = (
-    "Segment everything in a photo and return the masks as files in one ZIP: a COCO data set with run lengths, a label "
-    "map with a legend, a black and white PNG of each mask, cut-outs with transparency, the overlay. Also returns the "
-    "record of the run."
-)
 
 
 def size(bytes_: int) -> str:
