@@ -5,11 +5,12 @@ import sys
 import spaces  # before torch, so that ZeroGPU can stand in for CUDA
 
 from mobilesamv2.errors import MobileSamError
-from mobilesamv2.web.layout import launch, make_demo
 from mobilesamv2.web.settings import Settings
 
-settings = Settings.from_environment()
 try:
+    settings = Settings.from_environment()
+    from mobilesamv2.web.layout import launch, make_demo  # Gradio reads the environment when it is imported
+
     demo = make_demo(settings, gpu=spaces.GPU)
     if __name__ == "__main__":
         launch(demo, settings)

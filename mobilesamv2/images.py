@@ -25,6 +25,7 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP
 """What is read from files. Others of Pillow's are left out on purpose: some start another program to decode
 (EPS) or take almost any bytes for a picture."""
 
+_HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -117,16 +118,25 @@ def _from_file(path: Path) -> Picture:
         except (UnidentifiedImageError, ImportError) as error:
             # Once imported, Ultralytics has an `Image.open` of its own that answers a file which is no picture by
             # looking for one more package.
-            raise InvalidImageError(
-                f"{path.name} is not a picture that can be read, or it is damaged. "
-                "Use JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."
-            ) from error
+            raise InvalidImageError(_unknown(path)) from error
         except Image.DecompressionBombError as error:
             raise InvalidImageError(_too_large(path.name)) from error
         except _DECODING_ERRORS as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise InvalidImageError(f"{path.name} cannot be opened: {error.strerror}.") from error
             raise InvalidImageError(_damaged(path.name)) from error
+
+
+def _unknown(path: Path) -> str:
+    """Why a file that no decoder knows cannot be read; phones' HEIC photos are named, for people take them for JPEG."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return f"{path.name} is a HEIC photo, which cannot be read here. Export or share it as JPEG and try again."
+    return (
+        f"{path.name} is not a picture that can be read, or it is damaged. "
+        "Use JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."
+    )
 
 
 def _from_pillow(image: Image.Image, *, name: str) -> Picture:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def number(value: int) -> str:
     """An integer with thousands apart: 1,024."""
@@ -49,3 +51,8 @@ def data_size(count: int) -> str:
     elif count < 999.5e6:
         value, unit = count / 1e6, "MB"
     return f"{value:.1f} {unit}" if value < 9.95 and unit != "kB" else f"{value:.0f} {unit}"
+
+
+def unbroken(sentence: str) -> str:
+    """The same with spaces that do not break between a number and its unit: "12 %", "1.20 s", "16 × 16"."""
+    return re.sub(r"(?<=\d) (?=(?:%|m?s|×)(?!\w))|(?<=×) (?=\d)", "\N{NO-BREAK SPACE}", sentence)

@@ -36,11 +36,13 @@ class FakeHub:
         changed: bytes that are sent instead of those of the file.
         said_bytes: the size the hub says, if another than the true one.
         said_etag: the etag the hub says, if another than the SHA-256.
+        elsewhere: whether content lies on another host, as large files do; that host is shown no token.
         ranges: whether it goes on where it is asked to.
         is_a_hub: whether it names the commit, as hubs do.
         pause: seconds before each 1,000 bytes.
         gate: content is sent while it is set.
         requests: "METHOD path" of each request so far.
+        shown_tokens: the token that each request for content elsewhere showed.
         asked_ranges: the Range of each request of content; "" for none.
         address: where it is.
     """
@@ -56,11 +58,13 @@ class FakeHub:
     changed: bytes | None = None
     said_bytes: int | None = None
     said_etag: str | None = None
+    elsewhere: bool = False
     ranges: bool = True
     is_a_hub: bool = True
     pause: float = 0.0
     gate: Event = field(default_factory=_opened)
     requests: list[str] = field(default_factory=list)
+    shown_tokens: list[str | None] = field(default_factory=list)
     asked_ranges: list[str] = field(default_factory=list)
     address: str = ""
 
@@ -82,16 +86,38 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, with_body: bool) -> None:
         hub = self.hub
         hub.requests.append(f"{self.command} {self.path}")
+        if self.path.startswith("/elsewhere/"):
+            hub.shown_tokens.append(self.headers.get("Authorization"))
+            self._give(hub.files[self.path.removeprefix("/elsewhere/")], with_body=with_body)
+            return
         repo, _, rest = self.path.strip("/").partition("/resolve/")
         content = hub.files.get(f"{repo}/{rest.partition('/')[2]}")
-        if with_body and rest:
-            hub.asked_ranges.append(self.headers.get("Range") or "")
         status = hub.status_of_content if with_body and hub.status == 200 else hub.status
         if hub.token is not None and self.headers.get("Authorization") != f"Bearer {hub.token}":
             status = 401
         if status != 200 or content is None:
             self._refuse(404 if status == 200 else status, missing=status == 200)
             return
+        if hub.elsewhere:
+            self._redirect(f"{repo}/{rest.partition('/')[2]}", content)
+            return
+        self._give(content, with_body=with_body)
+
+    def _redirect(self, name: str, content: bytes) -> None:
+        self.send_response(302)
+        other_host = self.hub.address.replace("127.0.0.1", "localhost")
+        self.send_header("Location", f"{other_host}/elsewhere/{name}")
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Linked-ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Linked-Size", str(len(content)))
+        self.send_header("ETag", '"of-the-pointer"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _give(self, content: bytes, *, with_body: bool) -> None:
+        hub = self.hub
+        if with_body:
+            hub.asked_ranges.append(self.headers.get("Range") or "")
         body = content
         if with_body:
             body = (content if hub.changed is None else hub.changed)[: hub.sent]
@@ -118,8 +144,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if missing:
             self.send_header("X-Error-Code", "EntryNotFound")
-        self.send_header("Content-Length", "0")
+        body = b'{"error": "Two\\nlines."}'
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
 
     def _send(self, body: bytes) -> None:
         hub = self.hub

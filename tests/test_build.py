@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mobilesamv2 import zoo
-from mobilesamv2.build import build_detector, build_sam, choose_device, choose_dtype
+from mobilesamv2.build import LeftUnset, build_detector, build_sam, choose_device, choose_dtype
 from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
 from mobilesamv2.models.detector import DetectorConfig, build_detector_module
 from mobilesamv2.models.sam import Sam, nano_config
@@ -78,6 +78,69 @@ def test_the_checkpoint_of_another_model_is_refused(nano_file: Path) -> None:
         WeightsError, match=r"mine\.safetensors was made for another architecture: \d+ tensors"
     ):
         build_sam("mobilesam", weights=nano_file, device="cpu")
+
+
+@pytest.fixture
+def two_files(nano_state: dict[str, Tensor], tmp_path: Path) -> dict[str, Path]:
+    """The embedded model's architecture as a file of the encoder and one of the rest."""
+    encoder = {key: value for key, value in nano_state.items() if key.startswith("image_encoder.")}
+    save_file(encoder, tmp_path / "encoder.safetensors")
+    decoder = {key: value for key, value in nano_state.items() if key not in encoder}
+    save_file(decoder, tmp_path / "decoder.safetensors")
+    return {part: tmp_path / f"{part}.safetensors" for part in ("encoder", "decoder")}
+
+
+def test_any_model_may_be_given_as_two_files(
+    nano_state: dict[str, Tensor], two_files: dict[str, Path]
+) -> None:
+    sam = build_sam("nano", weights=two_files, device="cpu")
+    assert all(torch.equal(value, nano_state[key]) for key, value in sam.state_dict().items())
+
+
+def test_half_of_a_model_is_refused_with_what_is_missing(two_files: dict[str, Path]) -> None:
+    with pytest.raises(WeightsError, match=r"holds the image encoder alone, .* give both files"):
+        build_sam("nano", weights=two_files["encoder"], device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["encoder"], 'got "encoder"'),
+        (["encoder", "decoder", "detector"], 'got "encoder", "decoder", "detector"'),
+        (["image_encoder", "mask_decoder"], 'got "image_encoder", "mask_decoder"'),
+        (["whole"], 'got "whole"'),
+        ([], "got nothing"),
+    ],
+)
+def test_two_files_under_other_names_are_refused(names: list[str], said: str, nano_file: Path) -> None:
+    with pytest.raises(WeightsError, match=r'is given as \{"encoder": …, "decoder": …\}, .*' + said):
+        build_sam("nano", weights=dict.fromkeys(names, nano_file), device="cpu")
+
+
+def test_of_two_files_each_must_be_there(two_files: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"There is no file .*nowhere\.pt"):
+        build_sam("nano", weights={**two_files, "decoder": tmp_path / "nowhere.pt"}, device="cpu")
+
+
+def test_paths_may_begin_at_the_user_s_home(
+    nano_file: Path, detector_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert build_sam("nano", weights=f"~/{nano_file.name}", device="cpu")
+    assert build_sam("nano", weights=dict.fromkeys(("encoder", "decoder"), f"~/{nano_file.name}"))
+    assert build_detector(f"~/{detector_file.name}", device="cpu")
+    with pytest.raises(WeightsError, match=r"There is no file ~nobody-of-that-name/x\.pt"):
+        build_sam("nano", weights="~nobody-of-that-name/x.pt", device="cpu")
+
+
+def test_layers_that_are_left_unset_have_their_usual_kinds_of_tensors(nano_state: dict[str, Tensor]) -> None:
+    with LeftUnset():
+        unset = Sam.from_config(nano_config()).state_dict()
+    assert {key: (value.shape, value.dtype) for key, value in unset.items()} == {
+        key: (value.shape, value.dtype) for key, value in nano_state.items()
+    }
+    torch.manual_seed(0)  # and outside of it random numbers are drawn again
+    assert torch.nn.Linear(4, 4).weight.abs().sum() > 0
 
 
 def test_an_unknown_model_is_refused_before_anything_is_read() -> None:

@@ -44,21 +44,6 @@ def _names(paths: list[Path], **options: object) -> list[str]:
     return [photo.name for photo in find_photos(paths, **options)[0]]
 
 
-def test_a_model_that_cannot_be_fetched_is_a_sentence_and_the_embedded_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def load(name: str, **options: object) -> mobilesamv2.Segmenter:
-        if name != "nano":
-            raise mobilesamv2.WeightsUnreachableError(f"{name} could not be fetched.")
-        return tiny_segmenter()
-
-    monkeypatch.setattr(mobilesamv2, "load", load)
-    photo = _save(tmp_path / "a.png")
-    assert main(["segment", str(photo), "-o", str(tmp_path / "out"), "--model", "mobilesam"]) == 0
-    assert "mobilesam could not be fetched. Going on with nano." in capsys.readouterr().err
-    assert (tmp_path / "out" / "a" / "masks.json").exists()
-
-
 # Which photographs, under which names
 
 
@@ -377,13 +362,6 @@ def test_evaluate_prints_the_model_beside_its_baselines(
     assert "grid of 32 x 32 points" in out
     assert main(["evaluate", "--data", str(data), "--split", "test"]) == 1
     assert "has no picture with a mask in the split 'test'" in capsys.readouterr().err
-
-
-def test_weights_list_names_every_model(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["weights", "list"]) == 0
-    out = capsys.readouterr().out
-    for name in (*mobilesamv2.models(), "nano-objects"):
-        assert name in out
 
 
 def test_serve_hands_its_options_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

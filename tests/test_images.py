@@ -341,3 +341,17 @@ def test_the_model_input_can_be_of_half_precision(colours: Picture) -> None:
 def test_a_frame_of_another_picture_is_refused(colours: Picture) -> None:
     with pytest.raises(ValueError, match="frame is for"):
         to_input(colours, Frame((12, 8), 24))
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_a_heic_photo_is_named_as_what_it_is(tmp_path: Path, brand: bytes) -> None:
+    path = tmp_path / "IMG_0001.jpg"  # phones and people rename them
+    path.write_bytes(b"\x00\x00\x00\x18ftyp" + brand + b"\x00" * 64)
+    with pytest.raises(InvalidImageError, match=r"IMG_0001\.jpg is a HEIC photo.*JPEG"):
+        load_image(path)
+
+
+def test_a_jfif_photo_is_a_jpeg(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jfif"
+    Image.fromarray(np.full((4, 6, 3), 90, dtype=np.uint8)).save(path, "jpeg")
+    assert load_image(path).shape == (4, 6, 3)

@@ -16,6 +16,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from PIL import Image
 
+from mobilesamv2 import zoo
+from mobilesamv2.web.settings import HOSTED_MODEL
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SPACE_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
@@ -115,6 +118,20 @@ def test_the_front_matter_is_what_a_space_accepts() -> None:
     assert values["tags"]
     assert values["suggested_hardware"] == "zero-a10g"
     assert "hardware" not in values  # a Space ignores it; the hardware is chosen on its settings page
+
+
+def test_a_space_has_the_files_of_the_model_it_starts_with() -> None:
+    values = _front_matter()
+    preloaded = {
+        (repo, name)
+        for line in values["preload_from_hub"]
+        for repo, names in [line.split(" ")[:2]]
+        for name in names.split(",")
+    }
+    entry = zoo.MODELS[HOSTED_MODEL]
+    files = [*entry.files.values(), *zoo.DETECTORS[entry.detector].files.values()]
+    assert preloaded == {(file.repo, file.filename) for file in files}
+    assert set(values["models"]) == {repo for repo, _ in preloaded}
 
 
 def test_test_tools_are_pinned_too() -> None:

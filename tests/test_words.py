@@ -60,3 +60,10 @@ def test_numbers_agree_with_their_nouns() -> None:
 )
 def test_sizes_have_as_many_digits_as_they_deserve(count: int, shown: str) -> None:
     assert words.data_size(count) == shown
+
+
+def test_numbers_and_their_units_stay_on_one_line() -> None:
+    kept = words.unbroken("9 seconds: 61 % in 1.20 s, a 16 × 16 grid over 99.9 % in 35 ms").split(" ")
+    assert [part.replace("\N{NO-BREAK SPACE}", "_") for part in kept] == [
+        *("9", "seconds:", "61_%", "in", "1.20_s,", "a", "16_×_16", "grid", "over", "99.9_%", "in", "35_ms")
+    ]

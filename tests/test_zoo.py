@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,23 @@ def test_the_default_model_and_its_detector_need_no_network() -> None:
     entry = zoo.MODELS[zoo.DEFAULT_MODEL]
     for files in (entry.files, zoo.DETECTORS[entry.detector].files):
         assert [file.repo for file in files.values()] == [None]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=NAMES)
+def test_the_readme_has_a_row_for_each(entry: zoo.ModelEntry | zoo.DetectorEntry) -> None:
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    (row,) = [
+        line
+        for line in readme.splitlines()
+        if line.startswith("| ") and f"`{entry.name}`" in line.split("|")[1]
+    ]
+    for file in entry.files.values():
+        assert file.licence in row
+        assert (file.repo or "in this package") in readme
+    if isinstance(entry, zoo.ModelEntry):
+        assert row.endswith(f"| `{entry.detector}` |")
+        megabytes = sum(file.bytes or file.about_bytes or 0 for file in entry.files.values()) / 1e6
+        assert f" {megabytes:,.0f} |" in row
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if f.repo is None], ids=lambda file: file.filename)

@@ -66,7 +66,9 @@ def load_segmenter(options: argparse.Namespace) -> Segmenter:
         )
     except mobilesamv2.WeightsUnreachableError as error:
         model, detector = _what_is_here(options)
-        print(f"mobilesamv2: {error} Going on with {model} and {detector}.", file=sys.stderr)
+        changes = [model] if model != options.model else []
+        changes += [f"the detector {detector}"] if detector != (options.detector or _usual(model)) else []
+        print(f"mobilesamv2: {error} Going on with {' and '.join(changes)}.", file=sys.stderr)
         return mobilesamv2.load(
             model,
             weights=weights if model == options.model else None,
@@ -93,10 +95,16 @@ def _what_is_here(options: argparse.Namespace) -> tuple[str, str]:
     model = zoo.find_model(options.model)
     if options.weights is None and weights.missing(model.files.values()):
         model = zoo.MODELS[zoo.DEFAULT_MODEL]
-    name = options.detector or model.detector
+    name = options.detector or _usual(model.name)
     if name in zoo.DETECTORS and weights.missing(zoo.DETECTORS[name].files.values()):
         name = zoo.MODELS[zoo.DEFAULT_MODEL].detector
     return model.name, name
+
+
+def _usual(model: str) -> str:
+    from .. import zoo
+
+    return zoo.find_model(model).detector
 
 
 def sentence_of(error: OSError) -> str:

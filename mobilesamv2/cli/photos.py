@@ -9,7 +9,7 @@ from pathlib import Path
 from .options import sentence_of
 
 SUFFIXES = frozenset(
-    (".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+    (".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 """What counts as a photograph in a folder. A file that is named itself is tried whatever its name."""
 

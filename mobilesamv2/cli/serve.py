@@ -25,10 +25,11 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve the page; see `add_parser`."""
     from .. import zoo
-    from ..web.layout import serve
     from ..web.settings import Settings
 
     settings = Settings.from_environment()
+    from ..web.layout import serve  # Gradio reads the environment when it is imported
+
     if options.model is not None:
         settings = dataclasses.replace(settings, model=zoo.find_model(options.model).name)
     serve(settings, host=options.host, port=options.port)

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..ops.nms import nms
 from ..types import Floats, Picture
 from .detector_config import DetectorConfig, detector_config
 from .detector_letterbox import Letterbox
 from .detector_network import build_detector_module, fuse_batch_norm
-from .detector_ultralytics import ultralytics_module
 
 __all__ = [
     "Detections",
@@ -193,21 +193,14 @@ def boxes_from_predictions(
         classes: how many rows are confidences; a box counts by the best of them, and its class not at all.
     """
     rows = predictions[: 4 + classes].float()
-    # Seven anchors nobody believes in: Ultralytics takes six columns for the output of another kind of network.
-    rows = torch.cat([rows, rows.new_zeros(len(rows), 7)], dim=1)
-    (kept,) = _suppress()(
-        rows[None],
-        conf_thres=confidence,
-        iou_thres=iou,
-        agnostic=True,
-        max_det=max_boxes,
-        nc=classes,
-        max_time_img=1e9,  # never stop early: the same picture always gives the same boxes
-    )
-    boxes = np.asarray(kept[:, :4].cpu().numpy(), dtype=np.float32)
+    rows = rows[:, rows[4:].amax(dim=0) > confidence]
+    best, centre, half = rows[4:].amax(dim=0), rows[:2], rows[2:4] / 2
+    corners = torch.cat([centre - half, centre + half]).T  # (N, 4)
+    kept = nms(corners, best, iou)[:max_boxes]
+    boxes = np.asarray(corners[kept].cpu().numpy(), dtype=np.float32)
     height, width = letterbox.shape_hw
     boxes = letterbox.boxes_to_original(snap_to_border(boxes, shape_hw=(height, width)))
-    scores = np.asarray(kept[:, 4].cpu().numpy(), dtype=np.float32)
+    scores = np.asarray(best[kept].cpu().numpy(), dtype=np.float32)
     solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     return Detections(boxes_xyxy=boxes[solid], scores=scores[solid])
 
@@ -220,7 +213,3 @@ def snap_to_border(boxes_xyxy: Floats, *, shape_hw: tuple[int, int]) -> Floats:
     for column, side in ((2, width), (3, height)):
         snapped[boxes_xyxy[:, column] > side - SNAP_PIXELS, column] = side
     return snapped
-
-
-def _suppress() -> Any:
-    return ultralytics_module("ultralytics.utils.nms").non_max_suppression

@@ -35,6 +35,13 @@ class Network:
         self.is_there: bool | None = None
         self._asked = threading.Event()
 
+    @classmethod
+    def off(cls) -> Network:
+        """No network, and nobody is asked."""
+        network = cls(lambda: False)
+        network._look()
+        return network
+
     def look(self) -> None:
         """Ask in the background."""
         threading.Thread(target=self._look, name="network", daemon=True).start()

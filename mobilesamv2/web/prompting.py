@@ -137,7 +137,7 @@ def place(
 
     Args:
         visit: whose picture it is; keeps the embedding and what was pointed at.
-        photo: path of the file as it was uploaded.
+        photo: path of the file as it was uploaded; None takes the photo at hand.
         placed: `{"kind": "point", "x", "y", "label"}` or `{"kind": "box", "corners": [x0, y0, x1, y1]}`, in shares of
             the picture's width and height, and `objects`: how many masks the page shows already.
         run: `run_predict` with its models, perhaps sent to a GPU.
@@ -148,7 +148,7 @@ def place(
         MobileSamError: whatever else the model cannot do.
     """
     yield Step("read")
-    picture = visit.picture(photo)
+    picture = visit.picture(photo or visit.photo)
     before = targets_of(visit, picture)
     note = text.LOST if not before.shown and _whole(placed, "objects") > 0 else None
     height, width = picture.shape[:2]
@@ -196,7 +196,7 @@ def change(
     Raises:
         InvalidImageError, PromptError: as for `place`.
     """
-    picture = visit.picture(photo)
+    picture = visit.picture(photo or visit.photo)
     targets = changed(targets_of(visit, picture))
     _keep(visit, picture, targets)
     return view_of(targets, picture, display_side=display_side)

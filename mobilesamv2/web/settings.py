@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import MobileSamError
+
 PAPER_URL = "https://arxiv.org/abs/2312.09579"
 LICENCE_URL = "https://www.gnu.org/licenses/agpl-3.0.html"
 EMBEDDED_MODEL = "nano"
 """Comes with the package and needs no network: what the page falls back to."""
 HOSTED_MODEL = "mobilesamv2-tinyvit"
 """What a hosted Space starts with; its files are fetched when the Space is built."""
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Settings:
         most_visit_bytes: memory of what is kept of all visitors together, about.
         most_objects: objects that may be pointed at on one photo.
         most_points: points for one object.
+        most_photos: photos that are taken at once.
+        thumbnail_side: longest side in pixels of their overlays on the page.
         gpu_seconds: a fixed share, seconds per prompt and an upper bound, asked of ZeroGPU for one run.
     """
 
@@ -64,6 +68,8 @@ class Settings:
     most_visit_bytes: int = 2 * 1024**3
     most_objects: int = 40
     most_points: int = 40
+    most_photos: int = 24
+    thumbnail_side: int = 640
     gpu_seconds: tuple[float, float, float] = (8.0, 0.02, 60.0)
 
     @classmethod
@@ -71,8 +77,15 @@ class Settings:
         """Settings for this machine.
 
         `MOBILESAMV2_MODEL` names the first model, `MOBILESAMV2_SOURCE_URL` where the source is,
-        `MOBILESAMV2_EXAMPLES` a folder of photographs. On a Space the source is the Space's own repository.
+        `MOBILESAMV2_EXAMPLES` a folder of photographs. On a Space the source is the Space's own repository, and the
+        first model is the full one.
+
+        Raises:
+            MobileSamError: if `GRADIO_SERVER_PORT` is no port; Gradio would fail on it when it is imported.
         """
+        port = environment.get("GRADIO_SERVER_PORT") or "7860"
+        if not (port.isdecimal() and 0 < int(port) < 65536):
+            raise MobileSamError(f"GRADIO_SERVER_PORT must be a port from 1 to 65535; got {port!r}.")
         space = environment.get("SPACE_ID", "")
         source = f"https://huggingface.co/spaces/{space}/tree/main" if space else None
         beside_the_package = Path(__file__).resolve().parents[2] / "examples" / "images"

@@ -14,7 +14,7 @@ from . import hub, places
 from .download import download
 from .hub import Offer
 from .record import Learned, learn, record_path
-from .verify import expected_sha256, verify
+from .verify import expected_sha256, sha256_of, verify
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def fetch(*files: WeightsFile, offline: bool | None = None) -> Generator[Fetched
                 break
             yield Fetched(name=file.name, done_bytes=before + done, total_bytes=total)
         before += offer.bytes or 0
-    return [path for path in paths.values() if path is not None]
+    return [path for file in files if (path := paths[file]) is not None]
 
 
 def _verified_here(file: WeightsFile) -> Path | None:
@@ -145,8 +145,8 @@ def _download_and_learn(file: WeightsFile, offer: Offer) -> Generator[int, None,
     path = yield from download(file, offer, sha256=known or offer.sha256)
     if path.resolve().name != offer.etag:  # copied where there are no links, or replaced meanwhile
         verify(path, file)
-    if known is None and offer.sha256 is not None:
-        _learn(file, path, offer.sha256)
+    if known is None:
+        _learn(file, path, offer.sha256 or sha256_of(path))
     return path
 
 

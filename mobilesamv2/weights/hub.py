@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import WeightsUnreachableError
 from ..zoo import DEFAULT_MODEL, MODELS, Form, WeightsFile
@@ -98,6 +99,8 @@ def ask(file: WeightsFile) -> Offer:
     import huggingface_hub
 
     where = endpoint()
+    if not _is_web_address(where):
+        raise unreachable(file, "HF_ENDPOINT must begin with https:// or http:// and name a host")
     with refusals_as_sentences(file):
         address = huggingface_hub.hf_hub_url(
             str(file.repo), file.filename, revision=file.revision, endpoint=where
@@ -110,6 +113,21 @@ def ask(file: WeightsFile) -> Offer:
             f"and the network's proxy or login page, or use {without_network(file)}."
         )
     return Offer(address=address, etag=str(metadata.etag), bytes=metadata.size)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")
+        return (
+            parts.scheme in ("http", "https")
+            and bool(host)
+            and text.isascii()
+            and " " not in text
+            and parts.port != 0
+        )
+    except ValueError:  # brackets, lengths or a port that make no sense
+        return False
 
 
 def place_in_cache(file: WeightsFile) -> Path:

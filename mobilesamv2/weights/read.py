@@ -72,7 +72,7 @@ def _flat(content: Any) -> dict[str, Any]:
 
 
 def _is_safetensors(path: Path) -> bool:
-    """By its name, or by its first bytes: the length of a header, and the header, which is JSON."""
+    """By its name, as torch does, or by its first bytes: the length of a header, and the header, which is JSON."""
     try:
         with path.open("rb") as stream:
             start = stream.read(9)

@@ -155,6 +155,16 @@ def test_the_best_of_several_classes_counts() -> None:
     assert len(boxes_from_predictions(prediction, letterbox, classes=1)) == 0
 
 
+def test_boxes_with_the_same_score_keep_the_order_of_their_anchors() -> None:
+    rows = [
+        one_prediction(cx=10.0 + place, cy=64, width=8, height=8, confidence=0.9)
+        for place in range(0, 100, 10)
+    ]
+    letterbox = Letterbox(size_hw=(512, 512), input_side=512)
+    found = boxes_from_predictions(torch.cat(rows, dim=1), letterbox, max_boxes=4)
+    assert found.boxes_xyxy[:, 2].tolist() == [14, 24, 34, 44]
+
+
 def test_detections_check_their_shapes() -> None:
     with pytest.raises(ValueError, match=r"Boxes must have the shape \(N, 4\)"):
         Detections(boxes_xyxy=np.zeros((2, 4), dtype=np.float32), scores=np.zeros(3, dtype=np.float32))
@@ -259,7 +269,6 @@ assert threading.active_count() == 1
 assert "torchvision" not in sys.modules
 after = {key: value for key, value in os.environ.items() if not key.startswith("YOLO_")}
 assert (after, cv2.getNumThreads(), numpy.get_printoptions(), torch.get_num_threads()) == before
-detector._suppress()
 assert functions == (Image.open, torch.load, torch.save, cv2.imread, cv2.imwrite, cv2.imshow)
 assert os.environ["YOLO_AUTOINSTALL"] == "false" and os.environ["YOLO_OFFLINE"] == "true"
 print(os.environ["YOLO_CONFIG_DIR"])

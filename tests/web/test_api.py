@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,14 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+from mobilesamv2.export import FORMATS
 
 from .conftest import FakeApp
+
+FILES = {"formats": list(FORMATS), "sampler": "object-aware", "max_prompts": 320, "model": "nano"}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,6 @@ def test_every_parameter_after_the_photo_has_a_default_and_a_type(
 ) -> None:
     endpoints: dict[str, Any] = connect(fake_app.address).view_api(return_format="dict", print_info=False)
     named = endpoints["named_endpoints"]
-    assert set(named) >= {"/segment", "/compare", "/budget"}
     assert not endpoints["unnamed_endpoints"]
     defaults = {
         path: {given["parameter_name"]: given["parameter_default"] for given in endpoint["parameters"][1:]}
@@ -82,10 +88,20 @@ def test_every_parameter_after_the_photo_has_a_default_and_a_type(
             "right": "object-aware",
         },
         "/budget": {"largest": 1024, "model": "nano"},
+        "/predict_mask": {
+            "points": None,
+            "labels": None,
+            "boxes": None,
+            "multimask": False,
+            "model": "nano",
+        },
+        "/export": FILES,
+        "/batch": FILES,
     }
-    for endpoint in named.values():
+    for path, endpoint in named.items():
         photo, *others = endpoint["parameters"]
-        assert (photo["parameter_name"], photo["parameter_has_default"]) == ("photo", False)
+        assert photo["parameter_name"] == ("photos" if path == "/batch" else "photo")
+        assert not photo["parameter_has_default"]
         assert all(given["parameter_has_default"] and given["python_type"]["type"] for given in others)
 
 
@@ -164,20 +180,123 @@ def test_a_file_that_was_not_uploaded_cannot_be_read(
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("endpoint", "wrong", "said"),
     [
-        {"sampler": "no such sampler"},
-        {"max_prompts": 100_000},
-        {"max_prompts": 0},
-        {"model": "no-such-model"},
+        ("/segment", {"sampler": "no such sampler"}, "sampler must be one of object-aware, grid"),
+        ("/segment", {"sampler": 5}, "got 5"),
+        (
+            "/segment",
+            {"max_prompts": 100_000},
+            "max_prompts must be a whole number from 16 to 1024; got 100000",
+        ),
+        ("/segment", {"max_prompts": 0}, "got 0"),
+        ("/segment", {"max_prompts": "many"}, "got 'many'"),
+        ("/segment", {"max_prompts": [64]}, "got [64]"),
+        ("/segment", {"max_prompts": 20.5}, "got 20.5"),
+        ("/segment", {"max_prompts": True}, "got True"),
+        ("/segment", {"model": "no-such-model"}, "model must be one of nano, mobilesam; got 'no-such-model'"),
+        ("/compare", {"draw_prompts": "yes"}, "draw_prompts must be true or false; got 'yes'"),
+        ("/compare", {"left": 5}, "left must be a text; got 5"),
+        ("/predict_mask", {}, "Say where the object is"),
+        ("/predict_mask", {"points": "here"}, "points must be a list of numbers; got 'here'"),
+        ("/predict_mask", {"points": [[5000, 1]]}, "(5000, 1) lies outside the photo"),
+        ("/predict_mask", {"boxes": [[5, 5, 1, 1]]}, "x1 right of x0"),
+        ("/export", {"formats": "pdf"}, "There is no format 'pdf'"),
+        ("/export", {"formats": []}, "Name at least one format"),
+        ("/export", {"formats": 5}, "Formats are names"),
     ],
 )
-def test_values_that_the_page_does_not_offer_are_refused(
-    fake_app: FakeApp, connect: Callable[[str], Client], photo: Path, wrong: dict[str, Any]
+def test_a_wrong_value_is_refused_in_a_sentence_that_names_it(
+    fake_app: FakeApp,
+    connect: Callable[[str], Client],
+    photo: Path,
+    endpoint: str,
+    wrong: dict[str, Any],
+    said: str,
 ) -> None:
     with pytest.raises(AppError) as refused:
-        connect(fake_app.address).predict(handle_file(str(photo)), **wrong, api_name="/segment")
-    assert str(next(iter(wrong.values()))) in str(refused.value)
+        connect(fake_app.address).predict(handle_file(str(photo)), **wrong, api_name=endpoint)
+    assert said in str(refused.value)
+    assert str(refused.value).endswith(".")
+    assert fake_app.script.started == 0
+
+
+@pytest.mark.parametrize("photo_given", ["photo.jpg", 5, {"no": "file"}])
+def test_what_is_no_file_is_refused_in_a_sentence(
+    fake_app: FakeApp, connect: Callable[[str], Client], photo_given: object
+) -> None:
+    with pytest.raises(AppError, match=r"photo must be a file|There is no photo yet"):
+        connect(fake_app.address).predict(photo_given, api_name="/segment")
+
+
+def test_a_value_that_is_null_is_the_default(
+    fake_app: FakeApp, connect: Callable[[str], Client], photo: Path
+) -> None:
+    _, summary = connect(fake_app.address).predict(
+        handle_file(str(photo)), sampler=None, max_prompts=None, model=None, api_name="/segment"
+    )
+    assert (summary["sampler"], summary["model"]) == ("object-aware", "nano")
+
+
+def test_the_real_app_answers_points_and_boxes(
+    real_app: str, connect: Callable[[str], Client], photo: Path
+) -> None:
+    overlay, record = connect(real_app).predict(
+        handle_file(str(photo)),
+        points=[[[150, 100]], [[40, 60], [5, 5]]],
+        labels=[[1], [1, 0]],
+        api_name="/predict_mask",
+    )
+    with Image.open(overlay) as drawn, Image.open(photo) as given:
+        assert drawn.size == given.size
+        width, height = given.size
+    assert record["image"] == {"width": width, "height": height}
+    for index, mask in enumerate(record["masks"]):
+        assert mask["prompt_index"] == index
+        assert coco_mask.decode(mask["segmentation"]).shape == (height, width)
+        assert mask["area"] == coco_mask.area(mask["segmentation"])
+    _, record = connect(real_app).predict(
+        handle_file(str(photo)), boxes=[60, 20, 250, 190], multimask=True, api_name="/predict_mask"
+    )
+    assert len(record["masks"]) == 3
+
+
+def test_the_real_app_exports_every_format(
+    real_app: str, connect: Callable[[str], Client], photo: Path, tmp_path: Path
+) -> None:
+    file, record = connect(real_app).predict(handle_file(str(photo)), max_prompts=16, api_name="/export")
+    assert Path(file).name == "photo-masks.zip"
+    with zipfile.ZipFile(file) as packed:
+        names = packed.namelist()
+        packed.extract("photo/coco.json", tmp_path)
+    assert len(names) == 5 + 2 * record["masks"]
+    coco = COCO(str(tmp_path / "photo" / "coco.json"))
+    assert len(coco.anns) == record["masks"] > 0
+    with Image.open(photo) as given:
+        assert coco.annToMask(coco.anns[1]).shape == (given.height, given.width)
+
+
+def test_several_photos_come_in_one_zip_and_a_bad_one_is_named(
+    fake_app: FakeApp, connect: Callable[[str], Client], photo: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no picture")
+    files = [handle_file(str(path)) for path in (photo, bad, photo)]
+    file, summary = connect(fake_app.address).predict(files, formats=["masks"], api_name="/batch")
+    assert [one["folder"] for one in summary["photos"]] == ["photo", "photo-2"]
+    (failure,) = summary["failures"]
+    assert failure["photo"] == "notes.txt"
+    assert "notes.txt is not a picture" in failure["error"]
+    with zipfile.ZipFile(file) as packed:
+        assert {"photo/masks/0001.png", "photo-2/masks/0001.png", "summary.json"} <= set(packed.namelist())
+
+
+@pytest.mark.parametrize("photos", [[], "photo.jpg", 5])
+def test_no_photos_are_refused_in_a_sentence(
+    fake_app: FakeApp, connect: Callable[[str], Client], photos: object
+) -> None:
+    with pytest.raises(AppError, match=r"photos must be a list of files|no photos yet"):
+        connect(fake_app.address).predict(photos, api_name="/batch")
 
 
 def test_an_unexpected_error_is_told_in_plain_words_without_its_details(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,10 +13,9 @@ from mobilesamv2.web.menus import Network
 
 
 @pytest.fixture
-def nothing_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the embedded checkpoints are on this machine."""
     monkeypatch.setattr(weights, "missing", lambda files: [file for file in files if file.repo is not None])
-    yield
 
 
 def test_a_choice_is_a_model_and_perhaps_a_detector() -> None:
@@ -39,7 +37,7 @@ def test_a_choice_needs_the_files_of_both() -> None:
     ("network", "words"), [(None, "to be fetched"), (True, "to be fetched"), (False, "needs a network")]
 )
 def test_the_menu_tells_size_licence_and_what_is_here(network: bool | None, words: str) -> None:
-    lines = dict((name, line) for line, name in menus.model_choices(zoo.MODELS, network=network))
+    lines = {name: line for line, name in menus.model_choices(zoo.MODELS, network=network)}
     assert set(lines) == set(zoo.MODELS)
     assert lines["nano"] == "nano · 6.7 MB · AGPL-3.0-or-later · here"
     assert lines["mobilesam"] == f"mobilesam · 41 MB · Apache-2.0 · {words}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,20 +13,10 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, PHONE, FakeApp
+from .person import box_of, until, upload
 
 Visit = Callable[..., Page]
 NATURAL_SIZE = "image => [image.naturalWidth, image.naturalHeight]"
-
-
-def upload(page: Page, path: Path) -> None:
-    page.set_input_files("#photo input[type=file]", str(path))
-    page.locator("#photo img").wait_for()
-
-
-def box_of(page: Page, selector: str) -> dict[str, float]:
-    box = page.locator(selector).bounding_box()
-    assert box is not None, f"{selector} is not on the page"
-    return box
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -41,7 +31,7 @@ def test_a_photo_is_segmented(real_app: str, visit: Visit, photo: Path, size: tu
     expect(numbers.locator(".facts")).to_be_visible()
     for word in ("mask", "prompts asked", "encode", "decode", "CPU"):
         expect(numbers).to_contain_text(word)
-    overlay = page.locator("#overlay img")
+    overlay = page.locator("#segment-stage img")
     expect(overlay).to_be_visible()
     with Image.open(photo) as given:
         assert overlay.evaluate(NATURAL_SIZE) == list(given.size)
@@ -54,13 +44,13 @@ def test_everything_is_in_sight_at_once_on_a_desktop(fake_app: FakeApp, visit: V
     page.locator("#segment-numbers .facts").wait_for()
     seen = {
         name: box_of(page, name)
-        for name in ("#photo", "#overlay", "#prompts", "#segment-run", "#segment-numbers")
+        for name in ("#photo", "#segment-stage", "#prompts", "#segment-run", "#segment-numbers")
     }
     for name, box in seen.items():
         assert box["y"] >= 0, name
         assert box["y"] + box["height"] <= DESKTOP[1], name
     largest = max(seen, key=lambda name: seen[name]["width"] * seen[name]["height"])
-    assert largest == "#overlay"
+    assert largest == "#segment-stage"
 
 
 @pytest.mark.parametrize("width", [360, 390])
@@ -71,7 +61,7 @@ def test_the_parts_follow_each_other_on_a_phone(
     upload(page, photo)
     page.locator("#segment-run").click()
     page.locator("#segment-numbers .facts").wait_for()
-    order = ["#photo", "#overlay", "#prompts", "#segment-run", "#segment-numbers"]
+    order = ["#photo", "#segment-stage", "#prompts", "#segment-run", "#segment-numbers"]
     tops = [box_of(page, name)["y"] for name in order]
     assert tops == sorted(tops)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -115,7 +105,6 @@ def test_cancel_stops_the_work_and_another_run_can_follow(
     page.locator("#segment-cancel").click()
     expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
     until(lambda: fake_app.script.closed == 1)
-    expect(page.locator("#overlay img")).to_have_count(0)
 
     fake_app.script.pause, fake_app.script.finds = 0.0, 3
     page.locator("#segment-run").click()
@@ -131,7 +120,8 @@ def test_another_photo_clears_the_result(fake_app: FakeApp, visit: Visit, photo:
     page.locator("#segment-numbers .facts").wait_for()
     page.locator("#examples .gallery-item").first.click()
     expect(page.locator("#segment-numbers .facts")).to_have_count(0)
-    expect(page.locator("#overlay img")).to_have_count(0)
+    expect(page.locator("#segment-stage img")).to_be_hidden()
+    expect(page.locator("#segment-table tr")).to_have_count(0)
 
 
 def test_another_photo_stops_a_run_and_leaving_does_too(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
@@ -162,11 +152,11 @@ def test_two_visitors_do_not_see_each_others_results(
         page.locator("#segment-run").click()
     shapes = []
     for page in pages:
-        page.locator("#overlay img").wait_for()
-        width, height = page.locator("#overlay img").evaluate(NATURAL_SIZE)
+        page.locator("#segment-stage img").wait_for()
+        width, height = page.locator("#segment-stage img").evaluate(NATURAL_SIZE)
         shapes.append(width > height)
     assert shapes == [True, False]  # a photo that is wide, one that is tall
-    assert visit(fake_app.address).locator("#overlay img").count() == 0
+    assert visit(fake_app.address).locator("#segment-stage img").is_hidden()
 
 
 def test_no_objects_give_a_hint_and_not_an_error(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
@@ -175,14 +165,16 @@ def test_no_objects_give_a_hint_and_not_an_error(fake_app: FakeApp, visit: Visit
     upload(page, photo)
     page.locator("#segment-run").click()
     expect(page.locator("#segment-numbers")).to_contain_text("Try grid search")
-    expect(page.locator("#overlay img")).to_be_visible()
+    expect(page.locator("#segment-stage img")).to_be_visible()
 
 
 def test_running_without_a_photo_says_what_to_do(fake_app: FakeApp, visit: Visit) -> None:
     page = visit(fake_app.address)
-    page.locator("#segment-run").click()
+    page.locator("#segment-run").focus()
+    page.keyboard.press("Enter")
     expect(page.locator("#segment-numbers .problem")).to_contain_text("There is no photo yet")
     expect(page.locator("#segment-run")).to_be_enabled()
+    expect(page.locator("#segment-run")).to_be_focused()
     expect(page.locator(".toast-wrap")).to_be_empty()  # one sentence, once
 
 
@@ -207,7 +199,7 @@ def test_a_model_that_cannot_be_fetched_gives_a_sentence_and_the_embedded_one_go
         ("nano", ".facts", "masks"),
     ):
         page.locator("#model input").click()
-        page.get_by_role("option", name=name, exact=True).click()
+        page.get_by_role("option", name=re.compile(f"^{name} ")).click()
         page.locator("#segment-run").click()
         expect(page.locator(f"#segment-numbers {answer}")).to_contain_text(words)
 
@@ -220,13 +212,6 @@ def test_a_rotated_photo_is_upright_in_both_pictures(fake_app: FakeApp, visit: V
     page = visit(fake_app.address)
     upload(page, path)
     page.locator("#segment-run").click()
-    page.locator("#overlay img").wait_for()
-    for picture in ("#photo img", "#overlay img"):
+    page.locator("#segment-stage img").wait_for()
+    for picture in ("#photo img", "#segment-stage img"):
         assert page.locator(picture).evaluate(NATURAL_SIZE) == [100, 200]
-
-
-def until(happened: Callable[[], bool], *, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "That did not happen in time."
-        time.sleep(0.05)

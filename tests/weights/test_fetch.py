@@ -69,6 +69,12 @@ def test_the_paths_come_in_the_order_of_the_files(large: FakeHub) -> None:
     assert [path.name for path in paths] == ["small.pt", "other.pt"]
 
 
+def test_a_file_that_is_named_twice_is_fetched_once_and_given_twice(large: FakeHub) -> None:
+    first, second = show_progress(fetch(entry(LARGE), entry(LARGE)))
+    assert first == second
+    assert large.downloads == 1
+
+
 def test_a_fetch_that_is_stopped_leaves_no_file_and_goes_on_later(large: FakeHub, tmp_path: Path) -> None:
     fetching = fetch(entry(LARGE))
     assert [next(fetching).done_bytes, next(fetching).done_bytes] == [1000, 2000]

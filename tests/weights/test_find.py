@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from huggingface_hub import constants as hub_constants
 
 from mobilesamv2.errors import WeightsError, WeightsUnreachableError
-from mobilesamv2.weights import find, finding, folders, is_here, missing, verify
+from mobilesamv2.weights import find, finding, folders, hash_source, is_here, missing, verify
 from tests.fake_hub import COMMIT, FakeHub
 
 from .conftest import CONTENT, REPO, assert_one_sentence, entry
@@ -114,10 +115,27 @@ def test_a_damaged_file_in_the_cache_is_refused_and_deleting_it_helps(hub: FakeH
     assert find(entry()).read_bytes() == CONTENT
 
 
-def test_a_server_that_is_no_hub_is_one_sentence(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "nonsense://nowhere")
-    with pytest.raises(WeightsError, match="could not be fetched from nonsense://nowhere"):
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nonsense://nowhere",
+        "localhost:8000",
+        "http://",
+        "http://[",
+        "http://a b",
+        "http://127.0.0.1:x",
+        "file:///tmp",
+        "http://\u2603.invalid",
+        "http://" + "a" * 300,
+    ],
+)
+def test_an_address_that_is_no_hub_s_is_one_sentence(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(
+        WeightsUnreachableError, match=re.escape(f"could not be fetched from {address.rstrip('/')}")
+    ) as caught:
         find(entry())
+    assert_one_sentence(caught.value)
 
 
 def test_a_folder_of_weights_comes_before_the_hub(hub: FakeHub, tmp_path: Path) -> None:
@@ -184,6 +202,17 @@ def test_a_token_is_shown_to_the_hub(hub: FakeHub, monkeypatch: pytest.MonkeyPat
         find(entry())
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     assert find(entry()).read_bytes() == CONTENT
+
+
+def test_a_large_file_that_lies_elsewhere_is_fetched_without_showing_the_token_there(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.token, hub.elsewhere = "hf_secret", True
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    unknown = entry(sha256=None, bytes=None)
+    assert find(unknown).read_bytes() == CONTENT
+    assert hash_source(unknown) == "learned"
+    assert hub.shown_tokens == [None]
 
 
 def test_a_login_page_is_no_hub(hub: FakeHub) -> None:

@@ -66,6 +66,12 @@ def test_a_hub_that_tells_no_hash_is_held_to_the_one_learned(hub: FakeHub, tmp_p
     assert find(UNKNOWN).read_bytes() == CONTENT
 
 
+def test_where_the_hub_tells_no_hash_that_of_the_first_fetch_is_learned(hub: FakeHub) -> None:
+    hub.said_etag = "abc"
+    find(UNKNOWN)
+    assert learned(UNKNOWN) == Learned(sha256=str(entry().sha256), bytes=len(CONTENT))
+
+
 def test_a_file_that_another_program_fetched_is_checked_against_its_name_in_the_cache(hub: FakeHub) -> None:
     path = find(UNKNOWN)
     forget(UNKNOWN)

@@ -89,7 +89,7 @@ def build_demo(
     ) as demo:
         # Only a key: what it stands for is bounded for all visitors together.
         visit = gr.State(time_to_live=settings.keep_seconds, delete_callback=visits.close)
-        masthead = Masthead(models, network or Network(lambda: False))
+        masthead = Masthead(models, network or Network.off())
         with gr.Column(elem_id="bench"):
             with gr.Column(elem_id="source"):
                 photo = photo_input()

@@ -16,24 +16,34 @@ from ..text import page as text
 from ..text import segmenting as segment_text
 from ..visits import Visit
 from .compare_endpoints import add_budget, add_compare
+from .endpoints_export import add_export
+from .endpoints_prompt import add_predict_mask
 from .page import Page
 from .parts import photo_input, png
 from .wiring import endpoint
 
 
 def add_endpoints(page: Page) -> None:
-    """Offer `/segment`, `/compare` and `/budget` to programs."""
+    """Offer `/segment`, `/compare`, `/budget`, `/predict_mask`, `/export` and `/batch` to programs."""
     settings = page.settings
     run_segment = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
 
     def segment_program(
-        photo: str, sampler: str = "object-aware", max_prompts: float = 320, model: str = EMBEDDED_MODEL
+        photo: str, sampler: str = "object-aware", max_prompts: int = 320, model: str = EMBEDDED_MODEL
     ) -> tuple[str, dict[str, Any]]:
+        """Segment everything in a photo.
+
+        Args:
+            photo: the photo, any size up to 120 megapixels.
+            sampler: object-aware asks about boxes around objects, grid about points at regular distances.
+            max_prompts: at most so many boxes, or the largest square of points that fits.
+            model: name of the model.
+        """
         items = segmenting.segment(
             Visit(),
             photo,
             sampler,
-            int(max_prompts),
+            max_prompts,
             model,
             run=run_segment,
             display_side=settings.display_side,
@@ -50,6 +60,8 @@ def add_endpoints(page: Page) -> None:
         summary = gr.JSON(label="summary")
         add_compare(page, photo, model)
         add_budget(page, photo, model)
+        add_predict_mask(page, photo, model)
+        add_export(page, photo, sampler, prompts, model)
     endpoint(
         segment_program,
         [photo, sampler, prompts, model],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import io
+import secrets
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
@@ -13,22 +13,21 @@ import gradio as gr
 import numpy as np
 import numpy.typing as npt
 from gradio.components import Component
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from ...export import png_bytes
 from ...render import fit_within
-from ...types import Picture
-from .. import prompting
+from .. import exporting, prompting
 from ..prompting import Limits, PromptView
 from ..steps import paced
 from ..targets import Targets
+from ..text import exporting as export_text
 from ..text import page as page_text
 from ..text import prompting as text
 from ..visits import Visit
+from .export_panel import ExportPanel
 from .page import Page
-from .parts import properties
+from .parts import file_data, jpeg, properties
 from .sentences import in_sentences, sentences
 from .serving import script
 from .tab import Tab
@@ -44,6 +43,7 @@ _PAD = f"""<div class="pad" tabindex="0" role="application" aria-label="Photo to
 <p class="pad-aloud sr-only" role="status"></p>
 </div>"""
 _NO_CHOICE = properties(choices=[], value=None, visible=False)
+_NOTHING = (_NO_CHOICE, _NO_CHOICE)
 _NEW_PHOTO = "(photo) => ({photo: photo})"
 _COPY = "copy of the photo to be seen"
 
@@ -92,12 +92,14 @@ class PromptTab(Tab):
             )
         with gr.Column(elem_classes="numbers"):
             self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="prompt-numbers")
-        self.outputs: list[Component] = [self.candidates, self.object, self.numbers]
-        self.shown = [page.visit, self.pad, *self.outputs]
+        with gr.Column(elem_classes="details"), gr.Accordion(export_text.TITLE, open=False):
+            self.export = ExportPanel(page, "prompt", exporting.everything_pointed_at)
+        self.shown = [page.visit, self.pad, self.candidates, self.object, self.numbers]
+        self.outputs: list[Component] = [*self.shown[2:], *self.export.outputs]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a click."""
-        return [_NO_CHOICE, _NO_CHOICE, page_text.idle(text.IDLE)]
+        return [*_NOTHING, page_text.idle(text.IDLE), *self.export.cleared()]
 
     def connect(self) -> list[Any]:
         """Wire the tab up; returns the events of its runs, for others to cancel."""
@@ -157,7 +159,7 @@ class PromptTab(Tab):
                 trigger_mode="multiple",
                 **private,
             )
-        return [placing]
+        return [placing, self.export.connect()]
 
     def _changing(self, changed: Callable[..., Targets]) -> Callable[..., tuple[Any, ...]]:
         """A listener for what needs no model; `changed` takes the targets and the value of the control."""
@@ -179,12 +181,18 @@ class PromptTab(Tab):
         return listener
 
     def _look(self, key: str | None, photo: str | None) -> tuple[Any, Any, Any]:
-        """For a photo that the browser cannot show: a copy that it can."""
+        """For a photo that the browser cannot show, or was not told of: a copy that it can."""
         visit = self.page.visits.of(key)
+        if (photo := photo or visit.photo) is None:
+            return visit.key, {}, gr.skip()
         try:
             with sentences():
                 picture = visit.picture(photo)
-                visit.keep(_COPY, jpeg(fit_within(picture, self.page.settings.display_side)), picture=picture)
+                visit.keep(
+                    _COPY,
+                    jpeg(fit_within(picture, self.page.settings.display_side), "photo"),
+                    picture=picture,
+                )
         except gr.Error as error:
             return visit.key, {}, page_text.problem(error.message)
         return visit.key, {"photo": _photo_of(visit, photo)}, gr.skip()
@@ -197,12 +205,14 @@ class PromptTab(Tab):
                     visit, photo, lambda targets: targets, display_side=self.page.settings.display_side
                 )
         except gr.Error:
-            return [{"photo": _photo_of(visit, photo)}, *self.cleared()[:2], page_text.problem(error.message)]
+            pad = {"turn": secrets.token_hex(4), "photo": _photo_of(visit, photo)}
+            return [pad, *_NOTHING, page_text.problem(error.message)]
         return [*self._values(visit, photo, view)[:-1], page_text.problem(error.message)]
 
     def _values(self, visit: Visit, photo: str | None, view: PromptView) -> list[Any]:
         """A view as values of the pad and of `outputs`."""
         pad = {
+            "turn": secrets.token_hex(4),  # the same again is told too: marks that wait for an answer go
             "photo": _photo_of(visit, photo),
             "layer": None if view.layer is None else _data_url(view.layer),
             "masks": sum(shown["area"] is not None for shown in view.objects),
@@ -220,17 +230,10 @@ class PromptTab(Tab):
         ]
 
 
-def jpeg(picture: Picture) -> str:
-    """A file in Gradio's cache, for photographs that are shown and not measured."""
-    packed = io.BytesIO()
-    Image.fromarray(picture).save(packed, "jpeg", quality=88)
-    return str(save_bytes_to_cache(packed.getvalue(), "photo.jpg", cache_dir=get_upload_folder()))
-
-
 def _photo_of(visit: Visit, photo: str | None) -> dict[str, Any] | None:
     """The photo as a file that the browser gets an address of: as it was uploaded, or the copy made to be seen."""
-    path = visit.get(_COPY) or photo
-    return None if path is None else {"path": path, "meta": {"_type": "gradio.FileData"}}
+    path = visit.get(_COPY) or photo or visit.photo
+    return None if path is None else file_data(path)
 
 
 def _data_url(layer: npt.NDArray[np.uint8]) -> str:

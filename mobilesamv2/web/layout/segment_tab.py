@@ -20,7 +20,8 @@ from ..text import segmenting as segment_text
 from ..viewing import Look
 from ..visits import Visit
 from .page import Page
-from .parts import READY, run_buttons, slider
+from .parts import READY, properties, run_buttons, slider
+from .parts import shown as shown_in_browser
 from .sentences import in_sentences, sentences
 from .stage import alone_value, mask_stage, mask_table, stage_value, table_value, tell_stage
 from .tab import Tab
@@ -182,6 +183,8 @@ class SegmentTab(Tab):
         running = on_run(
             page, self.buttons, segment, [page.photo, *options], shown, failed=[None, None, None]
         )
+        whole = shown_in_browser(properties(value=text.RUN))
+        running.success(None, None, self.buttons[0], js=whole, queue=False, api_visibility="private")
         for changed in (self.sampler, self.prompts, self.confidence, page.model, *self.looks):
             changed.change(
                 look_again,
@@ -213,6 +216,7 @@ class SegmentTab(Tab):
 
         def made(key: str | None, *chosen: Any) -> Generator[tuple[Any, ...], None, None]:
             visit = page.visits.of(key)
+            yield visit.key, *(gr.skip() for _ in shown)  # a generator that yields nothing would clear them
             items = in_sentences(example.steps)
             with closing(paced(items(visit, photo, *_asked(*chosen), run=run, side=side))) as steps:
                 for item in steps:

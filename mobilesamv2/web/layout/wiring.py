@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ..text import page as text
+from .endpoint_inputs import check
 from .page import Page
 from .parts import BUSY, READY, shown
 from .sentences import in_sentences, sentences
@@ -110,7 +111,13 @@ def stop_on(
 def endpoint(
     function: Callable[..., Any], inputs: list[Any], outputs: list[Any], *, name: str, description: str
 ) -> None:
-    """Offer `function` to programs: no button starts it, its defaults are the first values of the inputs."""
+    """Offer `function` to programs: no button starts it, its defaults are the first values of the inputs.
+
+    Wrong values are told in a sentence that names the input by its label. The docstring of `function` describes the
+    inputs to programs that speak MCP.
+    """
+    for component in inputs:
+        check(component)
 
     @functools.wraps(function)
     def told(*arguments: Any) -> Any:

@@ -109,6 +109,11 @@ photo.addEventListener("error", () => {
     if (shown().photo) trigger("unseen", {}); // a format that browsers do not show, or no picture at all
 });
 
+// The tab is opened without an upload: there may be a photo at hand all the same.
+new IntersectionObserver((seen) => {
+    if (seen.some((entry) => entry.isIntersecting) && !shown().photo) trigger("unseen", {});
+}).observe(element);
+
 // Mouse and touch
 
 picture.addEventListener("pointerdown", (event) => {

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from ...budget import BudgetPoint
-from ...words import count, number, percent, seconds
+from ...words import count, number, percent, seconds, unbroken
 from .curves import Line, chart
 
 IDLE = "The curves grow as they are measured: what the first 16 prompts bring, then 32, and so on."
@@ -53,8 +53,8 @@ def curves(points: Sequence[BudgetPoint], budgets: Sequence[int]) -> str:
     )
     legend = "".join(f'<span class="{kind}">{name}</span>' for kind, name in NAMES.values())
     return (
-        f'<div class="charts"><p class="chart-legend">{legend}<small>against prompts asked, each step twice as '
-        f"many</small></p>{panels}</div>"
+        f'<div class="charts"><p class="chart-legend">{legend}<small>against the prompts asked; each step '
+        f"doubles them</small></p>{panels}</div>"
     )
 
 
@@ -66,33 +66,26 @@ def table(
     Args:
         summary: the numbers at the end; None before.
     """
-    head = '<th scope="col">Budget</th>'
+    tables = ""
     for sampler, (kind, name) in NAMES.items():
-        names = (_NOUNS[sampler], "Masks", "Covered", "Decoder")
-        head += "".join(
-            f'<th scope="col" class="{kind}"><span class="sr-only">{name}: </span>{column}</th>'
-            for column in names
+        names = ("Budget", _NOUNS[sampler], "Masks", "Covered", "Decoder")
+        head = "".join(f'<th scope="col">{column}</th>' for column in names)
+        found = {point.budget: point for point in _of(points, sampler)}
+        rows = ""
+        for budget in budgets:
+            cells = "".join(f"<td>{cell}</td>" for cell in _cells(found.get(budget)))
+            rows += f'<tr><th scope="row">{number(budget)}</th>{cells}</tr>'
+        tables += (
+            f'<table class="{kind}"><caption>{name}</caption><thead><tr>{head}</tr></thead>'
+            f"<tbody>{rows}</tbody></table>"
         )
-    groups = "".join(
-        f'<th scope="colgroup" colspan="4" class="{kind}">{name}</th>' for kind, name in NAMES.values()
-    )
-    rows = ""
-    for budget in budgets:
-        cells = ""
-        for sampler in NAMES:
-            point = next((point for point in _of(points, sampler) if point.budget == budget), None)
-            cells += "".join(f"<td>{cell}</td>" for cell in _cells(point))
-        rows += f'<tr><th scope="row">{number(budget)}</th>{cells}</tr>'
     note = "" if summary is None else f'<p class="note">{escape(_note(summary))}</p>'
-    return (
-        f'<div class="outcome"><table class="points"><thead><tr><td></td>{groups}</tr><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>{note}</div>"
-    )
+    return f'<div class="outcome"><div class="points">{tables}</div>{note}</div>'
 
 
 def outcome(summary: dict[str, Any]) -> str:
     """What the curves show, in one sentence."""
-    return f'<div class="outcome"><p class="verdict" role="status">{escape(summary["verdict"])}</p></div>'
+    return f'<div class="outcome"><p class="verdict" role="status">{escape(unbroken(summary["verdict"]))}</p></div>'
 
 
 def _note(summary: dict[str, Any]) -> str:

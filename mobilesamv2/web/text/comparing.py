@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from ...comparison import SHARED_STAGES, Contender
-from ...words import number, percent, seconds
+from ...words import number, percent, seconds, unbroken
 from ..settings import Range
 from .page import STAGE_NAMES
 from .segmenting import shrunk
@@ -75,7 +75,7 @@ def found_by(summary: dict[str, Any]) -> dict[str, str]:
 def outcome(summary: dict[str, Any]) -> str:
     """Both runs: the verdict in a sentence, the seconds as bars, and a row of numbers for each."""
     return (
-        f'<div class="outcome"><p class="verdict" role="status">{escape(summary["verdict"])}</p>'
+        f'<div class="outcome"><p class="verdict" role="status">{escape(unbroken(summary["verdict"]))}</p>'
         f"{bars(summary)}{table(summary)}</div>"
     )
 
@@ -106,7 +106,8 @@ def bars(summary: dict[str, Any]) -> str:
     )
     return (
         f'<div class="bars" role="img" aria-label="{escape(told)}. The last table has every stage.">'
-        f'<ul class="bar-rows">{rows}</ul></div><ul class="bar-legend" aria-hidden="true">{legend}</ul>'
+        f'<ul class="bar-rows">{rows}</ul></div>'
+        f'<ul class="bar-legend" aria-hidden="true"><li>Seconds by stage:</li>{legend}</ul>'
     )
 
 
@@ -148,7 +149,8 @@ def details(summary: dict[str, Any]) -> str:
         f"have one colour; only here counts the others. {shrunk(summary)}"
     )
     return (
-        f'<div class="outcome"><table class="stages-table"><caption>Seconds of each stage</caption><thead><tr>'
+        f'<div class="outcome"><p class="title" id="stages-title">Seconds of each stage</p>'
+        f'<table class="stages-table" aria-labelledby="stages-title"><thead><tr>'
         f'<th scope="col"><span class="sr-only">Sampler</span></th>{head}<th scope="col">All</th></tr></thead>'
         f'<tbody>{rows}</tbody></table><p class="note">{escape(notes.strip())}</p></div>'
     )

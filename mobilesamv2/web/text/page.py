@@ -34,6 +34,7 @@ _STEP_SENTENCES = {
     "filter": "Filtering masks",
     "postprocess": "Finishing masks",
     "draw": "Drawing the result",
+    "pack": "Packing files",
 }
 CANCELLED = "Cancelled."
 

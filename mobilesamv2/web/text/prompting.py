@@ -25,9 +25,8 @@ KEYS = (
 LOST = "What was pointed at here before is gone: it was kept for a while only. This is the first object of a new start."
 ONLY_BESIDE = "Points beside an object say where it is not; add one on it, or a box."
 
-API = (
-    "Masks for points and boxes on a photo. Returns the overlay as a PNG and a record: for each object its masks as "
-    "COCO run lengths with box, area and predicted IoU, the seconds taken, model and device."
+NOTHING_ASKED = (
+    "Say where the object is: points like [[x, y]], or a box like [x0, y0, x1, y1], in pixels of the photo."
 )
 
 

@@ -1,0 +1,186 @@
+"""What is handed out for a visitor to take away: the masks on the page as files. No components, no model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import PromptError
+from ..export import NUMBERED, add_file, chosen_formats, files_of, result_record, safe_name
+from ..render import label_colours
+from ..types import Masks, Picture, SegmentationResult
+from .prompting import targets_of
+from .segmenting import SegmentRun
+from .steps import HasStage, Step
+from .targets import colours_of
+from .text import exporting as text
+from .viewing import Shown
+from .visits import Visit, keeping
+
+_SINGLE = ("coco", "overlay")
+"""Formats of one file, which needs no ZIP."""
+_BY_HAND = re.compile(r"[,;\s]+")
+
+
+@dataclass(frozen=True, eq=False)
+class Takeable:
+    """Masks of a photo, ready to be written.
+
+    Args:
+        file_name: of the photo.
+        colours: of the masks on the page, uint8 (N, 3).
+        info: how they were made.
+    """
+
+    picture: Picture
+    masks: Masks
+    file_name: str
+    colours: npt.NDArray[np.uint8]
+    info: Mapping[str, Any]
+
+
+def everything_shown(visit: Visit) -> Takeable:
+    """What *Segment everything* shows at the moment, after all filters.
+
+    Raises:
+        PromptError: if nothing is shown.
+    """
+    picture, kept = visit.at_hand, visit.get("shown")
+    if picture is None or kept is None:
+        raise PromptError(text.NOTHING_SEGMENTED)
+    found: Shown = kept[1]
+    wheel = label_colours(int(found.numbers.max()) + 1) if len(found.numbers) else label_colours(0)
+    return Takeable(
+        picture=picture,
+        masks=found.masks,
+        file_name=Path(visit.photo or "").name,
+        colours=wheel[found.numbers],
+        info={"masks": len(found.masks), "masks_before_filters": found.whole},
+    )
+
+
+def everything_pointed_at(visit: Visit) -> Takeable:
+    """The objects of *Point and box*.
+
+    Raises:
+        PromptError: if there is none.
+    """
+    picture = visit.at_hand
+    if picture is None or not (targets := targets_of(visit, picture)).shown:
+        raise PromptError(text.NOTHING_POINTED_AT)
+    return Takeable(
+        picture=picture,
+        masks=targets.masks,
+        file_name=Path(visit.photo or "").name,
+        colours=colours_of([target.number for target in targets.shown]),
+        info={"masks": len(targets.shown)},
+    )
+
+
+def formats_of(named: str | Sequence[str]) -> tuple[str, ...]:
+    """The formats that a visitor or a program names, in one text or as a list.
+
+    Raises:
+        PromptError: if one is unknown or there is none.
+    """
+    names = _BY_HAND.split(named) if isinstance(named, str) else named
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise PromptError(text.WRONG_FORMATS)
+    try:
+        return chosen_formats(names)
+    except ValueError as error:
+        raise PromptError(str(error)) from error
+
+
+def pack(taken: Takeable, formats: Sequence[str], folder: Path) -> Generator[Step | Path, None, None]:
+    """Write the files into `folder`: steps, then the path of what to hand out, a ZIP unless there is one file only.
+
+    Args:
+        formats: of `mobilesamv2.export.FORMATS`.
+        folder: exists already, and belongs to this one visitor.
+    """
+    name = safe_name(taken.file_name)
+    files = files_of(
+        taken.picture,
+        taken.masks,
+        formats=formats,
+        file_name=taken.file_name,
+        info=taken.info,
+        colours=taken.colours,
+    )
+    if len(formats) == 1 and formats[0] in _SINGLE:
+        yield Step("pack")
+        ((path, content),) = files
+        alone = folder / f"{name}-{path.replace('_', '-')}"
+        alone.write_bytes(content)
+        yield alone
+        return
+    total = count_files(len(taken.masks), formats)
+    archive = folder / f"{name}-masks.zip"
+    try:
+        with ZipFile(archive, "w") as packed:
+            for done, (path, content) in enumerate(files):
+                yield Step("pack", done, total)
+                add_file(packed, f"{name}/{path}", content)
+    except BaseException:  # stopped half-way: nobody is told of the file, so nobody would remove it
+        archive.unlink(missing_ok=True)
+        raise
+    yield archive
+
+
+def export(
+    visit: Visit,
+    photo: str | None,
+    sampler: str,
+    max_prompts: int,
+    model: str,
+    formats: Sequence[str],
+    folder: Path,
+    *,
+    run: SegmentRun,
+) -> Generator[HasStage | Path | dict[str, Any], None, None]:
+    """Segment everything in a photo and write the masks: steps, the path of the file, the record of the run at the end.
+
+    Args:
+        photo: path of the file as it was uploaded.
+        run: `segmenting.run_segment` with its models, perhaps sent to a GPU.
+        formats, folder: as for `pack`.
+
+    Raises:
+        InvalidImageError: no photo, or not one that can be read.
+        MobileSamError: whatever else the model cannot do.
+    """
+    yield Step("read")
+    picture = visit.picture(photo)
+    running = run(picture, visit.embedding(model), sampler, max_prompts, model)
+    with closing(keeping(visit, model, picture, running)) as steps:
+        for item in steps:
+            if isinstance(item, SegmentationResult):
+                result = item
+            else:
+                yield item
+    record = result_record(result)
+    taken = Takeable(
+        picture=picture,
+        masks=result.masks,
+        file_name=Path(visit.photo or "").name,
+        colours=label_colours(len(result.masks)),
+        info=record,
+    )
+    yield from pack(taken, formats, folder)
+    yield record
+
+
+def count_files(masks: int, formats: Sequence[str]) -> int:
+    """How many files `files_of` gives."""
+    numbered = sum(name in NUMBERED for name in formats)
+    legend = 2 if numbered or "label-map" in formats else 0
+    return len(formats) - numbered + legend + numbered * masks

@@ -1,0 +1,111 @@
+"""Formats to choose and one button: masks on the page as a file to download."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from .. import exporting
+from ..exporting import Takeable
+from ..steps import paced
+from ..text import exporting as text
+from ..text import page as page_text
+from ..visits import Visit
+from .page import Page
+from .parts import file_data
+from .sentences import in_sentences
+
+# The link stays for those whose browser asks before it saves; the script follows it once.
+_LINK = '<a class="export-link" download hidden></a>'
+_FOLLOW = """
+const link = element.querySelector(".export-link");
+watch("value", () => {
+    const { file, label } = props.value || {};
+    link.hidden = !file?.url;
+    if (link.hidden) return link.removeAttribute("href");
+    link.href = file.url;
+    link.download = decodeURIComponent(file.url.split("/").pop());
+    link.textContent = label;
+    link.click();
+});
+"""
+
+
+class ExportPanel:
+    """Formats to choose, a button, and a link to what it made.
+
+    Args:
+        page: what all tabs share.
+        name: of the tab, for ids: "segment" gives #segment-formats, #segment-download and #segment-file.
+        take: what is on the page, of the visit; raises a `MobileSamError` where nothing is.
+    """
+
+    def __init__(self, page: Page, name: str, take: Callable[[Visit], Takeable]) -> None:
+        self.page, self._take = page, take
+        with gr.Group(elem_classes="export"):
+            self.formats = formats_input(f"{name}-formats")
+            self.button = gr.Button(text.DOWNLOAD, elem_id=f"{name}-download", min_width=80)
+        self.link = gr.HTML({}, html_template=_LINK, js_on_load=_FOLLOW, elem_id=f"{name}-file")
+        self.status = gr.HTML("", elem_id=f"{name}-export-status")
+        self.outputs = [self.link, self.status]
+
+    def cleared(self) -> list[Any]:
+        """Values of `outputs` for another photo."""
+        return [{}, ""]
+
+    def connect(self) -> Any:
+        """Wire the panel up; returns the event of packing, for others to cancel."""
+        page = self.page
+
+        def pack(visit: Visit, formats: list[str]) -> Generator[Any, None, None]:
+            chosen = exporting.formats_of(formats)
+            yield from exporting.pack(self._take(visit), chosen, new_folder())
+
+        def packing(key: str | None, formats: list[str]) -> Generator[tuple[Any, ...], None, None]:
+            visit = page.visits.of(key)
+            yield visit.key, {}, ""
+            try:
+                with closing(paced(in_sentences(pack)(visit, formats))) as items:
+                    for item in items:
+                        if isinstance(item, Path):
+                            label = text.link(item.name, item.stat().st_size)
+                            yield visit.key, {"file": file_data(str(item)), "label": label}, ""
+                        else:
+                            step = page_text.step(item.stage, item.done, item.total)
+                            yield visit.key, gr.skip(), step
+            except gr.Error as error:
+                yield visit.key, {}, page_text.problem(error.message)
+
+        return self.button.click(
+            packing,
+            [page.visit, self.formats],
+            [page.visit, *self.outputs],
+            show_progress="hidden",
+            concurrency_limit=2,
+            api_visibility="private",
+        )
+
+
+def formats_input(elem_id: str | None = None) -> gr.CheckboxGroup:
+    """What to choose from, all of it at first."""
+    return gr.CheckboxGroup(
+        choices=list(text.FORMATS),
+        value=[name for _, name in text.FORMATS],
+        label=text.FORMATS_LABEL,
+        info=text.FORMATS_INFO,
+        elem_id=elem_id,
+        elem_classes="formats",
+    )
+
+
+def new_folder() -> Path:
+    """A folder in Gradio's cache whose name nobody can guess: files in it are served, and removed in time."""
+    folder = Path(get_upload_folder()) / secrets.token_hex(20)
+    folder.mkdir(parents=True)
+    return folder

@@ -1,0 +1,60 @@
+"""Sentences of *Several photos*."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from ...words import count, number, seconds
+from . import page
+
+PHOTOS_LABEL = "Photos"
+RUN = "Segment all"
+IDLE = "Choose several photos: each is segmented with the settings here, and all results come in one ZIP."
+NO_PHOTOS = "There are no photos yet: choose some first."
+STOPPED = "Cancelled."
+GALLERY_LABEL = "Photos that are done"
+
+
+def step(photo: str, place: int, photos: int, *, stage: str, done: int, total: int) -> str:
+    """Where the run is: which photo, and what is done with it."""
+    return f'<p class="note">Photo {number(place + 1)} of {number(photos)}: {escape(photo)}</p>' + page.step(
+        stage, done, total
+    )
+
+
+def caption(record: dict[str, Any]) -> str:
+    """What is below a photo in the gallery."""
+    return f"{record['photo']}: {count(record['masks'], 'mask')}"
+
+
+def failures(failed: Sequence[dict[str, str]]) -> str:
+    """Each photo that could not be done, with the reason."""
+    return "".join(f'<p class="problem" role="alert">{escape(one["error"])}</p>' for one in failed)
+
+
+def numbers(summary: dict[str, Any]) -> str:
+    """All photos together, and a row for each."""
+    photos = summary["photos"]
+    took = sum(record["seconds_in_all"] for record in photos)
+    facts = (
+        (number(len(photos)), "photo" if len(photos) == 1 else "photos"),
+        (number(sum(record["masks"] for record in photos)), "masks"),
+        (seconds(took), f"on {photos[0]['device']}" if photos else "in all"),
+    )
+    tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(record["photo"])}</th><td>{number(record["width"])} × {number(record["height"])}'
+        f"</td><td>{number(record['prompts'])}</td><td>{number(record['masks'])}</td>"
+        f"<td>{seconds(record['seconds_in_all'])}</td></tr>"
+        for record in photos
+    )
+    table = (
+        '<table class="targets"><thead><tr><th scope="col">Photo</th><th scope="col">Pixels</th>'
+        '<th scope="col">Prompts</th><th scope="col">Masks</th><th scope="col">Time</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+        if rows
+        else ""
+    )
+    return f'<div class="outcome"><dl class="facts">{tiles}</dl>{failures(summary["failures"])}{table}</div>'

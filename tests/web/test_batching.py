@@ -1,0 +1,134 @@
+"""Several photos at once, on a tiny model without a page."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from mobilesamv2.errors import PromptError, UnknownModelError
+from mobilesamv2.web import batching, segmenting
+from mobilesamv2.web.batching import BatchView, PhotoDone, PhotoFailed
+from mobilesamv2.web.models import Models
+from mobilesamv2.web.text import batching as text
+from tests.tiny import picture, tiny_segmenter
+
+MODELS = Models(lambda name: tiny_segmenter(), names=("tiny", "nano"), first="tiny")
+
+
+def save(path: Path, seed: int = 0) -> str:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(picture(seed=seed)).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[str]:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    return [save(tmp_path / "a" / "cat.png"), str(broken), save(tmp_path / "b" / "cat.png", seed=1)]
+
+
+def batch(
+    photos: list[str], archive: Path, *, formats: tuple[str, ...] = ("coco", "masks"), model: str = "tiny"
+) -> Generator[Any, None, None]:
+    run = partial(segmenting.run_segment, MODELS)
+    return batching.batch(photos, "object-aware", 320, model, formats, archive, run=run, thumbnail_side=30)
+
+
+def test_each_photo_has_a_folder_of_its_own_and_a_bad_one_does_not_stop_the_others(
+    photos: list[str], tmp_path: Path
+) -> None:
+    archive = tmp_path / "all.zip"
+    *items, view = batch(photos, archive)
+    done = [item for item in items if isinstance(item, PhotoDone)]
+    assert [item.record["folder"] for item in done] == ["cat", "cat-2"]
+    assert done[0].overlay.shape == (20, 30, 3)
+    (failed,) = (item for item in items if isinstance(item, PhotoFailed))
+    assert failed.photo == "broken.jpg"
+    assert "broken.jpg is not a picture" in failed.error
+    assert isinstance(view, BatchView)
+    with zipfile.ZipFile(archive) as packed:
+        assert packed.testzip() is None
+        names = packed.namelist()
+        assert json.loads(packed.read("summary.json")) == view.summary
+        with Image.open(io.BytesIO(packed.read("cat-2/masks/0001.png"))) as mask:
+            assert mask.size == (60, 40)
+    assert {"cat/coco.json", "cat/legend.csv", "cat-2/coco.json", "coco.json"} <= set(names)
+    assert view.summary["failures"] == [{"photo": "broken.jpg", "error": failed.error}]
+
+
+def test_one_data_set_holds_the_masks_of_all_photos(photos: list[str], tmp_path: Path) -> None:
+    *_, view = batch(photos, tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as packed:
+        packed.extract("coco.json", tmp_path)
+    coco = COCO(str(tmp_path / "coco.json"))
+    assert len(coco.imgs) == 2
+    assert len(coco.anns) == sum(record["masks"] for record in view.summary["photos"])
+
+
+def test_each_step_tells_its_photo(photos: list[str], tmp_path: Path) -> None:
+    steps = [item for item in batch(photos, tmp_path / "all.zip") if isinstance(item, batching.PhotoStep)]
+    assert {(step.place, step.photos) for step in steps} == {(0, 3), (1, 3), (2, 3)}
+    assert [step.stage for step in steps if step.place == 0][:2] == ["read", "encode"]
+    assert "Photo 2 of 3: broken.jpg" in text.step("broken.jpg", 1, 3, stage="read", done=0, total=0)
+
+
+def test_what_is_stopped_leaves_the_photos_that_were_done(photos: list[str], tmp_path: Path) -> None:
+    running = batch(photos, tmp_path / "all.zip")
+    while not isinstance(next(running), PhotoDone):
+        pass
+    next(running)
+    running.close()
+    with zipfile.ZipFile(tmp_path / "all.zip") as packed:
+        assert {name.split("/")[0] for name in packed.namelist()} == {"cat"}
+
+
+def test_photos_that_are_all_bad_are_a_summary_too(photos: list[str], tmp_path: Path) -> None:
+    *_, view = batch(photos[1:2], tmp_path / "all.zip")
+    assert view.summary["photos"] == []
+    assert "broken.jpg" in text.numbers(view.summary)
+
+
+def test_a_photo_without_objects_is_done_too(tmp_path: Path) -> None:
+    run = partial(
+        segmenting.run_segment,
+        Models(lambda name: tiny_segmenter(boxes=()), names=("tiny", "nano"), first="tiny"),
+    )
+    photo = save(tmp_path / "sky.png")
+    *_, view = batching.batch(
+        [photo], "object-aware", 320, "tiny", ("masks",), tmp_path / "all.zip", run=run, thumbnail_side=30
+    )
+    assert view.summary["photos"][0]["masks"] == 0
+    with zipfile.ZipFile(tmp_path / "all.zip") as packed:
+        assert packed.namelist() == ["sky/legend.csv", "sky/legend.json", "summary.json"]
+
+
+def test_a_model_that_does_not_exist_stops_all(photos: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UnknownModelError):
+        list(batch(photos, tmp_path / "all.zip", model="no-such-model"))
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "no photos yet"), (4, "4 photos; at most 3")])
+def test_no_photos_and_too_many_are_refused(number: int, said: str) -> None:
+    with pytest.raises(PromptError, match=said):
+        batching.check_number(["photo.png"] * number, most=3)
+    batching.check_number(["photo.png"], most=3)
+
+
+def test_names_cannot_bring_markup_or_leave_their_folder(tmp_path: Path) -> None:
+    photo = save(tmp_path / "<b>..&.png")
+    *_, view = batch([photo], tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as packed:
+        assert {name.split("/")[0] for name in packed.namelist()} == {"_b_..&", "coco.json", "summary.json"}
+    assert "<b>" not in text.numbers(view.summary)
+    assert np.asarray(view.summary["photos"][0]["masks"]) > 0

@@ -1,0 +1,231 @@
+"""The *Segment everything* tab without a browser: runs, looks, one mask, the first example; nobody sees another's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mobilesamv2.errors import InvalidImageError, MobileSamError
+from mobilesamv2.matching import covered_share
+from mobilesamv2.web import decoding, everything
+from mobilesamv2.web.decoding import Ask, run_everything
+from mobilesamv2.web.everything import FirstExample, MaskView, StageView
+from mobilesamv2.web.steps import last
+from mobilesamv2.web.viewing import Look
+from mobilesamv2.web.visits import Visit
+
+from .fakes import Fake
+
+SIDE = 64
+
+
+def ask(prompts: int = 320, sampler: str = "object-aware") -> Ask:
+    return Ask(sampler=sampler, max_prompts=prompts, confidence=0.4, model="nano")
+
+
+class Page(Fake):
+    """A fake page with one visitor."""
+
+    def run(self, photo: Any, asked: Ask, look: Look | None = None) -> Generator[Any, None, None]:
+        run = partial(run_everything, self.models)
+        wanted = look or Look(max_prompts=asked.max_prompts)
+        path = None if photo is None else str(photo)
+        return everything.segment_everything(self.visit, path, asked, wanted, run=run, side=SIDE)
+
+    def view(self, photo: Any, asked: Ask, look: Look | None = None) -> StageView:
+        view = last(self.run(photo, asked, look))
+        assert isinstance(view, StageView)
+        return view
+
+    def again(self, asked: Ask, **look: Any) -> StageView | None:
+        wanted = Look(**{"max_prompts": asked.max_prompts, **look})
+        return everything.look_again(self.visit, asked, wanted, side=SIDE)
+
+
+def summary(view: StageView | None) -> dict[str, Any]:
+    assert view is not None
+    assert view.summary is not None
+    return view.summary
+
+
+def ids(view: StageView) -> Any:
+    return view.labels[..., 0].astype(int) + 256 * view.labels[..., 1]
+
+
+def test_a_run_gives_steps_and_then_the_picture_with_everything_about_it(wide_photo: Path) -> None:
+    *steps, view = Page(finds=5).run(wide_photo, ask())
+    assert [step.stage for step in steps][:2] == ["read", "encode"]
+    assert steps[-1].stage == "draw"
+    assert view.size_wh == (120, 60)
+    assert view.picture.shape == view.labels.shape == (32, 64, 3)
+    assert len(view.colours) == len(set(view.colours)) == len(view.rows) == 5
+    assert summary(view)["masks"] == 5
+    assert 0 < summary(view)["coverage"] < 1
+    assert set(np.unique(ids(view))) <= set(range(6))
+    assert json.loads(json.dumps(summary(view), allow_nan=False)) == summary(view)
+
+
+def test_masks_are_shown_as_they_come(wide_photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.0)
+    views = [item for item in Page(finds=40).run(wide_photo, ask()) if isinstance(item, StageView)]
+    assert len(views) > 1
+    assert len(views[0].colours) < 40
+    assert (views[0].rows, views[0].summary, views[0].edition) == (None, None, "")
+    assert views[-1].colours[: len(views[0].colours)] == views[0].colours
+
+
+def test_fewer_prompts_are_answered_at_once_and_more_ask_only_the_rest(wide_photo: Path) -> None:
+    page = Page(finds=50)
+    page.view(wide_photo, ask(32))
+    assert summary(page.again(ask(16)))["prompts"] == 16
+    assert page.script.started == 1
+    more = summary(page.again(ask(48)))
+    assert (more["prompts"], more["can_answer"]) == (32, False)
+    assert summary(page.view(wide_photo, ask(48)))["prompts"] == 48
+    assert page.script.asked == (("object-aware", 32), ("object-aware", 16))
+    assert page.script.encoded == 1
+
+
+def test_a_larger_grid_is_asked_anew(wide_photo: Path) -> None:
+    page = Page()
+    page.view(wide_photo, ask(16, "grid"))
+    page.view(wide_photo, ask(64, "grid"))
+    assert page.script.asked == (("grid", 16), ("grid", 64))
+
+
+def test_a_run_that_is_answered_already_asks_nothing(wide_photo: Path) -> None:
+    page = Page(finds=12)
+    page.view(wide_photo, ask(320))
+    page.view(wide_photo, ask(1024))  # the detector found fewer than it was allowed
+    assert page.script.started == 1
+
+
+def test_filters_work_on_what_is_decoded(wide_photo: Path) -> None:
+    page = Page(finds=40)
+    whole = page.view(wide_photo, ask())
+    assert whole.rows is not None
+    shares = sorted(row[2] or 0 for row in whole.rows)
+    half = page.again(ask(), min_area_percent=100 * (shares[19] + shares[20]) / 2)
+    assert half is not None
+    assert half.rows is not None
+    assert len(half.rows) == 20
+    by_number = {row[0]: colour for row, colour in zip(whole.rows, whole.colours, strict=True)}
+    assert [by_number[row[0]] for row in half.rows] == half.colours  # colours stay
+    for filters in (
+        {"min_predicted_iou": 0.7},
+        {"min_stability": 0.7},
+        {"mask_nms": 0.2},
+        {"hide_nested": True},
+    ):
+        assert 0 < summary(page.again(ask(), **filters))["masks"] < 40
+    assert summary(page.again(ask(), min_predicted_iou=1.0))["hint"].startswith("None of the 40 masks")
+    assert page.script.started == 1
+
+
+def test_each_pixel_to_one_mask_changes_no_pixel_of_the_picture_and_keeps_the_coverage(
+    wide_photo: Path,
+) -> None:
+    page = Page(finds=40)
+    whole = page.view(wide_photo, ask())
+    apart = page.again(ask(), apart=True)
+    assert apart is not None
+    assert apart.rows is not None
+    assert summary(apart)["coverage"] == summary(whole)["coverage"]
+    _, found = page.visit.get("shown")
+    assert covered_share(found.masks) == pytest.approx(found.masks.areas.sum() / (60 * 120))
+
+
+def test_one_mask_alone_comes_with_its_box_and_the_prompt_that_made_it(wide_photo: Path) -> None:
+    page = Page(finds=5)
+    view = page.view(wide_photo, ask())
+    one = everything.pick(page.visit, view.edition, 2, side=SIDE)
+    assert isinstance(one, MaskView)
+    assert view.rows is not None
+    assert one.mask["number"] == view.rows[2][0]
+    assert one.mask["area"] == view.rows[2][1]
+    assert set(np.unique(one.picture)) == {0, 255}
+    x0, y0, x1, y1 = one.mask["prompt"]["box"]
+    bx0, by0, bx1, by1 = one.mask["box"]
+    assert x0 - 1 <= bx0 < bx1 <= x1 + 1
+    assert y0 - 1 <= by0 < by1 <= y1 + 1
+    assert json.dumps(one.mask, allow_nan=False)
+
+
+def test_a_point_is_told_where_one_made_the_mask(wide_photo: Path) -> None:
+    page = Page()
+    view = page.view(wide_photo, ask(16, "grid"))
+    one = everything.pick(page.visit, view.edition, 0, side=SIDE)
+    assert one is not None
+    assert one.mask["prompt"]["box"] is None
+    assert len(one.mask["prompt"]["points"]) == 1
+
+
+@pytest.mark.parametrize(("edition", "index"), [("older", 0), (None, 99), (None, -1)])
+def test_a_click_on_something_older_is_not_answered(
+    wide_photo: Path, edition: str | None, index: int
+) -> None:
+    page = Page(finds=5)
+    view = page.view(wide_photo, ask())
+    assert everything.pick(page.visit, edition or view.edition, index, side=SIDE) is None
+
+
+def test_a_click_on_what_is_no_longer_kept_is_told_in_a_sentence() -> None:
+    with pytest.raises(MobileSamError, match="no longer kept"):
+        everything.pick(Visit(), "any", 0, side=SIDE)
+
+
+def test_another_visitor_has_nothing_to_look_at(wide_photo: Path) -> None:
+    page = Page(finds=5)
+    view = page.view(wide_photo, ask())
+    other = Visit()
+    assert everything.look_again(other, ask(), Look(), side=SIDE) is None
+    with pytest.raises(MobileSamError):
+        everything.pick(other, view.edition, 0, side=SIDE)
+
+
+def test_no_photo_takes_the_one_at_hand(wide_photo: Path) -> None:
+    page = Page(finds=5)
+    with pytest.raises(InvalidImageError, match="no photo yet"):
+        page.view(None, ask())
+    page.view(wide_photo, ask(2))
+    assert summary(page.view(None, ask(5)))["prompts"] == 5
+
+
+@pytest.mark.parametrize("finds", [0, 1])
+def test_every_look_takes_no_masks(wide_photo: Path, finds: int) -> None:
+    look = Look(own_filters=False, apart=True, hide_nested=True, mask_nms=0.5, min_predicted_iou=1.0)
+    view = Page(finds=finds).view(wide_photo, ask(), look)
+    assert (view.rows, view.colours) == ([], [])
+    assert summary(view)["hint"]
+
+
+def test_the_first_example_is_made_once_and_shown_to_everybody(wide_photo: Path) -> None:
+    page, example = Page(finds=5), FirstExample()
+    run = partial(run_everything, page.models)
+    first, second, busy = Visit("ann"), Visit("bob"), Visit("cat")
+    assert example.shown_to(first, str(wide_photo), ask(), Look(), side=SIDE) is None
+    made = last(example.steps(first, str(wide_photo), ask(), Look(), run=run, side=SIDE))
+    kept = example.shown_to(second, str(wide_photo), ask(), Look(), side=SIDE)
+    assert summary(kept) == summary(made)
+    assert page.script.started == page.script.encoded == 1
+    assert second.embedding("nano") is not None
+    busy.picture(str(wide_photo))
+    assert example.shown_to(busy, str(wide_photo), ask(), Look(), side=SIDE) is None
+    assert list(example.steps(busy, str(wide_photo), ask(), Look(), run=run, side=SIDE)) == []
+
+
+def test_masks_may_number_more_than_a_byte_can_tell() -> None:
+    from mobilesamv2.web.viewing import label_picture
+
+    from .fakes import boxes, discs
+
+    masks = discs(np.zeros((40, 40, 3), dtype=np.uint8), boxes(np.zeros((40, 40, 3), dtype=np.uint8), 600))
+    seen = label_picture(masks, (40, 40)).astype(int)
+    assert (seen[..., 0] + 256 * seen[..., 1]).max() > 255
+    assert (seen[..., 2] == 0).all()

@@ -1,0 +1,129 @@
+"""What a visitor can take away, without a page."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mobilesamv2.errors import PromptError
+from mobilesamv2.export import FORMATS, files_of
+from mobilesamv2.web import exporting
+from mobilesamv2.web.exporting import Takeable
+from mobilesamv2.web.steps import Step
+from mobilesamv2.web.targets import Targets
+from mobilesamv2.web.text import exporting as text
+from mobilesamv2.web.viewing import Shown
+from mobilesamv2.web.visits import Visit
+from tests.export.examples import boxes_as_masks
+from tests.tiny import picture
+
+MASKS = boxes_as_masks([(1, 2, 11, 5), (0, 0, 60, 40)], (40, 60))
+COLOURS = np.array([[1, 2, 3], [200, 100, 0]], dtype=np.uint8)
+
+
+def takeable(**changed: object) -> Takeable:
+    values = {"picture": picture(), "masks": MASKS, "file_name": "my cat.jpg", "colours": COLOURS, "info": {}}
+    return Takeable(**values | changed)
+
+
+@pytest.fixture
+def visit(tmp_path: Path) -> Visit:
+    path = tmp_path / "my cat.png"
+    Image.fromarray(picture()).save(path)
+    visit = Visit("ann")
+    visit.picture(str(path))
+    return visit
+
+
+@pytest.mark.parametrize("named", [("masks",), ("coco", "cutouts"), tuple(FORMATS), ("label-map",)])
+def test_all_files_lie_in_a_zip_in_a_folder_of_the_photos_name(
+    tmp_path: Path, named: tuple[str, ...]
+) -> None:
+    *steps, path = exporting.pack(takeable(), named, tmp_path)
+    assert path == tmp_path / "my cat-masks.zip"
+    with zipfile.ZipFile(path) as packed:
+        names = packed.namelist()
+        assert packed.testzip() is None
+    expected = [f"my cat/{name}" for name, _ in files_of(picture(), MASKS, formats=named)]
+    assert names == expected
+    assert [(step.done, step.total) for step in steps] == [(i, len(names)) for i in range(len(names))]
+
+
+def test_one_file_alone_needs_no_zip(tmp_path: Path) -> None:
+    *_, path = exporting.pack(takeable(), ("overlay",), tmp_path)
+    assert path.name == "my cat-overlay.png"
+    *_, path = exporting.pack(takeable(), ("coco",), tmp_path)
+    assert json.loads(path.read_text())["images"][0]["file_name"] == "my cat.jpg"
+
+
+def test_the_legend_has_the_colours_of_the_page(tmp_path: Path) -> None:
+    *_, path = exporting.pack(takeable(), ("label-map",), tmp_path)
+    with zipfile.ZipFile(path) as packed:
+        legend = json.loads(packed.read("my cat/legend.json"))
+    assert [row["colour"] for row in legend] == ["#010203", "#c86400"]
+
+
+def test_no_masks_can_be_taken_away_too(tmp_path: Path) -> None:
+    nothing = takeable(masks=MASKS.select([]), colours=COLOURS[:0])
+    *_, path = exporting.pack(nothing, tuple(FORMATS), tmp_path)
+    with zipfile.ZipFile(path) as packed:
+        assert len(packed.namelist()) == exporting.count_files(0, tuple(FORMATS)) == 5
+
+
+def test_packing_that_is_stopped_leaves_no_file(tmp_path: Path) -> None:
+    packing = exporting.pack(takeable(), tuple(FORMATS), tmp_path)
+    assert isinstance(next(packing), Step)
+    assert list(tmp_path.iterdir())
+    packing.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_shown_is_taken_after_its_filters_and_in_its_colours(visit: Visit) -> None:
+    with pytest.raises(PromptError, match=text.NOTHING_SEGMENTED):
+        exporting.everything_shown(visit)
+    found = Shown(masks=MASKS.select([1]), numbers=np.array([7]), prompts=None, whole=2)
+    visit.keep("shown", ("e", found), picture=visit.at_hand)
+    taken = exporting.everything_shown(visit)
+    assert taken.masks.rles == (MASKS.rles[1],)
+    assert taken.file_name == "my cat.png"
+    assert taken.info == {"masks": 1, "masks_before_filters": 2}
+    assert len(taken.colours) == 1
+
+
+def test_what_was_pointed_at_is_taken_in_the_colours_of_the_objects(visit: Visit) -> None:
+    with pytest.raises(PromptError, match=text.NOTHING_POINTED_AT):
+        exporting.everything_pointed_at(visit)
+    targets = Targets(size_hw=(40, 60)).with_point(5, 5, label=1, most_points=9).answered(MASKS.select([0]))
+    visit.keep("targets", targets, picture=visit.at_hand)
+    taken = exporting.everything_pointed_at(visit)
+    assert taken.masks.rles == (MASKS.rles[0],)
+    assert taken.colours.shape == (1, 3)
+
+
+def test_nothing_is_there_to_take_from_a_visitor_without_a_photo() -> None:
+    for take in (exporting.everything_shown, exporting.everything_pointed_at):
+        with pytest.raises(PromptError, match="no masks to take away yet"):
+            take(Visit())
+
+
+@pytest.mark.parametrize("named", ["masks,cutouts", "cutouts masks", ["cutouts", "masks"]])
+def test_formats_are_named_in_a_text_or_a_list(named: str | list[str]) -> None:
+    assert exporting.formats_of(named) == ("masks", "cutouts")
+
+
+@pytest.mark.parametrize("named", ["", "pdf", [], [1], {"masks": 1}, 5, None])
+def test_formats_that_do_not_exist_are_refused_in_a_sentence(named: object) -> None:
+    with pytest.raises(PromptError, match=r"\.$"):
+        exporting.formats_of(named)
+
+
+@pytest.mark.parametrize(
+    ("size", "said"), [(0, "0 bytes"), (999, "999 bytes"), (12_300, "12 kB"), (3_440_000, "3.4 MB")]
+)
+def test_sizes_have_as_many_digits_as_they_deserve(size: int, said: str) -> None:
+    assert text.size(size) == said

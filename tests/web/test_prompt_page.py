@@ -1,0 +1,259 @@
+"""*Point and box* as a person uses it, in a real browser, by mouse, keys and touch."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from .conftest import DESKTOP, FakeApp
+
+Visit = Callable[..., Page]
+
+
+def open_pad(page: Page, photo: Path) -> None:
+    page.set_input_files("#photo input[type=file]", str(photo))
+    page.locator("#photo img").wait_for()
+    open_tab(page)
+    page.locator(".pad-picture").wait_for()
+    expect(page.locator(".pad-photo")).to_have_js_property("complete", True)
+
+
+def open_tab(page: Page) -> None:
+    tab = page.get_by_role("tab", name="Point and box")
+    if not tab.is_visible():  # on a phone further tabs are behind a button
+        page.locator("#tabs .overflow-menu > button").click()
+        page.locator("#tabs .overflow-dropdown button", has_text="Point and box").click()
+    else:
+        tab.click()
+
+
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Shares of the picture as a place on the screen."""
+    page.locator(".pad-picture").scroll_into_view_if_needed()
+    box = page.locator(".pad-picture").bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def click(page: Page, x: float, y: float, **options: str) -> None:
+    page.mouse.click(*at(page, x, y), **options)
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*at(page, *start))
+    page.mouse.down()
+    page.mouse.move(*at(page, *end), steps=3)
+    page.mouse.up()
+
+
+def rows(page: Page) -> list[str]:
+    """What is said of each object."""
+    return [text.replace("\t", " ") for text in page.locator("#prompt-numbers tbody tr").all_inner_texts()]
+
+
+def test_a_click_shows_a_mask_and_three_to_choose_from(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    click(page, 0.5, 0.5)
+    expect(page.locator(".pad-layer")).to_be_visible()
+    choices = page.locator("#prompt-candidates label:has(input)")
+    expect(choices).to_have_count(3)
+    expect(choices.nth(1)).to_contain_text("IoU 0.93")
+    expect(choices.nth(1).locator("input")).to_be_checked()
+    expect(page.locator("#prompt-numbers")).to_contain_text("encoded once, just now")
+    before = page.locator(".pad-layer").get_attribute("src")
+    choices.nth(2).click()
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("0.52")
+    assert page.locator(".pad-layer").get_attribute("src") != before
+    assert fake_app.script.asked == (("given", 3),)
+
+
+def test_the_photo_is_encoded_once_for_points_boxes_and_segment_everything(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    click(page, 0.3, 0.3)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    drag(page, (0.5, 0.2), (0.9, 0.8))
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    expect(page.locator("#prompt-numbers")).to_contain_text("encoded once, before")
+    expect(page.locator("#prompt-candidates")).to_have_count(0)
+    page.get_by_role("tab", name="Segment everything").click()
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers .facts").wait_for()
+    assert fake_app.script.encoded == 1
+
+
+def test_points_beside_an_object_by_mode_shift_and_right_button(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    click(page, 0.5, 0.5)
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
+    click(page, 0.2, 0.2, button="right")
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("2 points")
+    page.keyboard.down("Shift")
+    click(page, 0.8, 0.2)
+    page.keyboard.up("Shift")
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("3 points")
+    page.get_by_label("Beside it").check()
+    click(page, 0.8, 0.8)
+    expect(page.locator(".pad-dot.beside")).to_have_count(3)
+    expect(page.locator(".pad-dot.on")).to_have_count(1)
+
+
+def test_undo_remove_new_and_clear(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    click(page, 0.3, 0.3)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    page.locator("#prompt-new").click()
+    expect(page.locator("#prompt-object label:has(input)")).to_have_count(2)
+    click(page, 0.7, 0.7)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    colours = page.locator("#prompt-numbers tbody i").evaluate_all("all => all.map(i => i.style.background)")
+    assert len(set(colours)) == 2
+    page.locator("#prompt-object label:has(input)").first.click()
+    expect(page.locator(".pad-dot.active")).to_have_count(1)
+    page.locator("#prompt-remove").click()
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    page.locator("#prompt-undo").click()
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    page.locator("#prompt-clear").click()
+    expect(page.locator("#prompt-numbers .idle")).to_be_visible()
+    expect(page.locator(".pad-layer")).to_be_hidden()
+    expect(page.locator(".pad-dot")).to_have_count(0)
+
+
+def test_everything_can_be_done_with_keys(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    page.locator(".pad").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowUp")
+    expect(page.locator(".pad-aloud")).to_contain_text("60 % from the left")
+    page.keyboard.press("Enter")
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    page.keyboard.press("b")
+    for _ in range(6):
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".pad-box.drawing")).to_be_visible()
+    page.keyboard.press("b")
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("a box")
+    page.keyboard.press("u")
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    page.keyboard.press("n")
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("2 points")
+    page.keyboard.press("b")
+    page.keyboard.press("Escape")
+    expect(page.locator(".pad-box")).to_have_count(0)
+
+
+def test_clicks_that_follow_each_other_fast_all_count(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    fake_app.script.pause = 0.1
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    for x in (0.2, 0.4, 0.6, 0.8):
+        click(page, x, 0.5)
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("4 points")
+    expect(page.locator(".pad-dot.pending")).to_have_count(0)
+
+
+def test_two_visitors_never_see_each_others_clicks(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    ann, bob = visit(fake_app.address), visit(fake_app.address)
+    for page in (ann, bob):
+        open_pad(page, photo)
+    click(ann, 0.3, 0.3)
+    drag(bob, (0.1, 0.1), (0.6, 0.6))
+    expect(bob.locator("#prompt-numbers tbody")).to_contain_text("a box")
+    expect(ann.locator("#prompt-numbers tbody")).to_contain_text("1 point")
+    assert [len(rows(page)) for page in (ann, bob)] == [1, 1]
+    bob.locator("#prompt-clear").click()
+    expect(bob.locator("#prompt-numbers .idle")).to_be_visible()
+    click(ann, 0.6, 0.6)
+    expect(ann.locator("#prompt-numbers tbody")).to_contain_text("2 points")
+
+
+def test_another_photo_begins_anew_and_what_is_wrong_is_said(
+    fake_app: FakeApp, visit: Visit, photo: Path, tmp_path: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    click(page, 0.3, 0.3)
+    page.locator("#prompt-numbers tbody").wait_for()
+    page.locator("#examples .gallery-item").first.click()
+    expect(page.locator("#prompt-numbers .idle")).to_be_visible()
+    expect(page.locator(".pad-dot")).to_have_count(0)
+    expect(page.locator(".pad-layer")).to_be_hidden()
+    page.get_by_label("Beside it").check()
+    click(page, 0.5, 0.5)
+    expect(page.locator("#prompt-numbers")).to_contain_text("add one on it")
+    fake_app.script.error = RuntimeError("a secret")
+    page.get_by_label("On it").check()
+    click(page, 0.4, 0.4)
+    expect(page.locator("#prompt-numbers .problem")).to_contain_text("Something went wrong on our side")
+    expect(page.locator(".pad-dot.pending")).to_have_count(0)
+
+
+def test_a_photo_that_browsers_do_not_show_can_be_pointed_at(
+    fake_app: FakeApp, visit: Visit, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.tif"
+    Image.fromarray(np.full((60, 90, 3), 80, dtype=np.uint8)).save(path)
+    page = visit(fake_app.address)
+    page.set_input_files("#photo input[type=file]", str(path))
+    open_tab(page)
+    expect(page.locator(".pad-photo")).to_have_js_property("naturalWidth", 90)
+    click(page, 0.5, 0.5)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+
+
+def test_masks_of_objects_can_be_downloaded(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    page.get_by_text("Take it with you").last.click()
+    page.locator("#prompt-download").click()
+    expect(page.locator("#prompt-export-status .problem")).to_contain_text("point at an object first")
+    click(page, 0.5, 0.5)
+    drag(page, (0.1, 0.1), (0.4, 0.9))
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    with page.expect_download() as download:
+        page.locator("#prompt-download").click()
+    assert download.value.suggested_filename == "photo-masks.zip"
+    with zipfile.ZipFile(download.value.path()) as packed:
+        annotations = json.loads(packed.read("photo/coco.json"))["annotations"]
+        assert len(annotations) == 2
+        assert {"photo/masks/0002.png", "photo/cutouts/0001.png", "photo/label_map.png"} <= set(
+            packed.namelist()
+        )
+    expect(page.locator("#prompt-file .export-link")).to_contain_text("photo-masks.zip, ")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, (360, 780)], ids=["desktop", "phone"])
+def test_the_real_model_answers_two_visitors_at_once(
+    real_app: str, visit: Visit, photo: Path, other_photo: Path, size: tuple[int, int]
+) -> None:
+    ann, bob = visit(real_app, size), visit(real_app, size)
+    open_pad(ann, photo)
+    open_pad(bob, other_photo)
+    click(ann, 0.45, 0.5)
+    click(bob, 0.5, 0.5)
+    for page in (ann, bob):
+        expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+        expect(page.locator("#prompt-candidates label:has(input)")).to_have_count(3)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    layers = [
+        page.locator(".pad-layer").evaluate("i => i.naturalWidth > i.naturalHeight") for page in (ann, bob)
+    ]
+    assert layers == [True, False]

@@ -1,0 +1,221 @@
+"""The picture area, the table and the filters as a person uses them, in a real browser on a fake model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import DESKTOP, FakeApp
+from .person import until, upload
+
+Visit = Callable[..., Page]
+
+PIXEL = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(
+    Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data]"""
+
+
+def segment(page: Page, photo: Path) -> None:
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers .facts").wait_for()
+    page.locator("#segment-table tbody tr").first.wait_for()
+
+
+def facts(page: Page) -> str:
+    return page.locator("#segment-numbers .facts").inner_text()
+
+
+def rows(page: Page) -> Any:
+    return page.locator("#segment-table tbody tr")
+
+
+def numbers_in_table(page: Page, column: int) -> list[float]:
+    cells = page.locator(f"#segment-table tbody tr td:nth-child({column})").all_inner_texts()
+    return [float(re.sub(r"[^0-9.]", "", cell)) for cell in cells]
+
+
+def set_slider(page: Page, elem_id: str, value: str) -> None:
+    box = page.locator(f"#{elem_id} input[type=number]")
+    box.fill(value)
+    box.press("Tab")
+
+
+def click_on_a_mask(page: Page) -> None:
+    """Click where the first row's mask is seen."""
+    rows(page).first.hover()
+    place = page.locator("#segment-stage canvas.focus").evaluate(
+        """canvas => {
+            const {width, height} = canvas;
+            const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+            for (let at = 0; at < width * height; at++)
+                if (data[4 * at + 3]) return [(at % width + 0.5) / width, (Math.floor(at / width) + 0.5) / height];
+        }"""
+    )
+    frame = page.locator("#segment-stage .frame")
+    box = frame.bounding_box()
+    assert box is not None
+    frame.click(position={"x": place[0] * box["width"], "y": place[1] * box["height"]})
+
+
+def test_a_click_on_a_mask_shows_it_alone_and_escape_brings_the_others_back(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    segment(page, photo)
+    card = page.locator("#segment-stage .card")
+    expect(card).to_be_hidden()
+    click_on_a_mask(page)
+    expect(card).to_be_visible()
+    for words in ("Mask 1", "Area", "Box", "Predicted IoU", "Stability", "Prompt", "confidence"):
+        expect(card).to_contain_text(words)
+    expect(page.locator("#segment-stage canvas.areas")).to_be_hidden()
+    corner = page.locator("#segment-stage canvas.focus").evaluate(PIXEL, [0.001, 0.999])
+    assert corner[3] > 150  # what is not the mask is dimmed
+    page.locator("#segment-stage .viewer").focus()
+    page.keyboard.press("ArrowRight")
+    expect(card).to_contain_text("Mask 2")
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    expect(page.locator("#segment-stage canvas.areas")).to_be_visible()
+
+
+def test_the_table_sorts_lights_masks_up_and_shows_one_alone_by_keyboard(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    segment(page, photo)
+    expect(rows(page)).to_have_count(12)
+    area = page.locator("#segment-table th button", has_text="Area")
+    area.click()
+    found = numbers_in_table(page, 2)
+    assert found == sorted(found, reverse=True)
+    area.click()
+    assert numbers_in_table(page, 2) == sorted(found)
+    expect(page.locator("#segment-table th", has_text="Area")).to_have_attribute("aria-sort", "ascending")
+    rows(page).nth(3).hover()
+    expect(rows(page).nth(3)).to_have_class(re.compile("looked"))
+    expect(page.locator("#segment-stage .tip")).to_contain_text("of the photo")
+    rows(page).nth(3).locator("button").press("Enter")
+    expect(page.locator("#segment-stage .card")).to_contain_text("Prompt")
+
+
+def test_filters_answer_without_another_run(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address)
+    segment(page, photo)
+    set_slider(page, "min-iou", "0.7")
+    until(lambda: rows(page).count() < 12)
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("of 12 decoded")
+    assert min(numbers_in_table(page, 5)) >= 0.7
+    set_slider(page, "min-iou", "0")
+    expect(rows(page)).to_have_count(12)
+    page.get_by_label("One mask per pixel").check()
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("of the photo covered")
+    assert fake_app.script.started == 1
+
+
+def test_the_slider_answers_fewer_prompts_at_once_and_offers_to_decode_the_rest(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    fake_app.script.finds = 80
+    page = visit(fake_app.address)
+    set_slider(page, "prompts", "64")
+    segment(page, photo)
+    expect(rows(page)).to_have_count(64)
+    set_slider(page, "prompts", "32")
+    expect(rows(page)).to_have_count(32)
+    expect(page.locator("#segment-numbers")).to_contain_text("Answered at once")
+    assert fake_app.script.started == 1
+    set_slider(page, "prompts", "320")
+    expect(page.locator("#segment-run")).to_have_text("Decode the rest")
+    page.locator("#segment-run").click()
+    expect(rows(page)).to_have_count(80)
+    expect(page.locator("#segment-run")).to_have_text("Segment")
+    assert fake_app.script.asked == (("object-aware", 64), ("object-aware", 16))
+
+
+def test_the_dial_sets_the_rest_and_the_rest_sets_the_dial(fake_app: FakeApp, visit: Visit) -> None:
+    page = visit(fake_app.address)
+    page.get_by_label("Fast").check()
+    expect(page.locator("#prompts input[type=number]")).to_have_value("64")
+    set_slider(page, "prompts", "320")
+    set_slider(page, "prompts", "336")
+    expect(page.get_by_label("Balanced")).not_to_be_checked()
+    page.get_by_label("Balanced").check()
+    expect(page.locator("#prompts input[type=number]")).to_have_value("320")
+
+
+def test_views_and_opacity_change_at_once(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address)
+    segment(page, photo)
+    stage = page.locator("#segment-stage")
+    expect(stage.locator("canvas.areas")).to_have_css("opacity", "0.5")
+    page.locator("#opacity input[type=range]").focus()
+    page.keyboard.press("End")
+    expect(stage.locator("canvas.areas")).to_have_css("opacity", "1")
+    page.get_by_label("Original").check()
+    expect(stage.locator("canvas.areas")).to_be_hidden()
+    expect(stage.locator("img")).to_be_visible()
+    page.get_by_label("Cut-out").check()
+    expect(stage.locator("canvas.veil")).to_be_visible()
+    assert stage.locator("canvas.veil").evaluate(PIXEL, [0.001, 0.999]) == [255, 255, 255, 255]
+    assert fake_app.script.started == 1
+
+
+def test_masks_appear_while_others_are_still_decoded(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    fake_app.script.finds, fake_app.script.pause = 320, 0.15
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    expect(page.locator("#segment-stage canvas.areas")).to_be_visible()
+    expect(page.locator("#segment-numbers progress")).to_be_visible()
+    expect(page.locator("#segment-cancel")).to_be_focused()
+    page.locator("#segment-cancel").click()
+    expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
+    expect(page.locator("#segment-run")).to_be_focused()
+
+
+def test_a_failed_run_leaves_nothing_old_beside_its_sentence(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    segment(page, photo)
+    page.get_by_role("button", name="Advanced").click()
+    page.get_by_label("Grid search").check()
+    fake_app.script.error = RuntimeError("secret")
+    page.locator("#segment-run").click()
+    expect(page.locator("#segment-numbers .problem")).to_contain_text("Something went wrong")
+    expect(page.locator("#segment-stage img")).to_be_hidden()
+    expect(rows(page)).to_have_count(0)
+
+
+def test_two_visitors_click_on_their_own_masks(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+) -> None:
+    ann, bob = visit(fake_app.address), visit(fake_app.address)
+    segment(ann, photo)
+    fake_app.script.finds = 3
+    segment(bob, other_photo)
+    click_on_a_mask(bob)
+    expect(bob.locator("#segment-stage .card")).to_contain_text("Mask 1")
+    expect(ann.locator("#segment-stage .card")).to_be_hidden()
+    assert (rows(ann).count(), rows(bob).count()) == (12, 3)
+    set_slider(bob, "min-iou", "0.99")
+    expect(ann.locator("#segment-numbers .facts")).to_contain_text("12")
+    click_on_a_mask(ann)
+    expect(ann.locator("#segment-stage .card")).to_contain_text("Mask 1")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, (360, 780)], ids=["desktop", "phone"])
+def test_the_first_example_is_there_before_anything_is_done(
+    real_app: str, visit: Visit, size: tuple[int, int]
+) -> None:
+    page = visit(real_app, size)
+    expect(page.locator("#segment-numbers")).to_contain_text("This is an example")
+    expect(page.locator("#segment-stage img")).to_be_visible()
+    assert rows(page).count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
