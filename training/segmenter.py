@@ -44,7 +44,7 @@ LEARNING_RATE = 1.5e-3
 WARM_UP_STEPS = 100
 SAME_COLOUR = 10.0
 """Distance in RGB, of 255, below which neighbours count as of one colour."""
-DECODED_CELLS = 10 * 32 * 32
+DECODED_CELLS = 24 * 32 * 32
 """Prompts decoded in a step, times the cells of the embedding."""
 GUESSES_ONLY = 0.8
 """Share of the time in which the decoder, which takes the most of it, rests: first guesses have most to learn."""
@@ -364,6 +364,13 @@ def held_out_iou(model: Trainee, photographs: Sequence[Annotated]) -> dict[str, 
     }
 
 
+def schedule(progress: float) -> float:
+    """Share of the learning rate after a share of the time: half a cosine, and a lower one for the decoder's turn."""
+    if progress < GUESSES_ONLY:
+        return 0.5 + 0.5 * math.cos(math.pi * progress / GUESSES_ONLY)
+    return 0.25 * (0.5 + 0.5 * math.cos(math.pi * (progress - GUESSES_ONLY) / (1 - GUESSES_ONLY)))
+
+
 def train(
     *,
     data: Path,
@@ -414,7 +421,7 @@ def train(
         progress = (time.monotonic() - started) / (60 * minutes)
         if progress >= 1:
             break
-        rate = LEARNING_RATE * min(1, (step + 1) / WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * progress))
+        rate = LEARNING_RATE * min(1, (step + 1) / WARM_UP_STEPS) * schedule(progress)
         for group in optimizer.param_groups:
             group["lr"] = max(rate, 1e-5)
         batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})

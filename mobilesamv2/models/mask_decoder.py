@@ -110,21 +110,19 @@ class MaskDecoder(nn.Module):
     def _masks(self, image_tokens: Tensor, weights: Tensor, height: int, width: int) -> Tensor:
         """Upscale image tokens (N, h * w, C) four times and take their product with `weights` (N, M, C / 8).
 
-        A transposed convolution whose kernel equals its stride is a linear layer per pixel that gives 2 x 2 pixels,
-        so everything stays with channels last until the product has made the channels disappear.
+        Channels stay last throughout: so the convolutions take the tokens as they are, without a copy.
         """
         first, second = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
-        norm, activation = cast(LayerNorm2d, self.output_upscaling[1]), self.output_upscaling[2]
-        x = activation(norm.over_last_axis(_four_pixels(image_tokens, first)))  # (N, h * w, 4, C / 4)
-        x = activation(_four_pixels(x, second))  # (N, h * w, 4, 4, C / 8)
-        batch, masks = weights.shape[:2]
-        product: Tensor = weights @ x.flatten(1, 3).transpose(1, 2)  # (N, M, h * w * 16)
-        pixels = product.reshape(batch, masks, height, width, 2, 2, 2, 2)  # ..., h, w, first y x, second y x
-        return pixels.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(batch, masks, 4 * height, 4 * width)
+        norm = cast(LayerNorm2d, self.output_upscaling[1])
+        x = image_tokens.transpose(1, 2).unflatten(2, (height, width))  # (N, C, h, w), channels last in memory
+        x = norm.over_last_axis(first(x).permute(0, 2, 3, 1))
+        x = second(self._activated(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (N, 4h, 4w, C / 8)
+        product: Tensor = weights @ self._activated(x).flatten(1, 2).transpose(1, 2)  # (N, M, 16 * h * w)
+        return product.unflatten(2, (4 * height, 4 * width))
 
-
-def _four_pixels(x: Tensor, convolution: nn.ConvTranspose2d) -> Tensor:
-    """Apply a 2 x 2 transposed convolution of stride 2 to pixels (..., C): (..., 4, C'), row by row."""
-    weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # (4 * C', C)
-    bias = None if convolution.bias is None else convolution.bias.repeat(4)
-    return F.linear(x, weight, bias).reshape(*x.shape[:-1], 4, convolution.out_channels)
+    def _activated(self, x: Tensor) -> Tensor:
+        """The activation, in place where nothing will be differentiated: new memory costs more than the function."""
+        gelu = self.config.upscaling_activation == "gelu"
+        if torch.is_grad_enabled():
+            return F.gelu(x) if gelu else F.relu(x)
+        return torch.ops.aten.gelu_(x) if gelu else F.relu_(x)
