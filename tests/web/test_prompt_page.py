@@ -25,11 +25,11 @@ def open_pad(page: Page, photo: Path) -> None:
     expect(page.locator(".pad-photo")).to_have_js_property("complete", True)
 
 
-def open_tab(page: Page) -> None:
-    tab = page.get_by_role("tab", name="Point and box")
+def open_tab(page: Page, title: str = "Point and box") -> None:
+    tab = page.get_by_role("tab", name=title)
     if not tab.is_visible():  # on a phone further tabs are behind a button
         page.locator("#tabs .overflow-menu > button").click()
-        page.locator("#tabs .overflow-dropdown button", has_text="Point and box").click()
+        page.locator("#tabs .overflow-dropdown button", has_text=title).click()
     else:
         tab.click()
 

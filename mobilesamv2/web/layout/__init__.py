@@ -15,6 +15,7 @@ from ..settings import EMBEDDED_MODEL, Settings
 from ..source import source_archive
 from ..text import page as text
 from ..visits import Visits
+from .batch_tab import BatchTab
 from .budget_tab import BudgetTab
 from .compare_tab import CompareTab
 from .endpoints import add_endpoints
@@ -29,7 +30,7 @@ from .wiring import stop_on
 
 __all__ = ["build_demo", "launch", "make_demo", "serve"]
 
-TABS: tuple[type[Tab], ...] = (SegmentTab, CompareTab, BudgetTab, PromptTab)
+TABS: tuple[type[Tab], ...] = (SegmentTab, CompareTab, BudgetTab, PromptTab, BatchTab)
 """From left to right."""
 
 
