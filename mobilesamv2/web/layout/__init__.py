@@ -119,7 +119,8 @@ def build_demo(
                     with gr.Tab(kind.title, id=kind.name, elem_id=f"{kind.name}-tab"):
                         tabs.append(kind(page))
         gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
-        demo.load(None, js=script("names"), queue=False, api_visibility="private")
+        for name in ("names", "bring"):
+            demo.load(None, js=script(name), queue=False, api_visibility="private")
         masthead.connect(demo)
         running = [event for tab in tabs for event in tab.connect()]
         add_endpoints(page)
