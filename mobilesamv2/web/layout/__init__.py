@@ -22,6 +22,7 @@ from .endpoints import add_endpoints
 from .masthead import Masthead
 from .page import Gpu, Page, without_gpu
 from .parts import photo_input
+from .permalink import add_permalink
 from .prompt_tab import PromptTab
 from .segment_tab import SegmentTab
 from .serving import launch, script
@@ -114,10 +115,11 @@ def build_demo(
                 load=demo.load,
             )
             tabs: list[Tab] = []
-            with gr.Tabs(elem_id="tabs"):
+            with gr.Tabs(elem_id="tabs") as all_tabs:
                 for kind in TABS:
                     with gr.Tab(kind.title, id=kind.name, elem_id=f"{kind.name}-tab"):
                         tabs.append(kind(page))
+            add_permalink(demo, all_tabs, [tab.name for tab in tabs], masthead.chosen)
         gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
         for name in ("names", "bring"):
             demo.load(None, js=script(name), queue=False, api_visibility="private")

@@ -17,7 +17,7 @@
         bring(file);
     }, true);
     const elsewhere = event => [...(event.dataTransfer?.types || [])].includes("Files")
-        && !event.target.closest?.("#photo:has(input[type=file]), [data-takes-files]");
+        && !event.target.closest?.("#photo:has(input[type=file]), #batch-photos, [data-takes-files]");
     document.addEventListener("dragover", event => elsewhere(event) && event.preventDefault());
     document.addEventListener("drop", event => {
         if (!elsewhere(event)) return;
