@@ -239,3 +239,35 @@ def test_a_photo_can_be_pasted_or_dropped_anywhere_also_over_another(
             size = list(given.size)
         page.locator("#photo img").wait_for()
         until(lambda size=size: page.locator("#photo img").evaluate(NATURAL_SIZE) == size)
+
+
+def test_a_model_arrives_with_its_progress_and_can_be_cancelled(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    fake_app.script.pause = 0.3
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#model input").click()
+    page.get_by_role("option", name=re.compile("^mobilesam .* needs a network")).click()
+    expect(page.locator("#model-note")).to_contain_text("nano comes with the program and works")
+    page.locator("#segment-run").click()
+    expect(page.locator("#segment-numbers")).to_contain_text(
+        re.compile(r"Fetching the model, \d.* MB of 41 MB")
+    )
+    page.locator("#segment-cancel").click()
+    expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
+    assert fake_app.script.started == 0
+
+
+def test_who_has_to_wait_sees_the_place_in_the_queue(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    fake_app.script.pause, fake_app.script.finds = 0.1, 320
+    first, second = visit(fake_app.address), visit(fake_app.address)
+    for page in (first, second):
+        upload(page, photo)
+    first.locator("#segment-run").click()
+    first.locator("#segment-numbers progress").wait_for()
+    second.locator("#segment-run").click()
+    expect(second.locator("#segment-numbers")).to_contain_text("queue: 1/1")
+    first.locator("#segment-cancel").click()
+    expect(second.locator("#segment-numbers progress")).to_be_visible()
+    second.locator("#segment-cancel").click()
