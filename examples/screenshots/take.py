@@ -44,6 +44,7 @@ def take(page: Page, address: str, *, name: str) -> None:
     page.goto(address)
     page.set_input_files("#photo input[type=file]", str(PHOTO))
     page.locator("#photo img").wait_for()
+    page.locator("#segment-numbers .idle").wait_for()  # the first example is gone
     page.locator("#segment-run").click()
     page.locator("#segment-numbers .facts").wait_for(timeout=1000 * SECONDS)
     page.wait_for_timeout(1500)  # the overlay is being loaded

@@ -27,6 +27,7 @@ from mobilesamv2.web import budgeting, comparing, segmenting
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.settings import Range, Settings
+from mobilesamv2.web.steps import Step
 from mobilesamv2.web.visits import Visit
 
 
@@ -248,6 +249,17 @@ def loader(script: Any) -> Callable[[str], FakeSegmenter]:
     return load
 
 
+def fetcher(script: Any) -> Callable[[str], Generator[Step, None, None]]:
+    """Like `menus.arriving`: what is not at hand arrives in steps of a megabyte, as fast as the script says."""
+
+    def fetch(choice: str) -> Generator[Step, None, None]:
+        for megabytes in range(1, 42 if choice.startswith("mobilesam") else 1):
+            yield Step("fetch", megabytes * 10**6, 41 * 10**6)
+            time.sleep(script.pause)
+
+    return fetch
+
+
 FAKE_SETTINGS = Settings(
     examples=(Path(__file__).resolve().parents[2] / "examples" / "images" / "coffee.png",),
     first_example=False,
@@ -262,7 +274,7 @@ GRID_8, BOXES = Contender("grid", points_per_side=8), Contender("object-aware", 
 
 def serve_fake(script: Any, port: int) -> None:
     """Serve the page on a fake model until the process is ended."""
-    models = Models(loader(script), names=("nano", "mobilesam"), first="nano")
+    models = Models(loader(script), names=("nano", "mobilesam"), first="nano", fetch=fetcher(script))
     launch(build_demo(models, FAKE_SETTINGS), FAKE_SETTINGS, host="127.0.0.1", port=port)
 
 

@@ -16,7 +16,9 @@ import pytest
 
 from mobilesamv2.comparison import Contender
 from mobilesamv2.errors import MobileSamError, PromptError
+from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.types import SegmentationResult
+from mobilesamv2.web.decoding import Ask, Decoded
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.layout.sentences import sentences
 from mobilesamv2.web.models import Models
@@ -98,6 +100,17 @@ def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(demo: gr.Blocks, gpu: G
     items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_segment"](*sent)]
     assert isinstance(items[-1], SegmentationResult)
     assert len(items[-1].masks) == 12
+
+
+def test_what_the_picture_area_shows_goes_to_a_lent_gpu_and_back_too(demo: gr.Blocks, gpu: Gpu) -> None:
+    ask = Ask(sampler="object-aware", max_prompts=16, confidence=0.4, model="nano")
+    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, ask, 4)
+    sent = pickle.loads(pickle.dumps(arguments))
+    assert gpu.durations["run_everything"](*sent) == pytest.approx(5 + 0.1 * 12)
+    items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_everything"](*sent)]
+    assert any(isinstance(item, StoredEmbedding) for item in items)
+    assert isinstance(items[-1], Decoded)
+    assert len(items[-1].masks) == 8
 
 
 def test_our_errors_are_told_as_they_are_and_cannot_bring_markup() -> None:

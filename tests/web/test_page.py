@@ -81,6 +81,7 @@ def test_the_foot_of_the_page_hands_out_the_source(fake_app: FakeApp, visit: Vis
 def test_the_prompt_slider_says_what_it_asks(fake_app: FakeApp, visit: Visit) -> None:
     page = visit(fake_app.address)
     expect(page.locator("#prompts")).to_contain_text("at most 320 boxes")
+    page.get_by_role("button", name="Advanced").click()
     page.get_by_label("Grid search").check()
     expect(page.locator("#prompts")).to_contain_text("17 × 17 = 289 points")
     page.locator("#prompts input[type=number]").fill("1024")
@@ -164,7 +165,7 @@ def test_no_objects_give_a_hint_and_not_an_error(fake_app: FakeApp, visit: Visit
     page = visit(fake_app.address)
     upload(page, photo)
     page.locator("#segment-run").click()
-    expect(page.locator("#segment-numbers")).to_contain_text("Try grid search")
+    expect(page.locator("#segment-numbers")).to_contain_text("try grid search")
     expect(page.locator("#segment-stage img")).to_be_visible()
 
 
@@ -215,3 +216,58 @@ def test_a_rotated_photo_is_upright_in_both_pictures(fake_app: FakeApp, visit: V
     page.locator("#segment-stage img").wait_for()
     for picture in ("#photo img", "#segment-stage img"):
         assert page.locator(picture).evaluate(NATURAL_SIZE) == [100, 200]
+
+
+@pytest.mark.parametrize("way", ["paste", "drop"])
+def test_a_photo_can_be_pasted_or_dropped_anywhere_also_over_another(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path, way: str
+) -> None:
+    page = visit(fake_app.address)
+    for path in (photo, other_photo):
+        page.evaluate(
+            """async ([way, name, bytes]) => {
+                const transfer = new DataTransfer();
+                transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "image/" + name.split(".")[1]}));
+                const given = {bubbles: true, cancelable: true};
+                document.querySelector("#colophon").dispatchEvent(way === "paste"
+                    ? new ClipboardEvent("paste", {...given, clipboardData: transfer})
+                    : new DragEvent("drop", {...given, dataTransfer: transfer}));
+            }""",
+            [way, path.name.replace(".jpg", ".jpeg"), list(path.read_bytes())],
+        )
+        with Image.open(path) as given:
+            size = list(given.size)
+        page.locator("#photo img").wait_for()
+        until(lambda size=size: page.locator("#photo img").evaluate(NATURAL_SIZE) == size)
+
+
+def test_a_model_arrives_with_its_progress_and_can_be_cancelled(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    fake_app.script.pause = 0.3
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#model input").click()
+    page.get_by_role("option", name=re.compile("^mobilesam .* needs a network")).click()
+    expect(page.locator("#model-note")).to_contain_text("nano comes with the program and works")
+    page.locator("#segment-run").click()
+    expect(page.locator("#segment-numbers")).to_contain_text(
+        re.compile(r"Fetching the model, \d.* MB of 41 MB")
+    )
+    page.locator("#segment-cancel").click()
+    expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
+    assert fake_app.script.started == 0
+
+
+def test_who_has_to_wait_sees_the_place_in_the_queue(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    fake_app.script.pause, fake_app.script.finds = 0.1, 320
+    first, second = visit(fake_app.address), visit(fake_app.address)
+    for page in (first, second):
+        upload(page, photo)
+    first.locator("#segment-run").click()
+    first.locator("#segment-numbers progress").wait_for()
+    second.locator("#segment-run").click()
+    expect(second.locator("#segment-numbers")).to_contain_text("queue: 1/1")
+    first.locator("#segment-cancel").click()
+    expect(second.locator("#segment-numbers progress")).to_be_visible()
+    second.locator("#segment-cancel").click()

@@ -25,11 +25,11 @@ def open_pad(page: Page, photo: Path) -> None:
     expect(page.locator(".pad-photo")).to_have_js_property("complete", True)
 
 
-def open_tab(page: Page) -> None:
-    tab = page.get_by_role("tab", name="Point and box")
+def open_tab(page: Page, title: str = "Point and box") -> None:
+    tab = page.get_by_role("tab", name=title)
     if not tab.is_visible():  # on a phone further tabs are behind a button
         page.locator("#tabs .overflow-menu > button").click()
-        page.locator("#tabs .overflow-dropdown button", has_text="Point and box").click()
+        page.locator("#tabs .overflow-dropdown button", has_text=title).click()
     else:
         tab.click()
 
@@ -257,3 +257,25 @@ def test_the_real_model_answers_two_visitors_at_once(
         page.locator(".pad-layer").evaluate("i => i.naturalWidth > i.naturalHeight") for page in (ann, bob)
     ]
     assert layers == [True, False]
+
+
+def test_what_segment_everything_shows_can_be_downloaded_after_its_filters(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    page.set_input_files("#photo input[type=file]", str(photo))
+    page.locator("#photo img").wait_for()
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers .facts").wait_for()
+    page.locator("#min-iou input[type=number]").fill("0.8")
+    page.locator("#min-iou input[type=number]").press("Tab")
+    expect(page.locator("#segment-numbers .facts")).not_to_contain_text("12masks")
+    page.locator("#segment-take > button").click()
+    for name in ("Masks", "Cut-outs", "Label map", "Overlay"):
+        page.locator("#segment-formats").get_by_label(name).uncheck()
+    with page.expect_download() as download:
+        page.locator("#segment-download").click()
+    assert download.value.suggested_filename == "photo-coco.json"
+    annotations = json.loads(Path(download.value.path()).read_text())["annotations"]
+    assert 0 < len(annotations) < 12
+    assert all(annotation["predicted_iou"] >= 0.8 for annotation in annotations)

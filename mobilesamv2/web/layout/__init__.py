@@ -15,12 +15,14 @@ from ..settings import EMBEDDED_MODEL, Settings
 from ..source import source_archive
 from ..text import page as text
 from ..visits import Visits
+from .batch_tab import BatchTab
 from .budget_tab import BudgetTab
 from .compare_tab import CompareTab
 from .endpoints import add_endpoints
 from .masthead import Masthead
 from .page import Gpu, Page, without_gpu
 from .parts import photo_input
+from .permalink import add_permalink
 from .prompt_tab import PromptTab
 from .segment_tab import SegmentTab
 from .serving import launch, script
@@ -29,7 +31,7 @@ from .wiring import stop_on
 
 __all__ = ["build_demo", "launch", "make_demo", "serve"]
 
-TABS: tuple[type[Tab], ...] = (SegmentTab, CompareTab, BudgetTab, PromptTab)
+TABS: tuple[type[Tab], ...] = (SegmentTab, CompareTab, BudgetTab, PromptTab, BatchTab)
 """From left to right."""
 
 
@@ -113,12 +115,14 @@ def build_demo(
                 load=demo.load,
             )
             tabs: list[Tab] = []
-            with gr.Tabs(elem_id="tabs"):
+            with gr.Tabs(elem_id="tabs") as all_tabs:
                 for kind in TABS:
                     with gr.Tab(kind.title, id=kind.name, elem_id=f"{kind.name}-tab"):
                         tabs.append(kind(page))
+            add_permalink(demo, all_tabs, [tab.name for tab in tabs], masthead.chosen)
         gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
-        demo.load(None, js=script("names"), queue=False, api_visibility="private")
+        for name in ("names", "bring"):
+            demo.load(None, js=script(name), queue=False, api_visibility="private")
         masthead.connect(demo)
         running = [event for tab in tabs for event in tab.connect()]
         add_endpoints(page)

@@ -51,7 +51,7 @@ class ExportPanel:
         with gr.Group(elem_classes="export"):
             self.formats = formats_input(f"{name}-formats")
             self.button = gr.Button(text.DOWNLOAD, elem_id=f"{name}-download", min_width=80)
-        self.link = gr.HTML({}, html_template=_LINK, js_on_load=_FOLLOW, elem_id=f"{name}-file")
+        self.link = download_link(f"{name}-file")
         self.status = gr.HTML("", elem_id=f"{name}-export-status")
         self.outputs = [self.link, self.status]
 
@@ -74,8 +74,7 @@ class ExportPanel:
                 with closing(paced(in_sentences(pack)(visit, formats))) as items:
                     for item in items:
                         if isinstance(item, Path):
-                            label = text.link(item.name, item.stat().st_size)
-                            yield visit.key, {"file": file_data(str(item)), "label": label}, ""
+                            yield visit.key, offered(item), ""
                         else:
                             step = page_text.step(item.stage, item.done, item.total)
                             yield visit.key, gr.skip(), step
@@ -90,6 +89,16 @@ class ExportPanel:
             concurrency_limit=2,
             api_visibility="private",
         )
+
+
+def download_link(elem_id: str) -> gr.HTML:
+    """A link that is followed as soon as `offered` gives it a file; {}: no link."""
+    return gr.HTML({}, html_template=_LINK, js_on_load=_FOLLOW, elem_id=elem_id)
+
+
+def offered(path: Path) -> dict[str, Any]:
+    """The value of a `download_link` for a finished file."""
+    return {"file": file_data(str(path)), "label": text.link(path.name, path.stat().st_size)}
 
 
 def formats_input(elem_id: str | None = None) -> gr.CheckboxGroup:

@@ -115,14 +115,17 @@ class PromptTab(Tab):
         ) -> Generator[tuple[Any, ...], None, None]:
             visit = page.visits.of(key)
             items = placing_on(visit, photo, dict(event._data or {}), model)
+            rest = [gr.skip() for _ in self.shown[2:]]
             try:
+                for fetched in in_sentences(page.models.fetch)(model):
+                    yield visit.key, *rest, page_text.step(fetched.stage, fetched.done, fetched.total)
                 with closing(paced(items)) as paced_items:
                     for item in paced_items:
                         if isinstance(item, PromptView):
                             yield visit.key, *self._values(visit, photo, item)
                         else:
                             step = page_text.step(item.stage, item.done, item.total)
-                            yield visit.key, *(gr.skip() for _ in self.shown[2:]), step
+                            yield visit.key, *rest, step
             except gr.Error as error:
                 yield visit.key, *self._as_before(visit, photo, error)
 

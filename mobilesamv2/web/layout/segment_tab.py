@@ -10,15 +10,17 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from .. import everything
+from .. import everything, exporting
 from ..decoding import Ask, prompts_of_everything, run_everything
 from ..everything import StageView
 from ..steps import paced
 from ..text import everything as text
+from ..text import exporting as export_text
 from ..text import page as page_text
 from ..text import segmenting as segment_text
 from ..viewing import Look
 from ..visits import Visit
+from .export_panel import ExportPanel
 from .page import Page
 from .parts import READY, properties, run_buttons, slider
 from .parts import shown as shown_in_browser
@@ -55,6 +57,8 @@ class SegmentTab(Tab):
             with gr.Column(elem_classes="browse"):
                 gr.HTML("<h2>Masks</h2>", elem_classes="heading")
                 self.table = mask_table("segment-table")
+                with gr.Accordion(export_text.TITLE, open=False, elem_id="segment-take"):
+                    self.export = ExportPanel(page, "segment", exporting.everything_shown)
                 with gr.Accordion("How this works", open=False, elem_id="how"):
                     gr.HTML(text.HOW)
         self.outputs: list[Component] = [
@@ -63,6 +67,7 @@ class SegmentTab(Tab):
             self.table,
             self.numbers,
             *self.buttons,
+            *self.export.outputs,
         ]
 
     def _toolbar(self) -> None:
@@ -140,7 +145,8 @@ class SegmentTab(Tab):
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
         run, cancel = READY
-        return [None, None, None, page_text.idle(text.IDLE), run | {"value": text.RUN}, cancel]
+        last = self.export.cleared()
+        return [None, None, None, page_text.idle(text.IDLE), run | {"value": text.RUN}, cancel, *last]
 
     def connect(self) -> list[Any]:
         """Wire the tab up; returns the events of its runs, for others to cancel."""
@@ -193,13 +199,14 @@ class SegmentTab(Tab):
                 trigger_mode="always_last",
                 **at_once,
             )
+        packing = self.export.connect()
         first = self._connect_first_example(options, shown, run, side)
         self.stage.select(pick, [page.visit], self.alone, **at_once)
         self._connect_in_browser()
         if first is None:
-            return [running]
+            return [running, packing]
         self.buttons[0].click(None, cancels=[first], queue=False, api_visibility="private")
-        return [running, first]
+        return [running, first, packing]
 
     def _connect_first_example(self, options: list[Any], shown: list[Any], run: Any, side: int) -> Any:
         """Let a new visitor see the first example's masks: at once where they are there, else when they are made."""

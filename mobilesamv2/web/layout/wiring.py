@@ -104,8 +104,21 @@ def stop_on(
     Args:
         js: turns the JavaScript that shows the values into what is run.
     """
-    event(None, cancels=running, queue=False, api_visibility="private")
+    stopped = event(None, cancels=running, queue=False, api_visibility="private")
     event(None, outputs=outputs, js=js(shown(*values)), queue=False, api_visibility="private")
+    # Once more through the queue, which keeps the order: a step may have been on its way to the browser. Not the
+    # buttons, for the next run may have begun.
+    late = [pair for pair in zip(outputs, values, strict=True) if not isinstance(pair[0], gr.Button)]
+    last_word = [value for _, value in late]
+    stopped.then(
+        lambda: last_word if len(last_word) > 1 else last_word[0],
+        None,
+        [output for output, _ in late],
+        api_name="stopped",
+        concurrency_limit=None,
+        show_progress="hidden",
+        api_visibility="private",
+    )
 
 
 def endpoint(

@@ -1,6 +1,7 @@
 // Names the pictures to which Gradio gives none, now and whenever one comes, for those who cannot see them.
 () => {
     const name = () => {
+        for (const empty of document.querySelectorAll("div.empty[aria-label]:not([role])")) empty.role = "img";
         for (const image of document.querySelectorAll("#examples .gallery-item img:not([alt^=Example])")) {
             const file = decodeURIComponent(image.src.split("/").pop()).replace(/\.[^.]*$/, "");
             image.alt = image.closest("button").title = `Example: ${file.replace(/[-_]/g, " ")}`;

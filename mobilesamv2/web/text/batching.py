@@ -4,23 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 from ...words import count, number, seconds
 from . import page
 
-PHOTOS_LABEL = "Photos"
+PHOTOS_LABEL = "Photos, at most {most}"
 RUN = "Segment all"
+FILES_TITLE = "Sampler and files"
 IDLE = "Choose several photos: each is segmented with the settings here, and all results come in one ZIP."
 NO_PHOTOS = "There are no photos yet: choose some first."
-STOPPED = "Cancelled."
 GALLERY_LABEL = "Photos that are done"
 
 
-def step(photo: str, place: int, photos: int, *, stage: str, done: int, total: int) -> str:
+class OfPhoto(Protocol):
+    """A step of one photo of several."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def done(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def photo(self) -> str: ...
+    @property
+    def place(self) -> int: ...
+    @property
+    def photos(self) -> int: ...
+
+
+def step(of: OfPhoto) -> str:
     """Where the run is: which photo, and what is done with it."""
-    return f'<p class="note">Photo {number(place + 1)} of {number(photos)}: {escape(photo)}</p>' + page.step(
-        stage, done, total
+    where = f"Photo {number(of.place + 1)} of {number(of.photos)}: {escape(of.photo)}"
+    return f'<p class="note">{where}</p>{page.step(of.stage, of.done, of.total)}'
+
+
+def stopped(photos: int) -> str:
+    """What a cancelled run leaves."""
+    return (
+        f"Cancelled; the ZIP holds the {count(photos, 'photo')} that {'was' if photos == 1 else 'were'} done."
     )
 
 

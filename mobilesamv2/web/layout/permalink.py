@@ -1,0 +1,88 @@
+"""The link to these settings: a button that makes it, and a listener that follows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from ..linking import Setting, read_query
+from ..text import linking as text
+from .serving import script
+
+LINKED = {
+    "model": "model",
+    "detector": "detector",
+    "sampler": "sampler",
+    "prompts": "prompts",
+    "confidence": "confidence",
+    "own-filters": "own_filters",
+    "min-area": "min_area",
+    "min-iou": "min_iou",
+    "min-stability": "min_stability",
+    "mask-nms": "mask_nms",
+    "hide-nested": "hide_nested",
+    "one-per-pixel": "one_per_pixel",
+    "view": "view",
+    "opacity": "opacity",
+    "compare-left": "left",
+    "compare-right": "right",
+    "draw-prompts": "draw_prompts",
+    "budget-largest": "largest",
+}
+"""What a component is called in the address, by its `elem_id`; what is not on the page is passed over."""
+TAB = "tab"
+
+
+def add_permalink(demo: gr.Blocks, tabs: gr.Tabs, names: Sequence[str], chosen: gr.Textbox) -> None:
+    """Add the button, and let the address of a visitor set what it names.
+
+    Args:
+        names: of the tabs.
+        chosen: the model with its detector, as the menus join them.
+    """
+    button = gr.Button(text.BUTTON, size="sm", elem_id="permalink", min_width=60)
+    found = {block.elem_id: block for block in demo.blocks.values() if isinstance(block, Component)}
+    linked = {name: found[elem_id] for elem_id, name in LINKED.items() if elem_id in found}
+    settings = [setting_of(name, component) for name, component in linked.items()]
+    settings.append(Setting(TAB, choices=tuple(names)))
+    firsts = {name: component.value for name, component in linked.items()} | {TAB: names[0]}
+
+    def follow(request: gr.Request) -> list[Any]:
+        values, wrong = read_query(dict(request.query_params), settings)
+        if wrong is not None:
+            gr.Warning(escape(wrong, quote=False))
+        updates = [gr.update(value=values[name]) if name in values else gr.skip() for name in linked]
+        tab = gr.update(selected=values[TAB]) if TAB in values else gr.skip()
+        model, detector = (
+            values.get(name, getattr(linked.get(name), "value", None)) for name in ("model", "detector")
+        )
+        has_choice = "model" in values or "detector" in values
+        choice = f"{model}+{detector}" if detector else model
+        return [*updates, tab, gr.update(value=choice) if has_choice else gr.skip()]
+
+    demo.load(
+        follow,
+        None,
+        [*linked.values(), tabs, chosen],
+        show_progress="hidden",
+        concurrency_limit=None,  # in the queue all the same: warnings come through it only
+        api_visibility="private",
+    )
+    words = {"copied": text.COPIED, "address": text.IN_ADDRESS, "again": text.BUTTON}
+    make = f"(...values) => ({script('permalink')})(values, {json.dumps(firsts)}, {json.dumps(words)})"
+    button.click(None, list(linked.values()), None, js=make, queue=False, api_visibility="private")
+
+
+def setting_of(name: str, component: Component) -> Setting:
+    """What values a component takes, for the address."""
+    if isinstance(component, gr.Slider):
+        low, high = float(component.minimum), float(component.maximum)
+        return Setting(name, low=low, high=high, is_whole=float(component.step or 0).is_integer())
+    if isinstance(component, (gr.Radio, gr.Dropdown)):
+        return Setting(name, choices=tuple(str(value) for _, value in component.choices))
+    return Setting(name)

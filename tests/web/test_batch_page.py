@@ -1,0 +1,77 @@
+"""*Several photos* as a person uses it, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from .conftest import FakeApp
+from .test_prompt_page import open_tab
+
+Visit = Callable[..., Page]
+
+
+def open_batch(page: Page, *photos: Path) -> None:
+    open_tab(page, "Several photos")
+    page.set_input_files("#batch-photos input[type=file]", [str(photo) for photo in photos])
+    expect(page.locator("#batch-photos .file-preview tr.file")).to_have_count(len(photos))
+
+
+def test_several_photos_come_with_a_gallery_and_one_zip_and_a_bad_one_is_named(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "notes.png"
+    bad.write_text("no picture")
+    page = visit(fake_app.address)
+    open_batch(page, photo, bad, other_photo)
+    with page.expect_download() as download:
+        page.locator("#batch-run").click()
+    with zipfile.ZipFile(download.value.path()) as packed:
+        summary = json.loads(packed.read("summary.json"))
+        assert {"photo/masks/0001.png", "other/cutouts/0001.png", "coco.json"} <= set(packed.namelist())
+    assert [one["photo"] for one in summary["photos"]] == ["photo.jpg", "other.png"]
+    expect(page.locator("#batch-gallery .thumbnail-lg")).to_have_count(2)
+    expect(page.locator("#batch-gallery")).to_contain_text("photo.jpg: 12 masks")
+    expect(page.locator("#batch-numbers .problem")).to_contain_text("notes.png is not a picture")
+    expect(page.locator("#batch-numbers tbody tr")).to_have_count(2)
+    expect(page.locator("#source")).to_be_hidden()
+
+
+def test_cancelling_stops_the_work_and_hands_out_what_is_done(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+) -> None:
+    fake_app.script.pause = 0.3
+    page = visit(fake_app.address)
+    open_batch(page, photo, other_photo, photo)
+    page.locator("#batch-run").click()
+    expect(page.locator("#batch-numbers")).to_contain_text("Photo 2 of 3: other.png")
+    with page.expect_download() as download:
+        page.locator("#batch-cancel").click()
+    with zipfile.ZipFile(download.value.path()) as packed:
+        assert {name.split("/")[0] for name in packed.namelist()} == {"photo"}
+    expect(page.locator("#batch-numbers")).to_contain_text("holds the 1 photo that was done")
+    expect(page.locator("#batch-run")).to_be_enabled()
+    assert fake_app.script.closed == 1
+
+
+def test_no_photos_are_a_sentence(fake_app: FakeApp, visit: Visit) -> None:
+    page = visit(fake_app.address)
+    open_tab(page, "Several photos")
+    page.locator("#batch-run").click()
+    expect(page.locator("#batch-numbers .problem")).to_contain_text("choose some first")
+
+
+def test_one_visitors_photos_are_not_anothers(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    ann, bob = visit(fake_app.address, (360, 780)), visit(fake_app.address)
+    open_batch(ann, photo)
+    open_tab(bob, "Several photos")
+    with ann.expect_download():
+        ann.locator("#batch-run").click()
+    expect(ann.locator("#batch-gallery .thumbnail-lg")).to_have_count(1)
+    assert ann.evaluate("document.documentElement.scrollWidth") <= 360
+    assert bob.locator("#batch-gallery .thumbnail-lg").count() == 0
+    assert bob.locator("#batch-file .export-link[href]").count() == 0
