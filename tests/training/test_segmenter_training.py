@@ -8,7 +8,9 @@ import torch
 
 from training import crops
 from training.crops import MASK_STRIDE, CropDataset, _filled_boxes_in
-from training.segmenter import Trainee, box_only_loss, guess_loss, loss_of, schedule, window_loss
+from training.losses import box_only_loss, guess_loss, loss_of, window_loss
+from training.segmenter import schedule
+from training.trainee import Trainee
 
 
 @pytest.fixture(autouse=True, scope="module")
