@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def read_detector(
         WeightsError: if the file is missing, damaged or could run code, or is not a detector's.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
     try:
         if is_pickled_ultralytics(path):

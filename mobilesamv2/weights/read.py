@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import struct
 import zipfile
@@ -34,7 +35,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         WeightsError: if the file is missing, damaged, holds more than tensors, or no state dict.
     """
     path = expanded(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
     content = _read_safetensors(path) if _is_safetensors(path) else _read_pytorch(path)
     state = _flat(_unwrapped(content))
@@ -46,7 +47,13 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 
 
 def expanded(path: str | Path) -> Path:
-    """The path with `~` replaced by the user's home, where that is known."""
+    """The path with `~` replaced by the user's home, where that is known.
+
+    Raises:
+        WeightsError: if it is no path at all.
+    """
+    if not isinstance(path, (str, Path)):
+        raise WeightsError(f"A checkpoint is given by its path, as text or Path; got {type(path).__name__}.")
     try:
         return Path(path).expanduser()
     except RuntimeError:
