@@ -15,6 +15,7 @@ from .detector_config import DetectorConfig
 from .detector_layers import parse_layers
 from .detector_pickle import is_pickled_ultralytics, read_pickle
 from .detector_state import config_from_layers, config_from_state, head_facts, plain_state
+from .packed import refuse_packed
 
 
 def read_detector(
@@ -39,6 +40,7 @@ def read_detector(
     path = Path(path)
     if not os.path.isfile(path):
         raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
+    refuse_packed(path)
     try:
         if is_pickled_ultralytics(path):
             pickled = read_pickle(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import WeightsError
+from ..models.packed import refuse_packed
 from .hub import first_line
 
 WRAPPERS = ("model", "state_dict", "model_state_dict")
@@ -97,8 +99,11 @@ def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
 
 
 def _read_pytorch(path: Path) -> Any:
+    refuse_packed(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch tells of forms that it then refuses
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         # Torch's own sentence tells people to switch the protection off, so it is not passed on.
         raise WeightsError(
