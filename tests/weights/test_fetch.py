@@ -129,6 +129,38 @@ def test_a_file_that_ends_early_is_said_to_and_is_not_kept_under_its_name(large:
     assert find(entry(LARGE)).read_bytes() == LARGE
 
 
+def test_a_hub_that_has_less_than_it_says_is_asked_for_no_more_than_it_has(large: FakeHub) -> None:
+    large.said_bytes, large.past_the_end = 9000, 416
+    with pytest.raises(WeightsUnreachableError, match="connection ended after 5,000 of 9,000 bytes") as caught:
+        find(entry(LARGE, bytes=None))
+    assert_one_sentence(caught.value)
+    assert not is_here(entry(LARGE))
+
+
+@pytest.mark.parametrize("said_bytes", [0, -5])
+def test_a_file_of_no_bytes_is_no_hub_s(said_bytes: int, large: FakeHub) -> None:
+    large.said_bytes = said_bytes
+    with pytest.raises(WeightsUnreachableError, match="does not answer as a hub does"):
+        find(entry(LARGE, bytes=None))
+
+
+def test_a_token_that_can_be_none_is_one_sentence(large: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "töken")
+    with pytest.raises(WeightsUnreachableError, match="the token in HF_TOKEN has letters") as caught:
+        find(entry(LARGE))
+    assert_one_sentence(caught.value)
+
+
+def test_a_cache_that_is_a_file_is_said_to_be_no_cache(
+    large: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(hub_constants, "HF_HUB_CACHE", str(tmp_path / "file"))
+    with pytest.raises(WeightsUnreachableError, match="cache .*file cannot be written") as caught:
+        find(entry(LARGE, sha256=None))
+    assert_one_sentence(caught.value)
+
+
 def test_a_slow_hub_is_waited_for(large: FakeHub) -> None:
     large.pause = 0.02
     assert find(entry(LARGE)).read_bytes() == LARGE
