@@ -186,9 +186,15 @@ def transport_errors() -> tuple[type[Exception], ...]:
 def unreachable(file: WeightsFile, reason: str) -> WeightsUnreachableError:
     """The error for a file that the network did not give."""
     return WeightsUnreachableError(
-        f"{file.name} could not be fetched from {endpoint()} ({reason}); connect to the network and run again, give "
-        f"the path of a copy as `weights`, or use {without_network(file)}."
+        f"{file.name} could not be fetched from {endpoint()} ({reason}); connect to the network and run again, "
+        f"{give_a_copy(file)}, or use {without_network(file)}."
     )
+
+
+def give_a_copy(file: WeightsFile) -> str:
+    """How to name a copy of a file on this machine, for the middle of a sentence."""
+    option = "detector" if file.form is Form.ULTRALYTICS else "weights"
+    return f"give the path of a copy as `{option}`"
 
 
 def without_network(file: WeightsFile) -> str:
@@ -202,7 +208,7 @@ def without_network(file: WeightsFile) -> str:
 
 def _refused(file: WeightsFile, status: int) -> str:
     where = f"{file.name} of {file.repo} at {endpoint()}"
-    copy = "give the path of a copy as `weights`"
+    copy = give_a_copy(file)
     if status in (401, 403):
         return (
             f"{where} may not be read without permission (HTTP {status}); log in with `hf auth login` or set "
