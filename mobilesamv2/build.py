@@ -69,7 +69,8 @@ def _given(weights: SamWeights) -> dict[str, Path]:
     """The files of a user, before anything is made: all must be there."""
     if isinstance(weights, Mapping):
         if set(weights) != {"encoder", "decoder"}:
-            names = ", ".join(f'"{name}"' for name in weights) or "nothing"
+            names = ", ".join(f'"{name}"' for name in list(weights)[:3]) or "nothing"
+            names += ", …" if len(weights) > 3 else ""
             raise WeightsError(
                 f'A model in two files is given as {{"encoder": …, "decoder": …}}, one in a single file as its path; '
                 f"got {names}."
@@ -78,7 +79,7 @@ def _given(weights: SamWeights) -> dict[str, Path]:
     else:
         files = {"whole": checkpoints.expanded(weights)}
     for path in files.values():
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
     return files
 
@@ -198,9 +199,11 @@ def choose_dtype(device: torch.device, dtype: torch.dtype | None = None) -> torc
 
 
 def _is_path(name_or_path: str | Path) -> bool:
-    if isinstance(name_or_path, Path):
+    if not isinstance(name_or_path, str):
         return True
     if name_or_path in zoo.DETECTORS:
         return False
+    if os.path.isfile(name_or_path):
+        return True
     separators = {os.sep, os.altsep} - {None}
     return bool(Path(name_or_path).suffix) or any(str(separator) in name_or_path for separator in separators)

@@ -35,6 +35,7 @@ class FakeHub:
         more: bytes that are sent after those of the file.
         changed: bytes that are sent instead of those of the file.
         said_bytes: the size the hub says, if another than the true one.
+        past_the_end: the HTTP status for a range that begins behind the last byte; 200: the whole file.
         said_etag: the etag the hub says, if another than the SHA-256.
         elsewhere: whether content lies on another host, as large files do; that host is shown no token.
         ranges: whether it goes on where it is asked to.
@@ -57,6 +58,7 @@ class FakeHub:
     more: bytes = b""
     changed: bytes | None = None
     said_bytes: int | None = None
+    past_the_end: int = 200
     said_etag: str | None = None
     elsewhere: bool = False
     ranges: bool = True
@@ -121,6 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = content
         if with_body:
             body = (content if hub.changed is None else hub.changed)[: hub.sent]
+        if with_body and hub.past_the_end != 200 and self.headers.get("Range") == f"bytes={len(body)}-":
+            self._refuse(hub.past_the_end, missing=False)
+            return
         start = self._start(len(body)) if with_body else 0
         self.send_response(206 if start else 200)
         if start:

@@ -109,12 +109,24 @@ def test_half_of_a_model_is_refused_with_what_is_missing(two_files: dict[str, Pa
         (["encoder", "decoder", "detector"], 'got "encoder", "decoder", "detector"'),
         (["image_encoder", "mask_decoder"], 'got "image_encoder", "mask_decoder"'),
         (["whole"], 'got "whole"'),
+        (["a", "b", "c", "d"], 'got "a", "b", "c", …'),
         ([], "got nothing"),
     ],
 )
 def test_two_files_under_other_names_are_refused(names: list[str], said: str, nano_file: Path) -> None:
     with pytest.raises(WeightsError, match=r'is given as \{"encoder": …, "decoder": …\}, .*' + said):
         build_sam("nano", weights=dict.fromkeys(names, nano_file), device="cpu")
+
+
+@pytest.mark.parametrize(
+    "weights", [3, ["encoder.pt", "decoder.pt"], {"encoder": None, "decoder": "decoder.pt"}]
+)
+def test_what_is_no_path_is_said_to_be_none(weights: Any) -> None:
+    with pytest.raises(WeightsError, match="A checkpoint is given by its path, as text or Path; got "):
+        build_sam("nano", weights=weights, device="cpu")
+    if not isinstance(weights, dict):
+        with pytest.raises(WeightsError, match="A checkpoint is given by its path"):
+            build_detector(weights, device="cpu")
 
 
 def test_of_two_files_each_must_be_there(two_files: dict[str, Path], tmp_path: Path) -> None:
@@ -174,13 +186,20 @@ def test_a_detector_s_checkpoint_that_is_cut_short_is_refused(
         build_detector(tmp_path / "cut.safetensors", device="cpu")
 
 
+def test_the_file_of_a_detector_needs_no_ending(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(b"nothing")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsError, match="mine is no "):
+        build_detector("mine", device="cpu")
+
+
 @pytest.mark.parametrize("name", ["object-unaware", "yolo"])
 def test_a_detector_that_is_neither_name_nor_path_is_refused(name: str) -> None:
     with pytest.raises(UnknownModelError, match=f'no object detector "{name}"'):
         build_detector(name, device="cpu")
 
 
-@pytest.mark.parametrize("name", ["nowhere.pt", "folder/nano-objects"])
+@pytest.mark.parametrize("name", ["nowhere.pt", "folder/nano-objects", "long/" + 300 * "a"])
 def test_the_path_of_no_file_is_refused(name: str) -> None:
     with pytest.raises(WeightsError, match=f"There is no file {name}"):
         build_detector(name, device="cpu")

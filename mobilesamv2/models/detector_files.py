@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from .detector_config import DetectorConfig
 from .detector_layers import parse_layers
 from .detector_pickle import is_pickled_ultralytics, read_pickle
 from .detector_state import config_from_layers, config_from_state, head_facts, plain_state
+from .packed import refuse_packed
 
 
 def read_detector(
@@ -36,8 +38,9 @@ def read_detector(
         WeightsError: if the file is missing, damaged or could run code, or is not a detector's.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
+    refuse_packed(path)
     try:
         if is_pickled_ultralytics(path):
             pickled = read_pickle(path)

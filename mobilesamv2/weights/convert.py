@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -91,4 +92,5 @@ def _write(state: State, metadata: dict[str, str], target: Path) -> None:
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{target} cannot be written: {first_line(error)}.") from error
     finally:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink(missing_ok=True)

@@ -115,6 +115,8 @@ def _stream(file: WeightsFile, offer: Offer, out: IO[bytes]) -> Generator[int, N
     with client.get_session().stream(
         "GET", offer.address, headers=headers, timeout=SILENT_SECONDS
     ) as response:
+        if response.status_code == 416:  # it has no more than came so far, whatever it said
+            return
         with hub.refusals_as_sentences(file):
             client.hf_raise_for_status(response)
         goes_on = str(response.headers.get("Content-Range")).startswith(f"bytes {out.tell()}-")

@@ -126,7 +126,7 @@ def _checked_offer(file: WeightsFile) -> Offer:
     """Ask the hub, and do not begin to fetch what is not the file that is wanted."""
     offer = hub.ask(file)
     where = f"{hub.endpoint()} offers another {file.name} than"
-    cure = f"Give the path of the right copy as `weights`, or use {hub.without_network(file)}."
+    cure = f"If you have the right one, {hub.give_a_copy(file)}, or use {hub.without_network(file)}."
     if file.bytes is not None and offer.bytes is not None and offer.bytes != file.bytes:
         raise WeightsError(
             f"{where} this package knows: {offer.bytes:,} bytes, expected {file.bytes:,}. {cure}"

@@ -106,8 +106,9 @@ def ask(file: WeightsFile) -> Offer:
             str(file.repo), file.filename, revision=file.revision, endpoint=where
         )
         metadata = huggingface_hub.get_hf_file_metadata(address, timeout=CONNECT_SECONDS, endpoint=where)
+    empty = metadata.size is not None and metadata.size <= 0
     # The etag becomes the name of a file.
-    if metadata.commit_hash is None or not re.fullmatch(r"\w[\w.-]{0,200}", metadata.etag or ""):
+    if empty or metadata.commit_hash is None or not re.fullmatch(r"\w[\w.-]{0,200}", metadata.etag or ""):
         raise WeightsUnreachableError(
             f"{file.name} could not be fetched from {where}, which does not answer as a hub does; check HF_ENDPOINT "
             f"and the network's proxy or login page, or use {without_network(file)}."
@@ -163,6 +164,8 @@ def refusals_as_sentences(file: WeightsFile) -> Iterator[None]:
         raise WeightsUnreachableError(_refused(file, error.response.status_code)) from error
     except transport_errors() as error:
         raise unreachable(file, first_line(error)) from error
+    except UnicodeEncodeError as error:
+        raise unreachable(file, "the token in HF_TOKEN has letters that no token has") from error
 
 
 def transport_errors() -> tuple[type[Exception], ...]:
@@ -183,9 +186,15 @@ def transport_errors() -> tuple[type[Exception], ...]:
 def unreachable(file: WeightsFile, reason: str) -> WeightsUnreachableError:
     """The error for a file that the network did not give."""
     return WeightsUnreachableError(
-        f"{file.name} could not be fetched from {endpoint()} ({reason}); connect to the network and run again, give "
-        f"the path of a copy as `weights`, or use {without_network(file)}."
+        f"{file.name} could not be fetched from {endpoint()} ({reason}); connect to the network and run again, "
+        f"{give_a_copy(file)}, or use {without_network(file)}."
     )
+
+
+def give_a_copy(file: WeightsFile) -> str:
+    """How to name a copy of a file on this machine, for the middle of a sentence."""
+    option = "detector" if file.form is Form.ULTRALYTICS else "weights"
+    return f"give the path of a copy as `{option}`"
 
 
 def without_network(file: WeightsFile) -> str:
@@ -199,7 +208,7 @@ def without_network(file: WeightsFile) -> str:
 
 def _refused(file: WeightsFile, status: int) -> str:
     where = f"{file.name} of {file.repo} at {endpoint()}"
-    copy = "give the path of a copy as `weights`"
+    copy = give_a_copy(file)
     if status in (401, 403):
         return (
             f"{where} may not be read without permission (HTTP {status}); log in with `hf auth login` or set "

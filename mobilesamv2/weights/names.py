@@ -57,6 +57,7 @@ def by_module(state: State) -> dict[str, dict[str, Tensor]]:
     """Sort the tensors of a whole or half Segment Anything model by the module they belong to.
 
     A prefix before the module's name, such as `model.` or `module.`, is taken off; it must be the same everywhere.
+    What training puts between the module's name and those of its tensors is taken off too.
 
     Returns:
         Tables for those of "image_encoder", "prompt_encoder" and "mask_decoder" that there are, names without the
@@ -72,7 +73,7 @@ def by_module(state: State) -> dict[str, dict[str, Tensor]]:
             continue
         prefix = parts[:at]
         modules.setdefault(_MODULES[parts[at]], {})[".".join(parts[at + 1 :])] = value
-    return modules
+    return {module: unwrapped(table) if module else table for module, table in modules.items()}
 
 
 def joined(modules: Mapping[str, State]) -> dict[str, Tensor]:

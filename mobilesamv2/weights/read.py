@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import WeightsError
+from ..models.packed import refuse_packed
 from .hub import first_line
 
 WRAPPERS = ("model", "state_dict", "model_state_dict")
@@ -34,7 +37,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         WeightsError: if the file is missing, damaged, holds more than tensors, or no state dict.
     """
     path = expanded(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
     content = _read_safetensors(path) if _is_safetensors(path) else _read_pytorch(path)
     state = _flat(_unwrapped(content))
@@ -46,7 +49,13 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 
 
 def expanded(path: str | Path) -> Path:
-    """The path with `~` replaced by the user's home, where that is known."""
+    """The path with `~` replaced by the user's home, where that is known.
+
+    Raises:
+        WeightsError: if it is no path at all.
+    """
+    if not isinstance(path, (str, Path)):
+        raise WeightsError(f"A checkpoint is given by its path, as text or Path; got {type(path).__name__}.")
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -90,8 +99,11 @@ def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
 
 
 def _read_pytorch(path: Path) -> Any:
+    refuse_packed(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch tells of forms that it then refuses
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         # Torch's own sentence tells people to switch the protection off, so it is not passed on.
         raise WeightsError(

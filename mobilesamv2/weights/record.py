@@ -75,7 +75,7 @@ def _read() -> dict[str, Learned]:
             key: Learned(sha256=str(value["sha256"]), bytes=int(value["bytes"]))
             for key, value in content.items()
         }
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise WeightsError(

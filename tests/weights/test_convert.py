@@ -111,6 +111,13 @@ def test_a_target_of_another_form_is_refused(name: str, state: State, tmp_path: 
         convert({"whole": tmp_path / "source.pt"}, tmp_path / name)
 
 
+def test_a_file_in_place_of_a_folder_is_one_sentence(state: State, tmp_path: Path) -> None:
+    torch.save(state, tmp_path / "source.pt")
+    with pytest.raises(WeightsError, match=r"whole\.safetensors cannot be written: ") as caught:
+        convert({"whole": tmp_path / "source.pt"}, tmp_path / "source.pt" / "whole.safetensors")
+    assert_one_sentence(caught.value)
+
+
 def test_a_folder_that_is_not_there_is_one_sentence(state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "source.pt")
     with pytest.raises(WeightsError, match=r"whole\.safetensors cannot be written: .*No such file") as caught:

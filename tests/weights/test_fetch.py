@@ -18,6 +18,7 @@ from huggingface_hub import constants as hub_constants
 
 from mobilesamv2.errors import WeightsError, WeightsUnreachableError
 from mobilesamv2.weights import download, fetch, find, is_here, show_progress
+from mobilesamv2.zoo import Form
 from tests.fake_hub import FakeHub
 
 from .conftest import CONTENT, REPO, assert_one_sentence, entry
@@ -127,6 +128,40 @@ def test_a_file_that_ends_early_is_said_to_and_is_not_kept_under_its_name(large:
     assert not is_here(entry(LARGE))
     large.sent = None
     assert find(entry(LARGE)).read_bytes() == LARGE
+
+
+def test_a_hub_that_has_less_than_it_says_is_asked_for_no_more_than_it_has(large: FakeHub) -> None:
+    large.said_bytes, large.past_the_end = 9000, 416
+    with pytest.raises(
+        WeightsUnreachableError, match="connection ended after 5,000 of 9,000 bytes"
+    ) as caught:
+        find(entry(LARGE, bytes=None))
+    assert_one_sentence(caught.value)
+    assert not is_here(entry(LARGE))
+
+
+@pytest.mark.parametrize("said_bytes", [0, -5])
+def test_a_file_of_no_bytes_is_no_hub_s(said_bytes: int, large: FakeHub) -> None:
+    large.said_bytes = said_bytes
+    with pytest.raises(WeightsUnreachableError, match="does not answer as a hub does"):
+        find(entry(LARGE, bytes=None))
+
+
+def test_a_token_that_can_be_none_is_one_sentence(large: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "töken")
+    with pytest.raises(WeightsUnreachableError, match="the token in HF_TOKEN has letters") as caught:
+        find(entry(LARGE))
+    assert_one_sentence(caught.value)
+
+
+def test_a_cache_that_is_a_file_is_said_to_be_no_cache(
+    large: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(hub_constants, "HF_HUB_CACHE", str(tmp_path / "file"))
+    with pytest.raises(WeightsUnreachableError, match=r"cache .*file cannot be written") as caught:
+        find(entry(LARGE, sha256=None))
+    assert_one_sentence(caught.value)
 
 
 def test_a_slow_hub_is_waited_for(large: FakeHub) -> None:
@@ -299,3 +334,11 @@ def test_two_processes_fetch_the_same_file_once(large: FakeHub, tmp_path: Path) 
         out, _ = other.communicate(timeout=60)
     assert (other.returncode, out) == (0, "5000\n")
     assert large.downloads == 1
+
+
+def test_of_a_detector_a_copy_is_given_as_the_detector(large: FakeHub) -> None:
+    large.status = 404
+    with pytest.raises(
+        WeightsUnreachableError, match="give the path of a copy as `detector`, or use the detector"
+    ):
+        find(entry(LARGE, form=Form.ULTRALYTICS))

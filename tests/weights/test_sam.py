@@ -120,6 +120,7 @@ DECODERS: dict[str, Callable[[State], Any]] = {
         for name, value in table.items()
     },
     "wrapped": lambda state: {"model": decoder_of(state)},
+    "prefixed": lambda state: {name: prefixed(table, "module.") for name, table in decoder_of(state).items()},
     "spelt": lambda state: {
         "PromptEncoder": decoder_of(state)["PromtEncoder"],
         "MaskDecoder": decoder_of(state)["MaskDecoder"],

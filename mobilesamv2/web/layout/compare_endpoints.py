@@ -35,6 +35,17 @@ def add_compare(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
         left: str = "grid",
         right: str = "object-aware",
     ) -> tuple[str, str, dict[str, Any]]:
+        """Run two samplers on one encoding of a photo.
+
+        Args:
+            photo: the photo, any size up to 120 megapixels.
+            max_prompts: at most so many boxes, where a contender names no number of its own.
+            points_per_side: of a grid, where a contender names no number of its own.
+            model: name of the model.
+            draw_prompts: true draws the boxes and points that were asked onto the overlays.
+            left: the first contender: grid, grid:16, object-aware or object-aware:64.
+            right: the second contender, written like the first.
+        """
         first, second = (
             comparing.contender_of(
                 text,
@@ -72,6 +83,13 @@ def add_budget(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
     run = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
 
     def budget_program(photo: str, largest: float = 1024, model: str = EMBEDDED_MODEL) -> dict[str, Any]:
+        """Measure what more prompts bring on a photo.
+
+        Args:
+            photo: the photo, any size up to 120 megapixels.
+            largest: the largest number of prompts to measure.
+            model: name of the model.
+        """
         view = last(budgeting.budget(Visit(), photo, int(largest), model, run=run))
         summary: dict[str, Any] = view.summary
         return summary

@@ -17,8 +17,8 @@ from ..text import page as page_text
 from ..text import programs as text
 
 
-class _PhotoFile(ImageData):  # type: ignore[misc]  # Gradio is not typed here
-    """A file as Gradio takes it; what is none is told in a sentence."""
+class Photo(ImageData):  # type: ignore[misc]  # Gradio is not typed here
+    """A photograph: a file that was uploaded, or an address to fetch one from."""
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Any:
@@ -28,8 +28,8 @@ class _PhotoFile(ImageData):  # type: ignore[misc]  # Gradio is not typed here
             raise refused(text.PHOTO) from None
 
 
-class _PhotoFiles(ListFiles):  # type: ignore[misc]
-    """Several of them."""
+class Photos(ListFiles):  # type: ignore[misc]
+    """Several photographs."""
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Any:
@@ -42,6 +42,15 @@ class _PhotoFiles(ListFiles):  # type: ignore[misc]
 def refused(sentence: str) -> gr.Error:
     """The error that brings a sentence to a program."""
     return gr.Error(sentence, title=page_text.ERROR_TITLE, print_exception=False)
+
+
+def list_input(name: str, *, of_lists: bool) -> gr.JSON:
+    """An input that takes a list, of lists or of anything; what it holds is checked where it is read."""
+    component = gr.JSON(label=name)
+    items: dict[str, Any] = {"type": "array", "items": {}} if of_lists else {}
+    # Gradio's own description of JSON is not one that other programs can read.
+    component.api_info = lambda: {"type": "array", "items": items}
+    return component
 
 
 def check(component: Component) -> None:
@@ -57,9 +66,9 @@ def check(component: Component) -> None:
         gr.CheckboxGroup: lambda value: value,
     }
     if isinstance(component, gr.Image):
-        component.data_model = _PhotoFile
+        component.data_model = Photo
     elif isinstance(component, gr.File):
-        component.data_model = _PhotoFiles
+        component.data_model = Photos
     elif type(component) in checks:
         checked = checks[type(component)]
         component.preprocess = lambda payload: first if payload is None else checked(payload)

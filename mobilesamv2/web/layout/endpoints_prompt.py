@@ -12,6 +12,7 @@ from ..settings import EMBEDDED_MODEL
 from ..steps import last
 from ..text import programs as text
 from ..visits import Visit
+from .endpoint_inputs import list_input
 from .page import Page
 from .parts import png
 from .wiring import endpoint
@@ -54,7 +55,8 @@ def add_predict_mask(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
 
     inputs = [
         photo,
-        *(gr.JSON(label=name) for name in ("points", "labels", "boxes")),
+        list_input("points", of_lists=True),
+        *(list_input(name, of_lists=False) for name in ("labels", "boxes")),
         gr.Checkbox(label="multimask", value=False),
         model,
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from pathlib import Path
 
 import gradio as gr
@@ -9,7 +11,10 @@ import gradio as gr
 from ...errors import MobileSamError
 from ..settings import Settings
 from ..source import source_archive
+from ..text import programs as text
 from .theme import THEME
+
+log = logging.getLogger(__name__)
 
 _WEB = Path(__file__).parents[1]
 
@@ -45,12 +50,21 @@ def launch(
             footer_links=["api", "settings"],
             run_history=False,
             enable_monitoring=False,
+            mcp_server=serves_mcp(),
             ssr_mode=False,
             pwa=False,
         )
     except OSError as error:
         raise MobileSamError(f"The page cannot be served: {error}") from error
     return str(address)
+
+
+def serves_mcp() -> bool:
+    """Whether programs can talk to the page by MCP; where a package for that is missing, the log says so."""
+    if importlib.util.find_spec("mcp") is not None:
+        return True
+    log.warning(text.MCP_MISSING)
+    return False
 
 
 def styles() -> list[Path]:

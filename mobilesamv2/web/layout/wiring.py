@@ -137,6 +137,7 @@ def endpoint(
         with sentences():
             return function(*arguments)
 
+    told.__name__ = name  # what the tool is called by programs that speak MCP
     gr.on(
         [],
         told,

@@ -96,10 +96,20 @@ function look(index) { // light up what can be seen of a mask
         inside(at) && (onEdge(inside, at, width, height, reach) ? [255, 255, 255, 255] : [255, 255, 255, 70]));
 }
 
+function makeRoom(wanted) { // for the card below the picture, on narrow pages
+    const narrow = wanted && matchMedia("(max-width: 820px)").matches;
+    for (let around = viewer.parentElement; around; around = around.parentElement) {
+        if (narrow) around.style.setProperty("height", "auto", "important");
+        else around.style.removeProperty("height");
+        if (around.matches(".block")) break; // Gradio gives our class to two of them
+    }
+}
+
 async function setAlone(one) {
     if (!one || !shown || one.edition !== shown.edition) {
         alone = null;
         card.hidden = true;
+        makeRoom(false);
         viewer.classList.remove("alone");
         focus.width = 0;
         looked = -1;
@@ -143,6 +153,7 @@ async function setAlone(one) {
     card.querySelector("div").innerHTML = one.card; // made and escaped by the server
     card.classList.toggle("right", one.box[0] + one.box[2] < shown.size[0]); // on the other side than the mask
     card.hidden = false;
+    makeRoom(true);
     looked = one.index;
     tell("mask:looked", {index: one.index});
 }

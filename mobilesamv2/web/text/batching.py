@@ -7,6 +7,7 @@ from html import escape
 from typing import Any, Protocol
 
 from ...words import count, number, seconds
+from ..steps import HasStage
 from . import page
 
 PHOTOS_LABEL = "Photos, at most {most}"
@@ -17,15 +18,9 @@ NO_PHOTOS = "There are no photos yet: choose some first."
 GALLERY_LABEL = "Photos that are done"
 
 
-class OfPhoto(Protocol):
+class OfPhoto(HasStage, Protocol):
     """A step of one photo of several."""
 
-    @property
-    def stage(self) -> str: ...
-    @property
-    def done(self) -> int: ...
-    @property
-    def total(self) -> int: ...
     @property
     def photo(self) -> str: ...
     @property
