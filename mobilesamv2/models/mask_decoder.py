@@ -114,7 +114,9 @@ class MaskDecoder(nn.Module):
         """
         first, second = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
         norm = cast(LayerNorm2d, self.output_upscaling[1])
-        x = image_tokens.transpose(1, 2).unflatten(2, (height, width))  # (N, C, h, w), channels last in memory
+        x = image_tokens.transpose(1, 2).unflatten(
+            2, (height, width)
+        )  # (N, C, h, w), channels last in memory
         x = norm.over_last_axis(first(x).permute(0, 2, 3, 1))
         x = second(self._activated(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (N, 4h, 4w, C / 8)
         product: Tensor = weights @ self._activated(x).flatten(1, 2).transpose(1, 2)  # (N, M, 16 * h * w)
