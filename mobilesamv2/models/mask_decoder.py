@@ -114,17 +114,16 @@ class MaskDecoder(nn.Module):
         """
         first, second = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
         norm = cast(LayerNorm2d, self.output_upscaling[1])
-        x = image_tokens.transpose(1, 2).unflatten(
-            2, (height, width)
-        )  # (N, C, h, w), channels last in memory
+        # (N, C, h, w), channels last in memory
+        x = image_tokens.transpose(1, 2).view(len(image_tokens), image_tokens.shape[2], height, width)
         x = norm.over_last_axis(first(x).permute(0, 2, 3, 1))
         x = second(self._activated(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (N, 4h, 4w, C / 8)
-        product: Tensor = weights @ self._activated(x).flatten(1, 2).transpose(1, 2)  # (N, M, 16 * h * w)
-        return product.unflatten(2, (4 * height, 4 * width))
+        product = weights @ self._activated(x).flatten(1, 2).transpose(1, 2)  # (N, M, 16 * h * w)
+        return product.view(*product.shape[:2], 4 * height, 4 * width)
 
     def _activated(self, x: Tensor) -> Tensor:
         """The activation, in place where nothing will be differentiated: new memory costs more than the function."""
         gelu = self.config.upscaling_activation == "gelu"
         if torch.is_grad_enabled():
             return F.gelu(x) if gelu else F.relu(x)
-        return torch.ops.aten.gelu_(x) if gelu else F.relu_(x)
+        return torch.as_tensor(torch.ops.aten.gelu_(x) if gelu else F.relu_(x))
