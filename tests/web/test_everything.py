@@ -55,7 +55,7 @@ def summary(view: StageView | None) -> dict[str, Any]:
 
 
 def ids(view: StageView) -> Any:
-    return view.labels[..., 0].astype(int) + 256 * view.labels[..., 1]
+    return view.labels[..., 0].astype(int) + 256 * view.labels[..., 1].astype(int)
 
 
 def test_a_run_gives_steps_and_then_the_picture_with_everything_about_it(wide_photo: Path) -> None:

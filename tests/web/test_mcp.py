@@ -7,6 +7,7 @@ import base64
 import importlib.util
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def talk(address: str, talking: Callable[[Any], Any]) -> Any:
             await opened.initialize()
             return await talking(opened)
 
-    return asyncio.run(session())
+    # In a thread of its own: a test that drove a browser may have left a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(session())).result()
 
 
 @needs_mcp
