@@ -82,7 +82,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda asked: complaints.append(asked.url) if _leaves(asked.url) else None)
         page.goto(address)
-        page.locator("#segment-run").wait_for()
+        # A link may lead to another tab, which hides this button.
+        page.locator("#segment-run").wait_for(state="attached" if "tab=" in address else "visible")
         return page
 
     yield open_page
