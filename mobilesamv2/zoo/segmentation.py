@@ -16,8 +16,8 @@ from .entries import Form, ModelEntry, WeightsFile
 
 NANO_FILTERS = MaskFilters(predicted_iou=0.4, box_nms=0.7)
 """Grid search's filters for `nano`, which seldom predicts an IoU above .6: on ten training
-pictures (`python -m training.grid_filters --pictures 10`) an F1 score of .32. At .45 it is .33, from half as many masks.
-SAM's own filters would keep next to nothing."""
+pictures (`python -m training.grid_filters --pictures 10`) an F1 score of .32; at .45 it is .33, from half as many
+masks. SAM's own filters would keep next to nothing."""
 
 _MOBILE_SAM = WeightsFile(
     filename="mobile_sam.pt",
