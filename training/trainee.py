@@ -133,9 +133,10 @@ class Trainee(nn.Module):
                 masks = pasted(logits[pick], windows[pick, 0], size_hw=size_hw, stride=stride)[:, None]
             else:
                 masks = self._point_guesses(detail, cells.detach(), pick, some, size_hw)
-            tokens, prompted = encoder(
-                embedding_hw=(height, width), guess=FirstGuess(cells=cells[pick], masks=masks), **some
+            guess = FirstGuess(
+                cells=cells[pick], masks=masks, drawn={name: each[pick] for name, each in drawn.items()}
             )
+            tokens, prompted = encoder(embedding_hw=(height, width), guess=guess, **some)
             chosen.append(kind[pick])
             sparse.append(tokens)
             dense.append(prompted)

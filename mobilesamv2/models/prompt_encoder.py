@@ -56,10 +56,12 @@ class FirstGuess:
         cells: logits (N, h, w) at the embedding's resolution, by likeness.
         masks: logits (N, G, 4h, 4w), by windows: one for a prompt with a box, three for points alone, of small,
             middling and large objects; None where the model makes none.
+        drawn: the prompts that they are for, as `PromptEncoder.draw` drew them.
     """
 
     cells: Tensor
     masks: Tensor | None
+    drawn: dict[str, Tensor]
 
 
 class PositionEncoding(nn.Module):
@@ -167,7 +169,11 @@ class PromptEncoder(nn.Module):
         sparse = torch.cat(tokens, dim=1) if tokens else weight.new_zeros(count, 0, self.config.width)
 
         if masks is None and self.config.dense_prompts and tokens:
-            drawn = self.draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
+            drawn = (
+                self.draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
+                if guess is None
+                else guess.drawn
+            )
             dense = self.mask_downscaling(torch.stack(list(drawn.values())).sum(0)[:, None].to(weight.dtype))
             return sparse, dense if guess is None else dense + self.shown(guess)
         if masks is None:
@@ -201,7 +207,7 @@ class PromptEncoder(nn.Module):
         drawn = self.draw(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
         cells = self.guess_cells(kernel, **drawn)
         if self.windows is None or detail is None:
-            return FirstGuess(cells=cells, masks=None)
+            return FirstGuess(cells=cells, masks=None, drawn=drawn)
         windows, kinds = self.place_windows(embedding_hw, points=points, labels=labels, boxes_xyxy=boxes_xyxy)
         count, each = windows.shape[:2]
         guess = self.guess_windows(
@@ -215,7 +221,7 @@ class PromptEncoder(nn.Module):
         )
         size_hw = (4 * embedding_hw[0], 4 * embedding_hw[1])
         masks = pasted(guess, windows.flatten(0, 1), size_hw=size_hw, stride=self.config.stride / 4)
-        return FirstGuess(cells=cells, masks=masks.view(count, each, *size_hw))
+        return FirstGuess(cells=cells, masks=masks.view(count, each, *size_hw), drawn=drawn)
 
     def place_windows(
         self,
