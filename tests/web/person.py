@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 
 def upload(page: Page, path: Path) -> None:
@@ -16,6 +17,48 @@ def upload(page: Page, path: Path) -> None:
     page.locator("#segment-numbers .idle").wait_for(
         state="attached"
     )  # what was shown of another photo is gone
+
+
+def open_tab(page: Page, title: str) -> None:
+    """Go to a tab: all of them are in sight at all widths."""
+    page.get_by_role("tab", name=title).click()
+
+
+def choose(page: Page, dropdown: str, option: str) -> None:
+    """Choose from a menu."""
+    page.locator(f"{dropdown} input").click()
+    page.get_by_role("option", name=option, exact=True).click()
+    expect(page.get_by_role("option")).to_have_count(0)
+
+
+def open_pad(page: Page, photo: Path) -> None:
+    """Choose a photo and go to where it can be pointed at."""
+    page.set_input_files("#photo input[type=file]", str(photo))
+    page.locator("#photo img").wait_for()
+    open_tab(page, "Point and box")
+    page.locator(".pad-picture").wait_for()
+    expect(page.locator(".pad-photo")).to_have_js_property("complete", True)
+
+
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Shares of the picture as a place on the screen."""
+    page.locator(".pad-picture").scroll_into_view_if_needed()
+    box = page.locator(".pad-picture").bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def click(page: Page, x: float, y: float, **options: Any) -> None:
+    """Click at shares of the picture."""
+    page.mouse.click(*at(page, x, y), **options)
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw with the mouse from one place of the picture to another."""
+    page.mouse.move(*at(page, *start))
+    page.mouse.down()
+    page.mouse.move(*at(page, *end), steps=3)
+    page.mouse.up()
 
 
 def box_of(page: Page, selector: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from .conftest import FakeApp
-from .test_prompt_page import open_tab
+from .person import open_tab
 
 Visit = Callable[..., Page]
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, FakeApp
-from .person import box_of, until, upload
-from .test_compare_page import choose, open_tab
+from .person import box_of, choose, open_tab, until, upload
 
 Visit = Callable[..., Page]
 

@@ -9,25 +9,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .conftest import DESKTOP, FakeApp
-from .person import box_of, until, upload
+from .person import box_of, choose, open_tab, until, upload
 
 Visit = Callable[..., Page]
 LOADED = "images => images.every(image => image.complete && image.naturalWidth > 0)"
-
-
-def open_tab(page: Page, title: str) -> None:
-    """Choose a tab; on a phone it may hide behind the button at the end of the row."""
-    tab = page.get_by_role("tab", name=title)
-    if not tab.is_visible():
-        page.locator("#tabs .overflow-menu button").first.click()
-        tab = page.locator("#tabs .overflow-dropdown button", has_text=title)
-    tab.click()
-
-
-def choose(page: Page, dropdown: str, option: str) -> None:
-    page.locator(f"{dropdown} input").click()
-    page.get_by_role("option", name=option, exact=True).click()
-    expect(page.get_by_role("option")).to_have_count(0)
 
 
 def compared(page: Page, address: Path, *, left: str = "Grid 8 × 8") -> Locator:

@@ -36,10 +36,10 @@ def test_a_choice_needs_the_files_of_both() -> None:
 @pytest.mark.parametrize(
     ("network", "words"), [(None, "to be fetched"), (True, "to be fetched"), (False, "needs a network")]
 )
-def test_the_menu_tells_size_licence_and_what_is_here(network: bool | None, words: str) -> None:
+def test_the_menu_tells_size_licence_and_what_is_not_here(network: bool | None, words: str) -> None:
     lines = {name: line for line, name in menus.model_choices(zoo.MODELS, network=network)}
     assert set(lines) == set(zoo.MODELS)
-    assert lines["nano"] == "nano · 7.5 MB · AGPL-3.0-or-later · here"
+    assert lines["nano"] == "nano · 7.5 MB · AGPL-3.0-or-later"
     assert lines["mobilesam"] == f"mobilesam · 41 MB · Apache-2.0 · {words}"
 
 

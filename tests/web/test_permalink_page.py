@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page, expect
 
 from .conftest import FakeApp
-from .test_prompt_page import open_tab
+from .person import open_tab
 
 Visit = Callable[..., Page]
 

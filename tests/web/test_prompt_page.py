@@ -13,44 +13,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, FakeApp
+from .person import click, drag, open_pad, open_tab
 
 Visit = Callable[..., Page]
-
-
-def open_pad(page: Page, photo: Path) -> None:
-    page.set_input_files("#photo input[type=file]", str(photo))
-    page.locator("#photo img").wait_for()
-    open_tab(page)
-    page.locator(".pad-picture").wait_for()
-    expect(page.locator(".pad-photo")).to_have_js_property("complete", True)
-
-
-def open_tab(page: Page, title: str = "Point and box") -> None:
-    tab = page.get_by_role("tab", name=title)
-    if not tab.is_visible():  # on a phone further tabs are behind a button
-        page.locator("#tabs .overflow-menu > button").click()
-        page.locator("#tabs .overflow-dropdown button", has_text=title).click()
-    else:
-        tab.click()
-
-
-def at(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Shares of the picture as a place on the screen."""
-    page.locator(".pad-picture").scroll_into_view_if_needed()
-    box = page.locator(".pad-picture").bounding_box()
-    assert box is not None
-    return box["x"] + x * box["width"], box["y"] + y * box["height"]
-
-
-def click(page: Page, x: float, y: float, **options: str) -> None:
-    page.mouse.click(*at(page, x, y), **options)
-
-
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse.move(*at(page, *start))
-    page.mouse.down()
-    page.mouse.move(*at(page, *end), steps=3)
-    page.mouse.up()
 
 
 def rows(page: Page) -> list[str]:
@@ -213,7 +178,7 @@ def test_a_photo_that_browsers_do_not_show_can_be_pointed_at(
     Image.fromarray(np.full((60, 90, 3), 80, dtype=np.uint8)).save(path)
     page = visit(fake_app.address)
     page.set_input_files("#photo input[type=file]", str(path))
-    open_tab(page)
+    open_tab(page, "Point and box")
     expect(page.locator(".pad-photo")).to_have_js_property("naturalWidth", 90)
     click(page, 0.5, 0.5)
     expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)

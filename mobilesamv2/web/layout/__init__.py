@@ -115,7 +115,7 @@ def build_demo(
                 load=demo.load,
             )
             tabs: list[Tab] = []
-            with gr.Tabs(elem_id="tabs") as all_tabs:
+            with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as all_tabs:
                 for kind in TABS:
                     with gr.Tab(kind.title, id=kind.name, elem_id=f"{kind.name}-tab"):
                         tabs.append(kind(page))

@@ -41,6 +41,7 @@ class BatchTab(Tab):
         with gr.Column(elem_classes="result"):
             self.gallery = gr.Gallery(
                 label=text.GALLERY_LABEL,
+                show_label=False,
                 columns=3,
                 object_fit="contain",
                 format="jpeg",

@@ -32,6 +32,7 @@ class Masthead:
                 value=models.first,
                 label=menu_text.MODEL_LABEL,
                 elem_id="model",
+                elem_classes="menu",
                 filterable=False,
                 min_width=120,
             )
@@ -40,6 +41,7 @@ class Masthead:
                 value=menus.OWN_DETECTOR,
                 label=menu_text.DETECTOR_LABEL,
                 elem_id="detector",
+                elem_classes="menu",
                 filterable=False,
                 min_width=120,
             )

@@ -71,6 +71,8 @@ THEME = gr.themes.Base(
     button_primary_background_fill_hover_dark="*primary_300",
     button_primary_text_color="white",
     button_primary_text_color_dark="*neutral_950",
+    checkbox_border_color="*neutral_500",
+    checkbox_border_color_dark="*neutral_400",
     slider_color="*primary_600",
     slider_color_dark="*primary_400",
 )

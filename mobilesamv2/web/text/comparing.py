@@ -128,8 +128,8 @@ def table(summary: dict[str, Any]) -> str:
         rows += f'<tr><th scope="row" class="{side}">{escape(name)}</th>'
         rows += "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     return (
-        f'<table class="standings"><thead><tr><th scope="col"><span class="sr-only">Sampler</span></th>{head}</tr>'
-        f"</thead><tbody>{rows}</tbody></table>"
+        '<table class="standings by-sampler"><thead><tr><th scope="col"><span class="sr-only">Sampler</span></th>'
+        f"{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
@@ -150,7 +150,7 @@ def details(summary: dict[str, Any]) -> str:
     )
     return (
         f'<div class="outcome"><p class="title" id="stages-title">Seconds of each stage</p>'
-        f'<table class="stages-table" aria-labelledby="stages-title"><thead><tr>'
+        f'<table class="stages-table by-sampler" aria-labelledby="stages-title"><thead><tr>'
         f'<th scope="col"><span class="sr-only">Sampler</span></th>{head}<th scope="col">All</th></tr></thead>'
         f'<tbody>{rows}</tbody></table><p class="note">{escape(notes.strip())}</p></div>'
     )

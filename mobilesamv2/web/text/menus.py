@@ -12,8 +12,8 @@ OWN_DETECTOR = "the model's own detector"
 
 
 def line(name: str, size: int, licences: Sequence[str], *, is_here: bool, is_offline: bool) -> str:
-    """A row of a menu: name, size, licence, and whether it is here."""
-    place = "here" if is_here else "needs a network" if is_offline else "to be fetched"
+    """A row of a menu: name, size, licence, and what it needs where it is not here."""
+    place = "" if is_here else "needs a network" if is_offline else "to be fetched"
     return " · ".join(part for part in (name, data_size(size) if size else "", *licences, place) if part)
 
 

@@ -1,0 +1,94 @@
+"""The page on phones: what has to fit there, and what must not move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import FakeApp
+from .person import box_of, choose, open_tab, until, upload
+
+Visit = Callable[..., Page]
+FITS = "part => part.scrollWidth <= part.clientWidth + 1"
+
+
+@pytest.mark.parametrize("width", [320, 360, 390, 768])
+def test_all_tabs_are_in_sight_and_large_enough_for_a_finger(
+    fake_app: FakeApp, visit: Visit, width: int
+) -> None:
+    page = visit(fake_app.address, (width, 740))
+    tabs = page.get_by_role("tab").all()
+    assert [tab.inner_text() for tab in tabs] == [
+        "Segment everything",
+        "Compare samplers",
+        "Prompt budget",
+        "Point and box",
+        "Several photos",
+    ]
+    for tab in tabs:
+        box = tab.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["height"] >= 44
+        assert tab.evaluate(FITS), tab.inner_text()
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_column_of_each_sampler_has_its_own_numbers(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address, (360, 740))
+    upload(page, photo)
+    open_tab(page, "Compare samplers")
+    choose(page, "#compare-left", "Grid 8 × 8")
+    page.locator("#compare-run").click()
+    for table in (page.locator(".standings"), page.locator(".stages-table")):
+        table.wait_for()
+        for row, name in enumerate(("Grid 8 × 8", "Object-aware 320")):
+            sampler = table.locator("tbody tr").nth(row)
+            expect(sampler.locator("th")).to_have_text(name)
+            heads = [box["x"] for cell in sampler.locator("th, td").all() if (box := cell.bounding_box())]
+            assert max(heads) - min(heads) <= 1, "All numbers of a sampler are below its name."
+        for head, cell in zip(
+            table.locator("thead th").all(),
+            table.locator("tbody tr").first.locator("th, td").all(),
+            strict=True,
+        ):
+            first, second = head.bounding_box(), cell.bounding_box()
+            assert first is not None
+            assert second is not None
+            assert abs(first["y"] - second["y"]) <= 1, "A number is beside what it is called."
+    picture, names = box_of(page, ".duel-frame"), box_of(page, ".duel-names")
+    assert picture["y"] + picture["height"] <= names["y"] + 1
+
+
+def test_the_buttons_stay_where_they_are_when_masks_come(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address, (360, 740))
+    upload(page, photo)
+    page.locator("#segment-stage .viewer.empty").wait_for()
+    settled = lambda: box_of(page, "#segment-run")["y"] - box_of(page, "#photo")["y"]  # noqa: E731
+    before = settled()
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers .facts").wait_for()
+    until(lambda: page.locator("#segment-stage .viewer.empty").count() == 0)
+    assert settled() == pytest.approx(before, abs=2)
+
+
+def test_tables_are_not_cut_off(fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path) -> None:
+    page = visit(fake_app.address, (360, 740))
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-table tbody tr").first.wait_for()
+    assert page.locator("#segment-table .masks-table").evaluate(FITS)
+    open_tab(page, "Several photos")
+    page.set_input_files("#batch-photos input[type=file]", [str(photo), str(other_photo)])
+    expect(page.locator("#batch-photos .file-preview tr.file")).to_have_count(2)
+    page.locator("#batch-run").click()
+    page.locator("#batch-numbers .facts").wait_for()
+    assert page.locator("#batch-numbers .targets").evaluate(FITS)
