@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -65,18 +65,19 @@ def train(
     device: str,
     evaluate_every: float,
     begin_with: Path | None,
+    learning_rate: float,
 ) -> None:
     """Train until `minutes` have been spent, counting those of earlier starts of the same run.
 
-    A new run may `begin_with` the averaged weights of another one's checkpoint; what that lacks begins at random.
+    A new run may `begin_with` earlier weights: the averaged ones of another run's checkpoint, or exported ones. What
+    they lack begins at random.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     run.mkdir(parents=True, exist_ok=True)
     model = Trainee()
     if begin_with is not None:
-        earlier = torch.load(begin_with, weights_only=True, map_location="cpu")["averaged"]
-        model.load_state_dict(model.state_dict() | earlier)
+        model.load_state_dict(model.state_dict() | _weights_in(begin_with))
     model.to(device)
     model.prompt_encoder.windows.to(memory_format=torch.channels_last)  # a fifth faster
     averaged = copy.deepcopy(model).eval()
@@ -84,7 +85,7 @@ def train(
     plain = [p for p in model.parameters() if p.ndim <= 1]
     # Without the decoder's turn its weights have no gradient, and stay as they are.
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], lr=LEARNING_RATE
+        [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], lr=learning_rate
     )
     step, spent = 0, 0.0
     checkpoint = run / "checkpoint.pt"
@@ -104,7 +105,7 @@ def train(
         progress = (time.monotonic() - started) / (60 * minutes)
         if progress >= 1:
             break
-        rate = LEARNING_RATE * min(1, (step + 1) / WARM_UP_STEPS) * schedule(progress)
+        rate = learning_rate * min(1, (step + 1) / WARM_UP_STEPS) * schedule(progress)
         for group in optimizer.param_groups:
             group["lr"] = max(rate, 1e-5)
         batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
@@ -147,6 +148,14 @@ def train(
             sums = {}
             _save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
     _save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
+
+
+def _weights_in(path: Path) -> dict[str, torch.Tensor]:
+    """The averaged weights of a run's checkpoint, or those of an exported file."""
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    averaged: dict[str, torch.Tensor] = torch.load(path, weights_only=True, map_location="cpu")["averaged"]
+    return averaged
 
 
 def _save(
@@ -201,7 +210,10 @@ def main() -> None:
     training.add_argument(
         "--evaluate-every", type=float, default=10, help="minutes between looks at val pictures"
     )
-    training.add_argument("--begin-with", type=Path, help="checkpoint of another run to begin a new one with")
+    training.add_argument(
+        "--begin-with", type=Path, help="checkpoint of another run, or exported weights, to begin a new one with"
+    )
+    training.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help="the highest one")
     exporting = commands.add_parser("export", help="write a run's weights as safetensors")
     exporting.add_argument("--run", type=Path, default=Path("runs/nano"))
     exporting.add_argument("--into", type=Path, default=Path("weights/nano.safetensors"))
