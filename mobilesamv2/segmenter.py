@@ -23,6 +23,7 @@ from .geometry import Frame
 from .images import load_image
 from .models.preprocess import to_input
 from .models.sam import Sam
+from .models.shared_image import SharedImage
 from .prompts import GridSampler, MaskFilters, ObjectAwareSampler, Sampler
 from .prompts.given import prompts_from
 from .prompts.grid import SAM_FILTERS
@@ -269,6 +270,8 @@ class Segmenter:
         kept: list[Masks] = [Masks.empty(size_hw)]
         decoded = 0
         answer: Masks | None = None
+        with watch.stage("decode"):
+            shared = self.sam.share(embedding.features)
         while True:
             with watch.stage("discover"), torch.inference_mode():
                 try:
@@ -281,7 +284,7 @@ class Segmenter:
             yield Progress("decode", offset, offset + len(prompts))
             for part in self._chunks(embedding, len(prompts)):
                 with watch.stage("decode"):
-                    logits, iou = self._decode(embedding, prompts[part])
+                    logits, iou = self._decode(embedding, prompts[part], shared=shared)
                 decoded += iou.numel()
                 answers.append(
                     kept_masks(
@@ -346,15 +349,21 @@ class Segmenter:
         """Decode prompts chunk by chunk: the first prompt of each chunk, its logits and its predicted IoUs."""
         if mask_inputs is not None and len(mask_inputs) != len(prompts):
             raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
+        shared = self.sam.share(embedding.features) if mask_inputs is None and len(prompts) else None
         for part in self._chunks(embedding, len(prompts)):
             masks = None if mask_inputs is None else mask_inputs[part]
-            yield part.start, *self._decode(embedding, prompts[part], masks)
+            yield part.start, *self._decode(embedding, prompts[part], masks, shared=shared)
 
     @torch.inference_mode()
     def _decode(
-        self, embedding: Embedding, prompts: Prompts, mask_inputs: Tensor | None = None
+        self,
+        embedding: Embedding,
+        prompts: Prompts,
+        mask_inputs: Tensor | None = None,
+        *,
+        shared: SharedImage | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk."""
+        """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk, with `Sam.share` of its embedding."""
         frame, device = embedding.frame, self.device
 
         def moved(array: npt.NDArray[Any] | None) -> Tensor | None:
@@ -374,6 +383,7 @@ class Segmenter:
             ),
             masks=masks,
             kernel=embedding.kernel,
+            shared=shared,
             multimask=prompts.multimask,
         )
 

@@ -49,7 +49,8 @@ def rle_of(record: dict[str, Any]) -> Rle:
 def assert_same_masks(found: Masks, expected: list[Rle], *, slack: float = 1) -> None:
     assert len(found) == len(expected)
     overlap = coco_mask.iou(list(found.rles), expected, [0] * len(expected)).diagonal()
-    assert overlap.min() >= 0.999
+    differing = (1 - overlap) / (1 + overlap) * (found.areas + coco_mask.area(expected))  # pixels
+    assert ((overlap >= 0.999) | (differing < 1.5)).all()  # a pixel is more than that in a small mask
     np.testing.assert_allclose(found.areas, coco_mask.area(expected), rtol=0, atol=slack * AREA_TOLERANCE)
 
 

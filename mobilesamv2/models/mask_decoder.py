@@ -9,8 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .fast_linear import activated_linear
 from .layers import LayerNorm2d, Mlp
+from .shared_decoding import PROMPTS_AT_ONCE, SharedDecoding
+from .shared_image import SharedImage, share_image, upscaling_matrix
 from .two_way_transformer import TwoWayTransformer
+
+PIXELS_AT_ONCE = 2048
+"""Pixels of the first upscaling that go through the second one together: 1 MB in SAM, what a core's cache holds."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,14 @@ class MaskDecoder(nn.Module):
         )
 
     def forward(
-        self, *, image: Tensor, image_code: Tensor, sparse: Tensor, dense: Tensor, multimask: bool
+        self,
+        *,
+        image: Tensor,
+        image_code: Tensor,
+        sparse: Tensor,
+        dense: Tensor,
+        multimask: bool,
+        shared: SharedImage | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Decode N prompts.
 
@@ -79,33 +92,100 @@ class MaskDecoder(nn.Module):
             sparse: (N, T, width), prompt tokens.
             dense: (1 or N, width, h, w), dense prompts.
             multimask: return the masks for ambiguous prompts instead of the single one.
+            shared: what `share` made of the same image, code and dense prompt, to save making it again.
 
         Returns:
             Logits (N, M, 4h, 4w), a mask where above 0, and predicted IoUs (N, M), not clamped to [0, 1]; M is 1,
             or with `multimask` the number of mask tokens less one.
         """
         asked = slice(1, None) if multimask else slice(0, 1)
+        if shared is None:
+            shared = self.share(image=image, image_code=image_code, dense=dense)
+        if shared is not None:
+            return self._decode_shared(shared, sparse, asked)
         return self.decode(image=image, image_code=image_code, sparse=sparse, dense=dense, asked=asked)
+
+    def share(self, *, image: Tensor, image_code: Tensor, dense: Tensor) -> SharedImage | None:
+        """What any number of prompts with one image and one dense prompt can share (`shared_decoding`).
+
+        None where there is not one of each, where it would not pay, or where gradients are wanted.
+        """
+        pays = image.device.type == "cpu" and image.dtype == torch.float32 and not torch.is_grad_enabled()
+        if not pays or len(image) != 1 or len(dense) != 1:
+            return None
+        return share_image(
+            transformer=self.transformer,
+            upscaling=cast(nn.ConvTranspose2d, self.output_upscaling[0]),
+            image=(image + dense)[0],
+            image_code=image_code[0],
+        )
 
     def decode(
         self, *, image: Tensor, image_code: Tensor, sparse: Tensor, dense: Tensor, asked: slice
     ) -> tuple[Tensor, Tensor]:
         """As `forward`, for the mask tokens that `asked` selects; training asks for all of them at once."""
-        output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
-        tokens = torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
+        tokens = self._with_output_tokens(sparse)
         height, width = image.shape[-2:]
         # (N or 1, h * w, width): shared by all prompts as long as both parts are
         image_tokens = (image + dense).flatten(2).transpose(1, 2).contiguous()
         tokens, image_tokens = self.transformer(
             image=image_tokens, image_code=image_code.flatten(2).transpose(1, 2).contiguous(), tokens=tokens
         )
-        count = self.config.mask_tokens
-        mask_tokens = tokens[:, 1 : 1 + count][:, asked]
-        weights = torch.stack(
-            [mlp(mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps[asked])], dim=1
-        )  # (N, M, width / 8)
-        logits = self._masks(image_tokens, weights, height, width)
+        logits = self._masks(image_tokens, self._pixel_weights(tokens, asked), height, width)
         return logits, self.iou_prediction_head(tokens[:, 0])[:, asked]
+
+    def _with_output_tokens(self, sparse: Tensor) -> Tensor:
+        """The tokens that become answers, then those of prompts (N, T, width)."""
+        output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        return torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
+
+    def _pixel_weights(self, tokens: Tensor, asked: slice) -> Tensor:
+        """Weights (N, M, width / 8) whose product with an upscaled pixel is a mask's logit there."""
+        mask_tokens = tokens[:, 1 : 1 + self.config.mask_tokens][:, asked]
+        return torch.stack(
+            [mlp(mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps[asked])], dim=1
+        )
+
+    def _decode_shared(self, shared: SharedImage, sparse: Tensor, asked: slice) -> tuple[Tensor, Tensor]:
+        """As `decode`, for prompts that share their image tokens."""
+        tokens = self._with_output_tokens(sparse)
+        first, second = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
+        norm = cast(LayerNorm2d, self.output_upscaling[1])
+        decoding = SharedDecoding(self.transformer, first, norm, shared, tokens=tokens.shape[1])
+        matrix = upscaling_matrix(second).T.contiguous()  # (4 * C / 8, C / 4)
+        assert second.bias is not None
+        bias = second.bias.repeat(4)
+        height, width = shared.size_hw
+        count = len(range(self.config.mask_tokens)[asked])
+        logits = sparse.new_empty(len(sparse), count, 4 * height, 4 * width)
+        decoded = [tokens[:0]]
+        for start in range(0, len(tokens), PROMPTS_AT_ONCE):
+            some, image = decoding.run(tokens[start : start + PROMPTS_AT_ONCE])
+            decoded.append(some)
+            for index, weights in enumerate(self._pixel_weights(some, asked)):
+                pixels = self._activated(decoding.upscale(image, index))
+                product = self._upscaled_product(pixels, matrix, bias, weights)
+                # A token became 2 x 2 pixels, and each of them again.
+                logits[start + index].view(count, height, 2, 2, width, 2, 2).copy_(
+                    product.view(count, height, width, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6)
+                )
+        return logits, self.iou_prediction_head(torch.cat(decoded)[:, 0])[:, asked]
+
+    def _upscaled_product(self, pixels: Tensor, matrix: Tensor, bias: Tensor, weights: Tensor) -> Tensor:
+        """Upscale pixels (P, C / 4) by a product with `matrix`, then multiply with `weights` (M, C / 8): (M, 4 * P).
+
+        In pieces, so that what is upscaled, many times the result, stays in the cache.
+        """
+        result = pixels.new_empty(len(weights), 4 * len(pixels))
+        for start in range(0, len(pixels), PIXELS_AT_ONCE):
+            some = pixels[start : start + PIXELS_AT_ONCE]
+            upscaled = activated_linear(some, matrix, bias, self.config.upscaling_activation)
+            torch.mm(
+                weights,
+                upscaled.view(-1, weights.shape[1]).T,
+                out=result[:, 4 * start : 4 * (start + len(some))],
+            )
+        return result
 
     def _masks(self, image_tokens: Tensor, weights: Tensor, height: int, width: int) -> Tensor:
         """Upscale image tokens (N, h * w, C) four times and take their product with `weights` (N, M, C / 8).

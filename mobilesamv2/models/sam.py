@@ -13,6 +13,7 @@ from .efficientvit import EfficientVit, EfficientVitConfig, efficientvit_config
 from .mask_decoder import MaskDecoder, MaskDecoderConfig
 from .nano_encoder import NanoEncoder, NanoEncoderConfig
 from .prompt_encoder import PromptEncoder, PromptEncoderConfig
+from .shared_image import SharedImage
 from .tiny_vit import TinyVit, TinyVitConfig
 from .vit import Vit, VitConfig, vit_config
 
@@ -179,6 +180,22 @@ class Sam(nn.Module):
         """What `decode` needs of an embedding beside itself, computed once per picture; None for published models."""
         return self.prompt_encoder.compare(self.split(embedding)[0])
 
+    @torch.inference_mode()
+    def share(self, embedding: Tensor) -> SharedImage | None:
+        """What all prompts without a mask share of an embedding in the decoder, to be computed once for many `decode`s.
+
+        None where prompts share too little: in models that draw prompts, in half precision, on a GPU.
+        """
+        if self.prompt_encoder.config.dense_prompts:
+            return None
+        embedding_hw = (embedding.shape[-2], embedding.shape[-1])
+        _, dense = self.prompt_encoder(embedding_hw=embedding_hw)
+        return self.mask_decoder.share(
+            image=self.split(embedding)[0],
+            image_code=self.prompt_encoder.position_grid(*embedding_hw).to(self.dtype),
+            dense=dense.to(self.dtype),
+        )
+
     def split(self, embedding: Tensor) -> tuple[Tensor, Tensor | None]:
         """What the decoder sees of an embedding, (B, width, h, w), and any fine features (B, D, 2h, 2w)."""
         width = self.mask_decoder.config.width
@@ -194,9 +211,10 @@ class Sam(nn.Module):
         boxes_xyxy: Tensor | None = None,
         masks: Tensor | None = None,
         kernel: Tensor | None = None,
+        shared: SharedImage | None = None,
         multimask: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Answer N prompts, in input pixels, on one embedding (1, width, h, w) and its `compare`.
+        """Answer N prompts, in input pixels, on one embedding (1, width, h, w), its `compare` and its `share`.
 
         Returns:
             float32 logits (N, M, 4h, 4w) and float32 predicted IoUs (N, M), M = 3 with `multimask`, else 1.
@@ -217,6 +235,7 @@ class Sam(nn.Module):
             sparse=sparse.to(self.dtype),
             dense=dense.to(self.dtype),
             multimask=multimask or pick_best,
+            shared=shared if masks is None else None,
         )
         logits, iou = logits.float(), iou.float()
         if guessed is not None:

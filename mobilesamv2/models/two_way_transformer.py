@@ -28,9 +28,9 @@ class Attention(nn.Module):
     def forward(self, *, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend from (N or 1, Q, width) to (N or 1, K, width); a batch of one is shared, not copied."""
         q, k, v = (
-            self._split(self.q_proj(query)),
-            self._split(self.k_proj(key)),
-            self._split(self.v_proj(value)),
+            self.split(self.q_proj(query)),
+            self.split(self.k_proj(key)),
+            self.split(self.v_proj(value)),
         )
         batch = max(len(q), len(k))
         q, k, v = (part.expand(batch, -1, -1, -1) for part in (q, k, v))
@@ -44,7 +44,7 @@ class Attention(nn.Module):
         unprojected key, a context is (attention times the unprojected values) · W, so the weights are applied to the
         few instead. The key's bias adds the same to all scores of a query and cancels in the softmax.
         """
-        q = self._split(self.q_proj(query))  # (N, heads, Q, inner / heads)
+        q = self.split(self.q_proj(query))  # (N, heads, Q, inner / heads)
         folded = (q * q.shape[-1] ** -0.5) @ self._by_head(self.k_proj.weight)  # (N, heads, Q, width)
         weights = _product(folded.flatten(1, 2), key.transpose(1, 2)).softmax(-1)  # (N, heads * Q, K)
         context = _product(weights, value).view(folded.shape)
@@ -54,7 +54,7 @@ class Attention(nn.Module):
 
     def many_to_few(self, *, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """As `forward`, for many queries (N or 1, Q, width) and few keys (N, K, width), folded likewise."""
-        k, v = self._split(self.k_proj(key)), self._split(self.v_proj(value))  # (N, heads, K, inner / heads)
+        k, v = self.split(self.k_proj(key)), self.split(self.v_proj(value))  # (N, heads, K, inner / heads)
         k = k * k.shape[-1] ** -0.5
         folded = (k @ self._by_head(self.q_proj.weight)).flatten(1, 2)  # (N, heads * K, width)
         bias = (k * self.q_proj.bias.view(1, self.heads, 1, -1)).sum(-1)  # (N, heads, K)
@@ -68,7 +68,8 @@ class Attention(nn.Module):
     def _by_head(self, weight: Tensor) -> Tensor:
         return weight.reshape(self.heads, -1, weight.shape[1])  # (heads, inner / heads, width)
 
-    def _split(self, x: Tensor) -> Tensor:
+    def split(self, x: Tensor) -> Tensor:
+        """(..., S, inner) to (..., heads, S, inner / heads)."""
         return x.reshape(*x.shape[:-1], self.heads, x.shape[-1] // self.heads).transpose(1, 2)
 
 
@@ -112,13 +113,7 @@ class TwoWayBlock(nn.Module):
         self, *, tokens: Tensor, image: Tensor, token_code: Tensor, image_code: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Update tokens (N, T, width) and image (N or 1, K, width); the codes are added to queries and keys."""
-        if self.is_first:  # the first block has no positions yet, and no residual to keep
-            tokens = self.self_attn(query=tokens, key=tokens, value=tokens)
-        else:
-            placed = tokens + token_code
-            tokens = tokens + self.self_attn(query=placed, key=placed, value=tokens)
-        tokens = self.norm1(tokens)
-
+        tokens = self.attend_to_tokens(tokens, token_code)
         image_placed = image + image_code
         tokens = tokens + self.cross_attn_token_to_image.few_to_many(
             query=tokens + token_code, key=image_placed, value=image
@@ -129,6 +124,15 @@ class TwoWayBlock(nn.Module):
             query=image_placed, key=tokens + token_code, value=tokens
         )
         return tokens, self.norm4(image)
+
+    def attend_to_tokens(self, tokens: Tensor, token_code: Tensor) -> Tensor:
+        """The first part of `forward`: tokens (N, T, width) look at each other."""
+        if self.is_first:  # the first block has no positions yet, and no residual to keep
+            tokens = self.self_attn(query=tokens, key=tokens, value=tokens)
+        else:
+            placed = tokens + token_code
+            tokens = tokens + self.self_attn(query=placed, key=placed, value=tokens)
+        return torch.as_tensor(self.norm1(tokens))
 
 
 class TwoWayTransformer(nn.Module):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
 
 import numpy as np
 import pytest
@@ -126,14 +125,13 @@ def test_masks_and_their_iou_are_decoded_as_recorded(
 def test_prompt_tokens_leave_the_transformer_as_recorded(
     prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder, embedding: Tensor
 ) -> None:
-    found: list[Any] = []
-    handle = mask_decoder.transformer.register_forward_hook(
-        lambda _module, _inputs, output: found.append(output)
-    )
     with torch.inference_mode():
         sparse, dense = prompt_encoder(embedding_hw=EMBEDDING_HW, **prompts_of("points_boxes"))
         code = prompt_encoder.position_grid(*EMBEDDING_HW)
-        mask_decoder(image=embedding, image_code=code, sparse=sparse, dense=dense, multimask=False)
-    handle.remove()
-    tokens = found[0][0].numpy()
-    np.testing.assert_allclose(tokens[::4], DECODED["points_boxes/queries"], rtol=0, atol=1e-4)
+        output_tokens = torch.cat([mask_decoder.iou_token.weight, mask_decoder.mask_tokens.weight])
+        tokens, _ = mask_decoder.transformer(
+            image=(embedding + dense).flatten(2).transpose(1, 2),
+            image_code=code.flatten(2).transpose(1, 2),
+            tokens=torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1),
+        )
+    np.testing.assert_allclose(tokens.numpy()[::4], DECODED["points_boxes/queries"], rtol=0, atol=1e-4)

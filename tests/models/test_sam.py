@@ -129,7 +129,7 @@ def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder() -> No
     sam.image_encoder.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     prompts = []
     sam.prompt_encoder.register_forward_pre_hook(
-        lambda _module, _inputs, named: prompts.append(named["boxes_xyxy"]), with_kwargs=True
+        lambda _module, _inputs, named: prompts.extend(named.get("boxes_xyxy", ())), with_kwargs=True
     )
     segmenter, photo = Segmenter(sam, name="small"), picture(33, 100)
     embedding = segmenter.encode(photo)
@@ -138,7 +138,7 @@ def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder() -> No
     assert torch.equal(seen[0], to_input(photo, Frame((33, 100), 64)))
     assert embedding.frame == Frame((33, 100), 128)
     assert embedding.features.shape == (1, 16, 8, 8)
-    np.testing.assert_allclose(prompts[0][0], Frame((33, 100), 128).boxes_to_input(np.array([0, 0, 100, 33])))
+    np.testing.assert_allclose(prompts[0], Frame((33, 100), 128).boxes_to_input(np.array([0, 0, 100, 33])))
     assert masks.size_hw == (33, 100)
 
 
