@@ -24,6 +24,7 @@ from .models import Models
 from .steps import HasStage, Step
 from .targets import Box, Targets, colours_of
 from .text import prompting as text
+from .typed_places import read_place
 from .visits import Visit, keeping
 
 KEPT_AS = "targets"
@@ -139,7 +140,8 @@ def place(
         visit: whose picture it is; keeps the embedding and what was pointed at.
         photo: path of the file as it was uploaded; None takes the photo at hand.
         placed: `{"kind": "point", "x", "y", "label"}` or `{"kind": "box", "corners": [x0, y0, x1, y1]}`, in shares of
-            the picture's width and height, and `objects`: how many masks the page shows already.
+            the picture's width and height, or with `"unit": "pixels"` in its pixels; and `objects`: how many masks
+            the page shows already.
         run: `run_predict` with its models, perhaps sent to a GPU.
 
     Raises:
@@ -151,13 +153,17 @@ def place(
     picture = visit.picture(photo or visit.photo)
     before = targets_of(visit, picture)
     note = text.LOST if not before.shown and _whole(placed, "objects") > 0 else None
-    height, width = picture.shape[:2]
+    in_pixels = placed.get("unit") == "pixels"
+    height, width = (1, 1) if in_pixels else picture.shape[:2]
     if placed.get("kind") == "box":
         x0, y0, x1, y1 = _box(placed.get("corners"))
         corners = _pixel(x0 * width), _pixel(y0 * height), _pixel(x1 * width), _pixel(y1 * height)
         targets = before.with_box(corners, most_objects=limits.objects)
     elif placed.get("kind") == "point":
-        x, y = _number(placed.get("x")) * width - 0.5, _number(placed.get("y")) * height - 0.5
+        edge = (
+            0.0 if in_pixels else 0.5
+        )  # shares begin at the picture's edge, pixels at the middle of the first
+        x, y = _number(placed.get("x")) * width - edge, _number(placed.get("y")) * height - edge
         label = 1 if _whole(placed, "label") == 1 else 0
         targets = before.with_point(_pixel(x), _pixel(y), label=label, most_points=limits.points)
     else:
@@ -183,6 +189,13 @@ def place(
         note = text.ONLY_BESIDE
     _keep(visit, picture, targets)
     yield view_of(targets, picture, display_side=display_side, summary=summary, note=note)
+
+
+def place_typed(
+    visit: Visit, photo: str | None, words: str, mode: str, model: str, **options: Any
+) -> Generator[HasStage | PromptView, None, None]:
+    """`place` for what a visitor typed; `words` and `mode` as `read_place` takes them."""
+    yield from place(visit, photo, read_place(words, mode), model, **options)
 
 
 def change(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, FakeApp
-from .person import click, drag, open_pad, open_tab
+from .person import at, click, drag, open_pad, open_tab
 
 Visit = Callable[..., Page]
 
@@ -123,6 +124,61 @@ def test_everything_can_be_done_with_keys(fake_app: FakeApp, visit: Visit, photo
     page.keyboard.press("b")
     page.keyboard.press("Escape")
     expect(page.locator(".pad-box")).to_have_count(0)
+
+
+def test_places_can_be_typed_and_masks_chosen_without_a_pointer(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    page.get_by_role("button", name="By number or keys").press("Enter")
+    typed = page.get_by_label("Place in pixels of the photo")
+    typed.fill("160, 100")
+    typed.press("Enter")
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
+    dot = page.locator(".pad-dot.active")
+    with Image.open(photo) as image:
+        width, height = image.size
+    assert dot.evaluate("dot => [parseFloat(dot.style.left), parseFloat(dot.style.top)]") == pytest.approx(
+        [100 * 160.5 / width, 100 * 100.5 / height], abs=0.1
+    )
+    choices = page.locator("#prompt-candidates input")
+    choices.nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("0.52")
+    typed.fill("20 30 200 150")
+    page.get_by_role("button", name="Place", exact=True).press("Enter")
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("a box")
+    typed.fill("4000, 3")
+    typed.press("Enter")
+    expect(page.locator("#prompt-numbers .problem")).to_contain_text(
+        f"(4000, 3) lies outside the photo of {width} x {height}"
+    )
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    page.locator("#prompt-undo").press("Enter")
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+
+
+def test_the_pixel_under_the_cursor_is_told_and_the_keys_are_seen_with_the_focus(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    with Image.open(photo) as image:
+        width, height = image.size
+    of = f"of {width} × {height} pixels"
+    tip = page.locator(".pad-tip")
+    page.mouse.move(*at(page, 0.25, 0.75))
+    expect(tip).to_have_text(re.compile(rf"{round(width / 4)}|{round(width / 4) - 1}, .* {of}"))
+    page.mouse.move(2, 2)
+    expect(tip).to_be_hidden()
+    expect(page.locator(".pad-keys")).to_be_hidden()
+    page.keyboard.press("Tab")
+    page.locator(".pad").focus()
+    expect(page.locator(".pad-keys")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(tip).to_have_text(f"{int(0.52 * width)}, {height // 2} {of}")
 
 
 def test_clicks_that_follow_each_other_fast_all_count(fake_app: FakeApp, visit: Visit, photo: Path) -> None:

@@ -76,6 +76,29 @@ def test_the_masks_are_those_of_the_library(photo: str) -> None:
     assert prompting.targets_of(visit, visit.picture(photo)).masks.rles == expected.rles
 
 
+def test_what_is_typed_gives_the_masks_of_what_is_pointed_at(photo: str) -> None:
+    pointing, typing = Visit(), Visit()
+    for visit in (pointing, typing):
+        place(visit, photo, BOX)
+    place(pointing, photo, POINT)
+    options = {"run": partial(prompting.run_predict, MODELS), "limits": LIMITS, "display_side": 30}
+    view = last(prompting.place_typed(typing, photo, "20, 15", "on", "tiny", **options))
+    assert view.objects[0]["places"] == [((20 + 0.5) / 60, (15 + 0.5) / 40, 1)]
+    pointed, typed = (prompting.targets_of(visit, visit.picture(photo)) for visit in (pointing, typing))
+    assert typed.objects[0].points == pointed.objects[0].points
+    assert typed.masks.rles == pointed.masks.rles
+    last(prompting.place_typed(typing, photo, "10 10 50 38", "on", "tiny", **options))
+    boxes = [target.box for target in prompting.targets_of(typing, typing.picture(photo)).objects]
+    assert boxes == [(10, 10, 50, 38)] * 2
+
+
+@pytest.mark.parametrize("words", ["60, 10", "-1, 4", "inf, 3", "70, 0, 90, 20"])
+def test_what_is_typed_has_to_lie_on_the_photo(photo: str, words: str) -> None:
+    options = {"run": partial(prompting.run_predict, MODELS), "limits": LIMITS, "display_side": 30}
+    with pytest.raises(PromptError):
+        last(prompting.place_typed(Visit(), photo, words, "on", "tiny", **options))
+
+
 def test_the_photo_is_encoded_once_for_all_clicks(photo: str) -> None:
     visit = Visit()
     told = [

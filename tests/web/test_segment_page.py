@@ -149,6 +149,21 @@ def test_the_dial_sets_the_rest_and_the_rest_sets_the_dial(fake_app: FakeApp, vi
     expect(page.locator("#prompts input[type=number]")).to_have_value("320")
 
 
+def test_arrow_keys_turn_the_dial(fake_app: FakeApp, visit: Visit) -> None:
+    page = visit(fake_app.address)
+    page.get_by_label("Balanced").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_label("Thorough")).to_be_checked()
+    expect(page.get_by_label("Thorough")).to_be_focused()
+    expect(page.locator("#prompts input[type=number]")).to_have_value("1024")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("Fast")).to_be_checked()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_label("Balanced")).to_be_checked()
+    expect(page.locator("#prompts input[type=number]")).to_have_value("320")
+
+
 def test_views_and_opacity_change_at_once(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address)
     segment(page, photo)

@@ -39,6 +39,8 @@ _PAD = f"""<div class="pad" tabindex="0" role="application" aria-label="Photo to
 <img class="pad-layer" alt="" draggable="false" hidden>
 <div class="pad-marks" aria-hidden="true"></div>
 </div>
+<p class="pad-tip" aria-hidden="true" hidden></p>
+<p class="pad-keys" aria-hidden="true">{text.KEYS}</p>
 <p class="pad-empty">The photo to point at appears here</p>
 <p class="pad-aloud sr-only" role="status"></p>
 </div>"""
@@ -90,6 +92,16 @@ class PromptTab(Tab):
             self.object = gr.Radio(
                 choices=[], label=text.OBJECT_LABEL, visible=False, interactive=True, elem_id="prompt-object"
             )
+            with gr.Accordion(text.WITHOUT_POINTER, open=False, elem_id="prompt-by-number"):
+                self.typed = gr.Textbox(
+                    label=text.TYPED_LABEL,
+                    info=text.TYPED_INFO,
+                    placeholder=text.TYPED_EXAMPLE,
+                    submit_btn=text.TYPED_BUTTON,
+                    max_length=80,
+                    elem_id="prompt-typed",
+                )
+                gr.HTML(text.keys_html(), elem_id="prompt-keys")
         with gr.Column(elem_classes="numbers"):
             self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="prompt-numbers")
         with gr.Column(elem_classes="details"), gr.Accordion(export_text.TITLE, open=False):
@@ -106,15 +118,29 @@ class PromptTab(Tab):
         page, private = self.page, {"api_visibility": "private"}
         run = page.on_model(prompting.run_predict, prompts=prompting.prompts_of_predict)
 
-        placing_on = in_sentences(
-            partial(prompting.place, run=run, limits=self.limits, display_side=page.settings.display_side)
-        )
+        options: dict[str, Any] = {
+            "run": run,
+            "limits": self.limits,
+            "display_side": page.settings.display_side,
+        }
+        placing_at = in_sentences(partial(prompting.place, **options))
+        placing_typed = in_sentences(partial(prompting.place_typed, **options))
 
-        def place(
+        def pointed(
             key: str | None, photo: str | None, model: str, event: gr.EventData
         ) -> Generator[tuple[Any, ...], None, None]:
             visit = page.visits.of(key)
-            items = placing_on(visit, photo, dict(event._data or {}), model)
+            yield from place(visit, photo, model, placing_at(visit, photo, dict(event._data or {}), model))
+
+        def typed(
+            key: str | None, photo: str | None, model: str, words: str, mode: str
+        ) -> Generator[tuple[Any, ...], None, None]:
+            visit = page.visits.of(key)
+            yield from place(visit, photo, model, placing_typed(visit, photo, words or "", mode, model))
+
+        def place(
+            visit: Visit, photo: str | None, model: str, items: Generator[Any, None, None]
+        ) -> Generator[tuple[Any, ...], None, None]:
             rest = [gr.skip() for _ in self.shown[2:]]
             try:
                 for fetched in in_sentences(page.models.fetch)(model):
@@ -129,16 +155,23 @@ class PromptTab(Tab):
             except gr.Error as error:
                 yield visit.key, *self._as_before(visit, photo, error)
 
-        placing = self.pad.place(
-            place,
-            [page.visit, page.photo, page.model],
-            self.shown,
-            concurrency_id=MODEL_LANE,
-            concurrency_limit=1,
-            trigger_mode="multiple",
-            show_progress="minimal",
-            show_progress_on=self.numbers,
-            **private,
+        at_hand = [page.visit, page.photo, page.model]
+        placing, typing = (
+            event(
+                function,
+                inputs,
+                self.shown,
+                concurrency_id=MODEL_LANE,
+                concurrency_limit=1,
+                trigger_mode="multiple",
+                show_progress="minimal",
+                show_progress_on=self.numbers,
+                **private,
+            )
+            for event, function, inputs in (
+                (self.pad.place, pointed, at_hand),
+                (self.typed.submit, typed, [*at_hand, self.typed, self.mode]),
+            )
         )
         page.photo.change(None, page.photo, self.pad, js=_NEW_PHOTO, queue=False, **private)
         self.pad.unseen(self._look, [page.visit, page.photo], [page.visit, self.pad, self.numbers], **private)
@@ -157,12 +190,12 @@ class PromptTab(Tab):
                 self._changing(changed),
                 [page.visit, page.photo, *value],
                 self.shown,
-                cancels=[placing],
+                cancels=[placing, typing],
                 show_progress="hidden",
                 trigger_mode="multiple",
                 **private,
             )
-        return [placing, self.export.connect()]
+        return [placing, typing, self.export.connect()]
 
     def _changing(self, changed: Callable[..., Targets]) -> Callable[..., tuple[Any, ...]]:
         """A listener for what needs no model; `changed` takes the targets and the value of the control."""
@@ -198,7 +231,8 @@ class PromptTab(Tab):
                 )
         except gr.Error as error:
             return visit.key, {}, page_text.problem(error.message)
-        return visit.key, {"photo": _photo_of(visit, photo)}, gr.skip()
+        size = [picture.shape[1], picture.shape[0]]
+        return visit.key, {"photo": _photo_of(visit, photo), "size": size}, gr.skip()
 
     def _as_before(self, visit: Visit, photo: str | None, error: gr.Error) -> list[Any]:
         """What is shown after an error: what was there, and the sentence."""
@@ -210,13 +244,16 @@ class PromptTab(Tab):
         except gr.Error:
             pad = {"turn": secrets.token_hex(4), "photo": _photo_of(visit, photo)}
             return [pad, *_NOTHING, page_text.problem(error.message)]
-        return [*self._values(visit, photo, view)[:-1], page_text.problem(error.message)]
+        *values, numbers = self._values(visit, photo, view)
+        has_objects = any(shown["points"] or shown["box"] for shown in view.objects)
+        return [*values, page_text.problem(error.message) + (numbers if has_objects else "")]
 
     def _values(self, visit: Visit, photo: str | None, view: PromptView) -> list[Any]:
         """A view as values of the pad and of `outputs`."""
         pad = {
             "turn": secrets.token_hex(4),  # the same again is told too: marks that wait for an answer go
             "photo": _photo_of(visit, photo),
+            "size": [view.size_hw[1], view.size_hw[0]],
             "layer": None if view.layer is None else _data_url(view.layer),
             "masks": sum(shown["area"] is not None for shown in view.objects),
             "objects": [shown for shown in view.objects if shown["places"] or shown["around"]],

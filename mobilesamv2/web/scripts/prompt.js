@@ -6,6 +6,7 @@ const photo = element.querySelector(".pad-photo");
 const layer = element.querySelector(".pad-layer");
 const marks = element.querySelector(".pad-marks");
 const aloud = element.querySelector(".pad-aloud");
+const tip = element.querySelector(".pad-tip");
 const FAR = 6; // pixels a pointer travels before a click becomes a box
 
 let down = null; // where the pointer went down, while it is
@@ -15,6 +16,7 @@ let reach = null; // the corner of the box being drawn that moves
 
 const shown = () => props.value || {};
 const mode = () => document.querySelector("#prompt-mode input:checked")?.value ?? "on";
+const size = () => shown().size || [photo.naturalWidth, photo.naturalHeight]; // of the photo, not of a copy of it
 const within = (share) => Math.min(1, Math.max(0, share));
 
 function place(event) {
@@ -50,6 +52,14 @@ function turn(where) {
 function drop() {
     corner = down = reach = null;
     draw();
+}
+
+function tell(where) { // which pixel that is, for those who count or type them
+    tip.hidden = !where;
+    if (!where) return;
+    const [width, height] = size();
+    const pixel = (share, side) => Math.min(side - 1, Math.floor(share * side));
+    tip.textContent = `${pixel(where.x, width)}, ${pixel(where.y, height)} of ${width} × ${height} pixels`;
 }
 
 // Drawing
@@ -99,6 +109,7 @@ function draw() {
     const from = corner ?? down;
     if (from && reach) mark(box([from.x, from.y, reach.x, reach.y], "drawing"));
     if (cursor) mark(dot(cursor, "cursor"));
+    if (cursor) tell(cursor);
 }
 
 photo.addEventListener("load", () => {
@@ -124,6 +135,7 @@ picture.addEventListener("pointerdown", (event) => {
     pad.focus({ preventScroll: true });
 });
 picture.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "touch") tell(place(event));
     if (down && !down.far) {
         const draws = event.pointerType !== "touch" || mode() === "box";
         down.far = draws && Math.hypot(event.clientX - down.left, event.clientY - down.top) > FAR;
@@ -146,7 +158,11 @@ picture.addEventListener("pointerup", (event) => {
         click(where, event.button === 2 || event.shiftKey);
     }
 });
-picture.addEventListener("pointercancel", drop);
+picture.addEventListener("pointerleave", () => tell(cursor));
+picture.addEventListener("pointercancel", () => {
+    tell(null);
+    drop();
+});
 picture.addEventListener("contextmenu", (event) => event.preventDefault());
 
 // Keys
@@ -160,7 +176,7 @@ pad.addEventListener("keydown", (event) => {
     if (key in STEPS) {
         const [right, below] = STEPS[key];
         const { x, y } = here();
-        const [wide, high] = event.shiftKey ? [1 / photo.naturalWidth, 1 / photo.naturalHeight] : [0.02, 0.02];
+        const [wide, high] = event.shiftKey ? size().map((side) => 1 / side) : [0.02, 0.02];
         cursor = { x: within(x + right * wide), y: within(y + below * high) };
         if (corner) reach = cursor;
         aloud.textContent = `${Math.round(100 * cursor.x)} % from the left, ${Math.round(100 * cursor.y)} % from the top.`;
@@ -177,6 +193,7 @@ pad.addEventListener("keydown", (event) => {
 });
 pad.addEventListener("blur", () => {
     cursor = null;
+    tell(null);
     draw();
 });
 

@@ -22,8 +22,23 @@ KEYS = (
     "Keys: arrows move the cursor (with Shift by one pixel), Enter places a point, N one beside the object, "
     "B the corners of a box, U undoes, Escape gives a box up."
 )
+WITHOUT_POINTER = "By number or keys"
+TYPED_LABEL = "Place in pixels of the photo"
+TYPED_INFO = "x, y: a point, on the object or beside it as chosen above. x0, y0, x1, y1: a box."
+TYPED_EXAMPLE = "320, 240"
+TYPED_BUTTON = "Place"
 LOST = "What was pointed at here before is gone: it was kept for a while only. This is the first object of a new start."
 ONLY_BESIDE = "Points beside an object say where it is not; add one on it, or a box."
+
+KEYS_FIRST = "Go to the picture with the Tab key. There:"
+_KEYS = (
+    ("Arrows", "move the cursor, with Shift by one pixel"),
+    ("Enter", "places a point, or ends a box"),
+    ("N", "places a point beside the object"),
+    ("B", "places a corner of a box"),
+    ("U", "undoes"),
+    ("Escape", "gives a box up"),
+)
 
 NOTHING_ASKED = (
     "Say where the object is: points like [[x, y]], or a box like [x0, y0, x1, y1], in pixels of the photo."
@@ -34,6 +49,18 @@ def outside(place_xy: tuple[float, float], size_hw: tuple[int, int]) -> str:
     """What is wrong with a place that is not on the picture."""
     x, y = place_xy
     return f"({x:g}, {y:g}) lies outside the photo of {size_hw[1]} x {size_hw[0]} pixels."
+
+
+def not_a_place(words: str) -> str:
+    """What is wrong with a place that was typed."""
+    got = f"{words.strip():.40}"
+    return f"A place is two numbers, x, y, for a point or four, x0, y0, x1, y1, for a box; got {got or 'nothing'}."
+
+
+def keys_html() -> str:
+    """The keys, for those who see them: on the picture when it has the focus, and in a list."""
+    rows = "".join(f"<div><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div>" for key, what in _KEYS)
+    return f'<p class="note">{KEYS_FIRST}</p><dl class="keys">{rows}</dl>'
 
 
 def candidate(index: int, *, share: float, predicted_iou: float) -> str:
