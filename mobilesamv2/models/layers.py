@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .kept import Kept
+
 
 class LayerNorm2d(nn.Module):
     """Normalise each pixel of (N, C, H, W) over its channels."""
@@ -20,6 +22,8 @@ class LayerNorm2d(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
+            return self.over_last_axis(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         dtype = x.dtype
         if dtype == torch.float16:
             x = x.float()  # the square of 256 is more than float16 holds
@@ -33,22 +37,51 @@ class LayerNorm2d(nn.Module):
         return F.layer_norm(x, (x.shape[-1],), self.weight, self.bias, self.eps)
 
 
-def convolve_and_normalise(x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
+def convolve_and_normalise(
+    x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d, *, kept: Kept | None = None
+) -> Tensor:
     """What `norm(convolution(x))` is in evaluation mode, in one pass over the features and not two.
 
     With fixed statistics the norm scales and shifts the kernels. In training mode it is those two layers.
+
+    Args:
+        kept: where the scaled kernels are remembered; None: nowhere.
     """
     if norm.training:
         normalised: Tensor = norm(convolution(x))
         return normalised
-    mean, variance = norm.running_mean, norm.running_var
+    weight, bias = folded(convolution, norm, kept=kept)
+    return F.conv2d(x, weight, bias, convolution.stride, convolution.padding, groups=convolution.groups)
+
+
+def folded(
+    convolution: nn.Conv2d, norm: nn.BatchNorm2d, *, kept: Kept | None = None
+) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the one convolution that a convolution and its batch norm are in evaluation mode.
+
+    Their memory has the channels last, as oneDNN's and cuDNN's fast kernels want it.
+    """
+    mean, variance, batches = norm.running_mean, norm.running_var, norm.num_batches_tracked
     assert mean is not None
     assert variance is not None
-    scale = norm.weight.float() * torch.rsqrt(variance.float() + norm.eps)
-    weight = (convolution.weight.float() * scale[:, None, None, None]).to(x.dtype)
-    shift = -mean.float() if convolution.bias is None else convolution.bias.float() - mean.float()
-    bias = (norm.bias.float() + shift * scale).to(x.dtype)
-    return F.conv2d(x, weight, bias, convolution.stride, convolution.padding, groups=convolution.groups)
+    assert batches is not None
+
+    def fold() -> tuple[Tensor, Tensor]:
+        scale = norm.weight.float() * torch.rsqrt(variance.float() + norm.eps)
+        weight = convolution.weight.float() * scale[:, None, None, None]
+        shift = -mean.float() if convolution.bias is None else convolution.bias.float() - mean.float()
+        bias = norm.bias.float() + shift * scale
+        dtype = convolution.weight.dtype
+        return weight.to(dtype).contiguous(memory_format=torch.channels_last), bias.to(dtype)
+
+    if kept is None:
+        return fold()
+    # Training changes the running statistics without raising their counters, but counts its batches.
+    sources = [convolution.weight, norm.weight, norm.bias, mean, variance, batches]
+    if convolution.bias is not None:
+        sources.append(convolution.bias)
+    weight, bias = kept(fold, *sources)
+    return weight, bias
 
 
 def in_windows(x: Tensor, side: int, attend: Callable[[Tensor], Tensor]) -> Tensor:

@@ -7,12 +7,16 @@ Written from the description in "TinyViT: Fast Pretraining Distillation for Smal
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import LayerNorm2d, convolve_and_normalise, in_windows
+from .fast_linear import activated_linear, linear_plus
+from .kept import Kept
+from .layers import LayerNorm2d, convolve_and_normalise, folded, in_windows
+from .row_bands import in_row_bands, rows_that_fit
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,27 @@ class ConvNorm(nn.Module):
         )
         self.bn = nn.BatchNorm2d(out_channels)
 
+        self.kept = Kept()
+
     def forward(self, x: Tensor) -> Tensor:
-        return convolve_and_normalise(x, self.c, self.bn)
+        if self.bn.training or not self.is_pointwise:
+            return convolve_and_normalise(x, self.c, self.bn, kept=self.kept)
+        return self.on_each_pixel(x)
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether it looks at one pixel at a time, as a linear layer does."""
+        return self.c.kernel_size == (1, 1) and self.c.stride == (1, 1) and self.c.groups == 1
+
+    def on_each_pixel(
+        self, x: Tensor, *, activation: Literal["none", "gelu"] = "none", plus: Tensor | None = None
+    ) -> Tensor:
+        """What a pointwise one does in evaluation mode, with what follows it: an activation or a sum."""
+        weight, bias = folded(self.c, self.bn, kept=self.kept)
+        weight, x = weight.flatten(1), x.permute(0, 2, 3, 1)
+        if plus is not None:
+            return linear_plus(x, weight, bias, plus.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return activated_linear(x, weight, bias, activation).permute(0, 3, 1, 2)
 
 
 class PatchEmbed(nn.Module):
@@ -139,10 +162,12 @@ class PatchEmbed(nn.Module):
         self.seq = nn.Sequential(
             ConvNorm(3, width // 2, 3, stride=2), nn.GELU(), ConvNorm(width // 2, width, 3, stride=2)
         )
+        self.width = width
 
     def forward(self, pixels: Tensor) -> Tensor:
-        features: Tensor = self.seq(pixels)
-        return features
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        rows = rows_that_fit(pixels, columns=pixels.shape[3], channels=self.width)
+        return in_row_bands(pixels, self.seq, rows=None if self.training else rows, stride=4, margin=1)
 
 
 class Stage(nn.Module):
@@ -169,8 +194,14 @@ class ConvBlock(nn.Module):
         self.conv3 = ConvNorm(hidden, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.gelu(self.conv2(F.gelu(self.conv1(x))))
-        return F.gelu(x + self.conv3(hidden))
+        if self.training:
+            return F.gelu(x + self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x))))))
+        rows = rows_that_fit(x, columns=x.shape[3], channels=self.conv1.c.out_channels)
+        return in_row_bands(x, self._evaluate, rows=rows, margin=1)
+
+    def _evaluate(self, x: Tensor) -> Tensor:
+        hidden = F.gelu(self.conv2(self.conv1.on_each_pixel(x, activation="gelu")))
+        return F.gelu(self.conv3.on_each_pixel(hidden, plus=x))
 
 
 class PatchMerge(nn.Module):
@@ -182,9 +213,16 @@ class PatchMerge(nn.Module):
         self.conv2 = ConvNorm(out_channels, out_channels, 3, stride=stride, groups=out_channels)
         self.conv3 = ConvNorm(out_channels, out_channels, 1)
 
+        self.stride = stride
+
     def forward(self, x: Tensor) -> Tensor:
-        merged: Tensor = self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x)))))
-        return merged
+        if self.training:
+            return torch.as_tensor(self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x))))))
+        rows = rows_that_fit(x, columns=x.shape[3] * self.stride, channels=self.conv1.c.out_channels)
+        return in_row_bands(x, self._evaluate, rows=rows, stride=self.stride, margin=1)
+
+    def _evaluate(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.conv3(F.gelu(self.conv2(self.conv1.on_each_pixel(x, activation="gelu")))))
 
 
 class AttentionBlock(nn.Module):
@@ -200,13 +238,25 @@ class AttentionBlock(nn.Module):
         self.local_conv = ConvNorm(width, width, local_conv_side, groups=width)
 
     def forward(self, x: Tensor) -> Tensor:
+        columns, width = x.shape[3], x.shape[1]
+        rows = rows_that_fit(x, columns=columns, channels=3 * width, multiple_of=self.window)
+        x = in_row_bands(x, self._attend, rows=rows)
+        x = self.local_conv(x)
+        rows = rows_that_fit(x, columns=columns, channels=self.mlp.fc1.out_features)
+        return in_row_bands(x, self._transform, rows=rows)
+
+    def _attend(self, x: Tensor) -> Tensor:
+        """Some rows of windows, and the shortcut beside them."""
         x = x.permute(0, 2, 3, 1)  # (N, H, W, C)
         # Padded *before* the attention normalises: as trained, cells outside the picture are keys that are made of
         # the norm's bias.
-        x = x + in_windows(x, self.window, self.attn)
-        x = self.local_conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        x = x + self.mlp(x)
-        return x.permute(0, 3, 1, 2)
+        attended = in_windows(x, self.window, self.attn)
+        proj = self.attn.proj
+        return linear_plus(attended, proj.weight, proj.bias, x).permute(0, 3, 1, 2)
+
+    def _transform(self, x: Tensor) -> Tensor:
+        transformed: Tensor = self.mlp(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return transformed
 
 
 class WindowAttention(nn.Module):
@@ -226,19 +276,26 @@ class WindowAttention(nn.Module):
         self.proj = nn.Linear(width, width)
         self.attention_biases = nn.Parameter(torch.zeros(heads, window * window))
         self.register_buffer("bias_index", _bias_index(window), persistent=False)
+        self.kept = Kept()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Let the cells of each window look at each other: (N, window, window, C) to the same shape."""
+        """Let the cells of each window look at each other: (N, window, window, C) to the same shape.
+
+        What the heads found is not yet projected: padding need not be.
+        """
         shape, x = x.shape, x.flatten(1, 2)
         count, cells, width = x.shape
         # Each head's queries, keys and values lie side by side in the published projection.
-        qkv = self.qkv(self.norm(x)).view(count, cells, self.heads, 3, width // self.heads)
+        qkv = activated_linear(self.norm(x), self.qkv.weight, self.qkv.bias)
+        qkv = qkv.view(count, cells, self.heads, 3, width // self.heads)
         queries, keys, values = qkv.permute(3, 0, 2, 1, 4)  # each (N, heads, cells, C / heads)
-        # Gathered from the parameter each time: a cached copy would miss a checkpoint loaded later.
-        biases = self.attention_biases[:, self.bias_index]  # (heads, cells, cells), shared by all windows
-        attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=biases.unsqueeze(0))
-        projected: Tensor = self.proj(attended.transpose(1, 2).reshape(shape))
-        return projected
+        (biases,) = self.kept(self._biases, self.attention_biases)
+        attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=biases)
+        return attended.transpose(1, 2).reshape(shape)
+
+    def _biases(self) -> tuple[Tensor]:
+        """(1, heads, cells, cells), shared by all windows."""
+        return (self.attention_biases[:, self.bias_index].unsqueeze(0),)
 
 
 def _bias_index(window: int) -> Tensor:
@@ -258,5 +315,6 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        transformed: Tensor = self.fc2(F.gelu(self.fc1(self.norm(x))))
-        return transformed
+        """Transform each vector (..., C) and add what it was."""
+        hidden = activated_linear(self.norm(x), self.fc1.weight, self.fc1.bias, "gelu")
+        return linear_plus(hidden, self.fc2.weight, self.fc2.bias, x)

@@ -23,6 +23,8 @@ def test_each_pixel_is_normalised_over_its_channels() -> None:
     expected = F.layer_norm(x.permute(0, 2, 3, 1), (3,), norm.weight, norm.bias, 1e-6).permute(0, 3, 1, 2)
     torch.testing.assert_close(norm(x), expected, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(norm.over_last_axis(x.permute(0, 2, 3, 1)), expected.permute(0, 2, 3, 1))
+    in_other_memory = x.contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(norm(in_other_memory), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mobilesamv2.models.tiny_vit import AttentionBlock, TinyVit, TinyVitConfig
 from tests.models.conftest import two_scale_noise
@@ -133,6 +134,80 @@ def test_folded_batch_norm_computes_what_the_two_layers_do() -> None:
     pixels = torch.randn(1, 3, 16, 16)
     with torch.inference_mode():
         torch.testing.assert_close(pair(pixels), pair.bn(pair.c(pixels)), rtol=1e-5, atol=1e-5)
+
+
+def plain_stages(encoder: TinyVit, pixels: Tensor) -> Tensor:
+    """The stages as they are described: every layer by itself, on the whole picture."""
+    x = encoder.patch_embed.seq(pixels)
+    for stage in encoder.layers:
+        for block in stage.blocks:
+            if isinstance(block, AttentionBlock):
+                x = plain_attention_block(block, x)
+            else:
+                convolved = [(pair.c, pair.bn) for pair in (block.conv1, block.conv2, block.conv3)]
+                (c1, b1), (c2, b2), (c3, b3) = convolved
+                x = F.gelu(x + b3(c3(F.gelu(b2(c2(F.gelu(b1(c1(x)))))))))
+        if stage.downsample is not None:
+            merge = stage.downsample
+            x = F.gelu(merge.conv1.bn(merge.conv1.c(x)))
+            x = F.gelu(merge.conv2.bn(merge.conv2.c(x)))
+            x = merge.conv3.bn(merge.conv3.c(x))
+    return x
+
+
+def plain_attention_block(block: AttentionBlock, x: Tensor) -> Tensor:
+    attention, side = block.attn, block.window
+    height, width = x.shape[2:]
+    cells = F.pad(x, (0, -width % side, 0, -height % side)).permute(0, 2, 3, 1)
+    found = torch.zeros_like(cells)
+    for top in range(0, cells.shape[1], side):
+        for left in range(0, cells.shape[2], side):
+            window = cells[:, top : top + side, left : left + side].flatten(1, 2)
+            qkv = attention.qkv(attention.norm(window)).unflatten(-1, (attention.heads, 3, -1))
+            q, k, v = qkv.permute(3, 0, 2, 1, 4)
+            scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+            scores = scores + attention.attention_biases[:, attention.bias_index]
+            mixed = attention.proj((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
+            found[:, top : top + side, left : left + side] = mixed.unflatten(1, (side, side))
+    x = x + found[:, :height, :width].permute(0, 3, 1, 2)
+    cells = block.local_conv.bn(block.local_conv.c(x)).permute(0, 2, 3, 1)
+    hidden = F.gelu(block.mlp.fc1(block.mlp.norm(cells)))
+    return (cells + block.mlp.fc2(hidden)).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("band_bytes", [1, 3000, 20_000, 1 << 30])
+def test_stages_in_bands_are_the_plain_stages(monkeypatch: pytest.MonkeyPatch, band_bytes: int) -> None:
+    monkeypatch.setattr("mobilesamv2.models.row_bands.BAND_BYTES", band_bytes)
+    encoder, pixels = small_encoder(), torch.randn(2, 3, 112, 80)
+    with torch.inference_mode():
+        for name, value in encoder.named_buffers():
+            if name.endswith("running_mean"):
+                value.normal_()
+            if name.endswith("running_var"):
+                value.uniform_(0.5, 1.5)
+        torch.testing.assert_close(
+            encoder.layers(encoder.patch_embed(pixels)), plain_stages(encoder, pixels), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_training_sees_the_statistics_of_whole_pictures_even_without_gradients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder, pixels = small_encoder().train(), torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        whole = encoder(pixels)
+        monkeypatch.setattr("mobilesamv2.models.row_bands.BAND_BYTES", 1)
+        assert torch.equal(encoder(pixels), whole)
+
+
+def test_gradients_in_evaluation_mode_are_those_of_the_plain_stages() -> None:
+    encoder, pixels = small_encoder(), torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        encoder(pixels)  # what is kept of this must not be what gradients flow through
+    weights = [encoder.patch_embed.seq[0].c.weight, encoder.layers[1].blocks[0].attn.attention_biases]
+    found = torch.autograd.grad(encoder.layers(encoder.patch_embed(pixels)).square().sum(), weights)
+    expected = torch.autograd.grad(plain_stages(encoder, pixels).square().sum(), weights)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-2)
 
 
 def test_biases_loaded_after_eval_are_used() -> None:
