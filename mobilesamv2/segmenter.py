@@ -271,7 +271,7 @@ class Segmenter:
         decoded = 0
         answer: Masks | None = None
         with watch.stage("decode"):
-            shared = self.sam.share(embedding.features)
+            shared = self._share(embedding)
         while True:
             with watch.stage("discover"), torch.inference_mode():
                 try:
@@ -349,10 +349,16 @@ class Segmenter:
         """Decode prompts chunk by chunk: the first prompt of each chunk, its logits and its predicted IoUs."""
         if mask_inputs is not None and len(mask_inputs) != len(prompts):
             raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
-        shared = self.sam.share(embedding.features) if mask_inputs is None and len(prompts) else None
+        masked = mask_inputs is not None
+        shared = self._share(embedding, masked=masked) if len(prompts) else None
         for part in self._chunks(embedding, len(prompts)):
             masks = None if mask_inputs is None else mask_inputs[part]
             yield part.start, *self._decode(embedding, prompts[part], masks, shared=shared)
+
+    @torch.inference_mode()
+    def _share(self, embedding: Embedding, *, masked: bool = False) -> SharedImage | None:
+        """What all prompts on a picture share in the decoder."""
+        return self.sam.share(embedding.features, masked=masked)
 
     @torch.inference_mode()
     def _decode(

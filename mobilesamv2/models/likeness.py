@@ -61,10 +61,6 @@ class Likeness(nn.Module):
             weights = torch.stack([inside * alike, outside + inside * (1 - alike)])
         return logits
 
-    def dense(self, logits: Tensor) -> Tensor:
-        """The guess as a part of the dense prompt: (N, h, w) to (N, width, h, w)."""
-        return logits.tanh()[:, None] * self.embed.weight[0][:, None, None]
-
 
 def _densities(kernel: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Means of B kernels (B, K, L) under two sets of N weights (2, N, h, w): twice (N, K), above 0."""

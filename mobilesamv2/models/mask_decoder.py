@@ -82,7 +82,6 @@ class MaskDecoder(nn.Module):
         sparse: Tensor,
         dense: Tensor,
         multimask: bool,
-        shared: SharedImage | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Decode N prompts.
 
@@ -92,32 +91,37 @@ class MaskDecoder(nn.Module):
             sparse: (N, T, width), prompt tokens.
             dense: (1 or N, width, h, w), dense prompts.
             multimask: return the masks for ambiguous prompts instead of the single one.
-            shared: what `share` made of the same image, code and dense prompt, to save making it again.
 
         Returns:
             Logits (N, M, 4h, 4w), a mask where above 0, and predicted IoUs (N, M), not clamped to [0, 1]; M is 1,
             or with `multimask` the number of mask tokens less one.
         """
-        asked = slice(1, None) if multimask else slice(0, 1)
-        if shared is None:
-            shared = self.share(image=image, image_code=image_code, dense=dense)
-        if shared is not None:
-            return self._decode_shared(shared, sparse, asked)
-        return self.decode(image=image, image_code=image_code, sparse=sparse, dense=dense, asked=asked)
+        if len(image) == len(dense) == 1 and self.can_share(image):
+            shared = self.share(image=image + dense, image_code=image_code)
+            return self.decode_shared(shared, sparse=sparse, multimask=multimask)
+        return self.decode(
+            image=image, image_code=image_code, sparse=sparse, dense=dense, asked=_asked(multimask)
+        )
 
-    def share(self, *, image: Tensor, image_code: Tensor, dense: Tensor) -> SharedImage | None:
-        """What any number of prompts with one image and one dense prompt can share (`shared_decoding`).
+    @staticmethod
+    def can_share(image: Tensor) -> bool:
+        """Whether sharing an image pays: in float32 on a CPU (see `shared_decoding`), and without gradients."""
+        return image.device.type == "cpu" and image.dtype == torch.float32 and not torch.is_grad_enabled()
 
-        None where there is not one of each, where it would not pay, or where gradients are wanted.
+    def share(self, *, image: Tensor, image_code: Tensor, dense: Tensor | None = None) -> SharedImage:
+        """What any number of prompts on one image share, once per picture.
+
+        Args:
+            image: (1, width, h, w), the image embedding with what all dense prompts have in common.
+            image_code: (1, width, h, w), its position code.
+            dense: (D, width), what the rest of dense prompts is mixed from; None: there is none.
         """
-        pays = image.device.type == "cpu" and image.dtype == torch.float32 and not torch.is_grad_enabled()
-        if not pays or len(image) != 1 or len(dense) != 1:
-            return None
         return share_image(
             transformer=self.transformer,
             upscaling=cast(nn.ConvTranspose2d, self.output_upscaling[0]),
-            image=(image + dense)[0],
+            image=image[0],
             image_code=image_code[0],
+            dense=image.new_zeros(0, self.config.width) if dense is None else dense,
         )
 
     def decode(
@@ -146,21 +150,34 @@ class MaskDecoder(nn.Module):
             [mlp(mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps[asked])], dim=1
         )
 
-    def _decode_shared(self, shared: SharedImage, sparse: Tensor, asked: slice) -> tuple[Tensor, Tensor]:
-        """As `decode`, for prompts that share their image tokens."""
+    @torch.no_grad()
+    def decode_shared(
+        self, shared: SharedImage, *, sparse: Tensor, dense: Tensor | None = None, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward`, for prompts on an image that `share` projected.
+
+        Args:
+            shared: of the image.
+            sparse: (N, T, width), prompt tokens.
+            dense: (N, D, h, w), how the dense prompts are mixed; None where D is 0.
+            multimask: as for `forward`.
+        """
+        height, width = shared.size_hw
+        asked = _asked(multimask)
         tokens = self._with_output_tokens(sparse)
+        rows = sparse.new_zeros(len(sparse), 0, height * width) if dense is None else dense.flatten(2)
         first, second = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
         norm = cast(LayerNorm2d, self.output_upscaling[1])
         decoding = SharedDecoding(self.transformer, first, norm, shared, tokens=tokens.shape[1])
         matrix = upscaling_matrix(second).T.contiguous()  # (4 * C / 8, C / 4)
         assert second.bias is not None
         bias = second.bias.repeat(4)
-        height, width = shared.size_hw
         count = len(range(self.config.mask_tokens)[asked])
         logits = sparse.new_empty(len(sparse), count, 4 * height, 4 * width)
         decoded = [tokens[:0]]
         for start in range(0, len(tokens), PROMPTS_AT_ONCE):
-            some, image = decoding.run(tokens[start : start + PROMPTS_AT_ONCE])
+            part = slice(start, start + PROMPTS_AT_ONCE)
+            some, image = decoding.run(tokens[part], rows[part])
             decoded.append(some)
             for index, weights in enumerate(self._pixel_weights(some, asked)):
                 pixels = self._activated(decoding.upscale(image, index))
@@ -207,3 +224,8 @@ class MaskDecoder(nn.Module):
         if torch.is_grad_enabled():
             return F.gelu(x) if gelu else F.relu(x)
         return torch.as_tensor(torch.ops.aten.gelu_(x) if gelu else F.relu_(x))
+
+
+def _asked(multimask: bool) -> slice:
+    """The mask tokens that answer: one for unambiguous prompts, the others for ambiguous ones."""
+    return slice(1, None) if multimask else slice(0, 1)

@@ -64,6 +64,28 @@ class FirstGuess:
     drawn: dict[str, Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class DensePrompts:
+    """The dense prompts of N prompts, as mixtures of a few vectors that every prompt of a kind is mixed from.
+
+    Args:
+        constant: (width,), what is the same in every prompt and pixel.
+        vectors: (D, width), what the rest is mixed from; D may be 0.
+        shares: (N, D, h, w), of each vector in each pixel; None where D is 0.
+    """
+
+    constant: Tensor
+    vectors: Tensor
+    shares: Tensor | None
+
+    def written_out(self, embedding_hw: tuple[int, int]) -> Tensor:
+        """(N, width, h, w), or (1, width, h, w) where all prompts have the same."""
+        constant = self.constant.reshape(1, -1, 1, 1)
+        if self.shares is None:
+            return constant.expand(1, -1, *embedding_hw)
+        return torch.einsum("ndyx,dc->ncyx", self.shares, self.vectors) + constant
+
+
 class PositionEncoding(nn.Module):
     """Random Fourier features of positions in the unit square (arXiv 2006.10739)."""
 
@@ -147,6 +169,27 @@ class PromptEncoder(nn.Module):
             Sparse tokens (N, T, width), points before corners, and a dense map (N or 1, width, h, w): one map
             for all prompts where none of them has a mask.
         """
+        sparse, dense = self.encode(
+            embedding_hw=embedding_hw,
+            points=points,
+            labels=labels,
+            boxes_xyxy=boxes_xyxy,
+            masks=masks,
+            guess=guess,
+        )
+        return sparse, dense.written_out(embedding_hw)
+
+    def encode(
+        self,
+        *,
+        embedding_hw: tuple[int, int],
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        boxes_xyxy: Tensor | None = None,
+        masks: Tensor | None = None,
+        guess: FirstGuess | None = None,
+    ) -> tuple[Tensor, DensePrompts]:
+        """As `forward`, without writing the dense prompts out."""
         # Coordinates may come in float64 and stay so until they are divided, as in SAM's mask generator.
         input_size = torch.tensor(
             [embedding_hw[1] * self.config.stride, embedding_hw[0] * self.config.stride],
@@ -174,13 +217,43 @@ class PromptEncoder(nn.Module):
                 if guess is None
                 else guess.drawn
             )
-            dense = self.mask_downscaling(torch.stack(list(drawn.values())).sum(0)[:, None].to(weight.dtype))
-            return sparse, dense if guess is None else dense + self.shown(guess)
+            masks = torch.stack(list(drawn.values())).sum(0)[:, None]
+        return sparse, self._dense(masks, guess)
+
+    def dense_basis(self, *, masked: bool) -> tuple[Tensor, Tensor]:
+        """What dense prompts are mixed from, for prompts with a mask or without: see `DensePrompts`.
+
+        Returns:
+            The constant (width,) and the vectors (D, width). Models that draw every prompt have masks always.
+        """
+        last = cast(nn.Conv2d, self.mask_downscaling[-1])
+        if not masked and not self.config.dense_prompts:
+            weight = self.no_mask_embed.weight
+            return weight[0], weight[:0]
+        vectors = [last.weight[:, :, 0, 0].T]
+        if self.likeness is not None:
+            vectors.append(self.likeness.embed.weight)
+        if self.guess_embed is not None:
+            vectors.append(self.guess_embed.weight)
+        assert last.bias is not None
+        return last.bias, torch.cat(vectors)
+
+    def _dense(self, masks: Tensor | None, guess: FirstGuess | None) -> DensePrompts:
+        """Dense prompts of masks (N, 1, 4h, 4w), given or drawn, and of first guesses."""
         if masks is None:
-            dense = weight.reshape(1, -1, 1, 1).expand(1, -1, *embedding_hw)
-        else:
-            dense = self.mask_downscaling(masks.to(weight.dtype))
-        return sparse, dense
+            weight = self.no_mask_embed.weight
+            return DensePrompts(constant=weight[0], vectors=weight[:0], shares=None)
+        constant, vectors = self.dense_basis(masked=True)
+        x = self.mask_downscaling[:-1](masks.to(vectors.dtype))
+        shares = x.new_zeros(len(x), len(vectors), *x.shape[2:])
+        shares[:, : x.shape[1]] = x
+        if guess is not None:
+            shares[:, x.shape[1]] = guess.cells.tanh()
+            if guess.masks is not None:  # one for a prompt with a box; three for points, told apart
+                seen = F.avg_pool2d(guess.masks, 4).tanh()  # (N, G, h, w)
+                start = x.shape[1] + (1 if seen.shape[1] == 1 else 2)
+                shares[:, start : start + seen.shape[1]] = seen
+        return DensePrompts(constant=constant, vectors=vectors, shares=shares)
 
     def compare(self, image: Tensor) -> Tensor | None:
         """What guesses on an image embedding (B, width, h, w) need, once per picture; None where none are made."""
@@ -267,16 +340,6 @@ class PromptEncoder(nn.Module):
                 labels=labels,
             )
         )
-
-    def shown(self, guess: FirstGuess) -> Tensor:
-        """First guesses as a part of the dense prompt (N, width, h, w)."""
-        assert self.likeness is not None  # only called where there is one
-        dense: Tensor = self.likeness.dense(guess.cells)
-        if guess.masks is None or self.guess_embed is None:
-            return dense
-        embed = self.guess_embed.weight[:1] if guess.masks.shape[1] == 1 else self.guess_embed.weight[1:]
-        cells = F.avg_pool2d(guess.masks, 4).tanh()  # (N, G, h, w)
-        return dense + torch.einsum("ngyx,gc->ncyx", cells, embed)
 
     def guess_cells(
         self, kernel: Tensor, *, boxes: Tensor | None = None, points: Tensor | None = None

@@ -180,20 +180,19 @@ class Sam(nn.Module):
         """What `decode` needs of an embedding beside itself, computed once per picture; None for published models."""
         return self.prompt_encoder.compare(self.split(embedding)[0])
 
-    @torch.inference_mode()
-    def share(self, embedding: Tensor) -> SharedImage | None:
-        """What all prompts without a mask share of an embedding in the decoder, to be computed once for many `decode`s.
+    def share(self, embedding: Tensor, *, masked: bool = False) -> SharedImage | None:
+        """What prompts, all with a mask or all without, share of an embedding in the decoder: once for many `decode`s.
 
-        None where prompts share too little: in models that draw prompts, in half precision, on a GPU.
+        None where sharing does not pay (`MaskDecoder.can_share`).
         """
-        if self.prompt_encoder.config.dense_prompts:
+        image = self.split(embedding)[0]
+        if not self.mask_decoder.can_share(image):
             return None
-        embedding_hw = (embedding.shape[-2], embedding.shape[-1])
-        _, dense = self.prompt_encoder(embedding_hw=embedding_hw)
+        constant, vectors = self.prompt_encoder.dense_basis(masked=masked)
         return self.mask_decoder.share(
-            image=self.split(embedding)[0],
-            image_code=self.prompt_encoder.position_grid(*embedding_hw).to(self.dtype),
-            dense=dense.to(self.dtype),
+            image=image + constant[:, None, None],
+            image_code=self.prompt_encoder.position_grid(image.shape[-2], image.shape[-1]),
+            dense=vectors,
         )
 
     def split(self, embedding: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -214,29 +213,39 @@ class Sam(nn.Module):
         shared: SharedImage | None = None,
         multimask: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Answer N prompts, in input pixels, on one embedding (1, width, h, w), its `compare` and its `share`.
+        """Answer N prompts, in input pixels, on one embedding (1, width, h, w).
+
+        `kernel` is its `compare`. `shared` is its `share` for such prompts, made here where it is left out.
 
         Returns:
             float32 logits (N, M, 4h, 4w) and float32 predicted IoUs (N, M), M = 3 with `multimask`, else 1.
         """
-        embedding, detail = self.split(embedding)
-        embedding_hw = (embedding.shape[-2], embedding.shape[-1])
+        if shared is None:
+            shared = self.share(embedding, masked=masks is not None)
+        image, detail = self.split(embedding)
+        embedding_hw = (image.shape[-2], image.shape[-1])
         prompts = {"points": points, "labels": labels, "boxes_xyxy": boxes_xyxy}
         guess = None
         if kernel is not None and masks is None and (points is not None or boxes_xyxy is not None):
             guess = self.prompt_encoder.first_guess(kernel, detail, embedding_hw=embedding_hw, **prompts)
-        sparse, dense = self.prompt_encoder(embedding_hw=embedding_hw, masks=masks, guess=guess, **prompts)
+        sparse, dense = self.prompt_encoder.encode(
+            embedding_hw=embedding_hw, masks=masks, guess=guess, **prompts
+        )
         guessed = None if guess is None else guess.masks
         # Points alone have three guesses, and no fourth for the single mask: the best of the three is taken.
         pick_best = not multimask and guessed is not None and guessed.shape[1] > 1
-        logits, iou = self.mask_decoder(
-            image=embedding,
-            image_code=self.prompt_encoder.position_grid(*embedding_hw).to(self.dtype),
-            sparse=sparse.to(self.dtype),
-            dense=dense.to(self.dtype),
-            multimask=multimask or pick_best,
-            shared=shared if masks is None else None,
-        )
+        if shared is not None:
+            logits, iou = self.mask_decoder.decode_shared(
+                shared, sparse=sparse, dense=dense.shares, multimask=multimask or pick_best
+            )
+        else:
+            logits, iou = self.mask_decoder(
+                image=image,
+                image_code=self.prompt_encoder.position_grid(*embedding_hw).to(self.dtype),
+                sparse=sparse.to(self.dtype),
+                dense=dense.written_out(embedding_hw).to(self.dtype),
+                multimask=multimask or pick_best,
+            )
         logits, iou = logits.float(), iou.float()
         if guessed is not None:
             logits = logits + guessed

@@ -44,9 +44,9 @@ class ImageTokens:
         answers: (N, H, T, d), what each attention of the image so far mixes, before its output weights.
     """
 
-    def __init__(self, *, rows: Tensor, width: int) -> None:
+    def __init__(self, *, rows: Tensor, mixed: Tensor) -> None:
         self.rows = rows
-        self.mixed = rows.new_zeros(len(rows), 0, width)
+        self.mixed = mixed
         self.scale: Tensor | None = None
         self.answers: list[Tensor] = []
 
@@ -79,18 +79,23 @@ class SharedDecoding:
         length = shared.upscaled.shape[0]
         self.heads = transformer.final_attn_token_to_image.heads
         # Every block adds R rows and its norm one.
-        self.most_rows = len(self.blocks) * (self.heads * tokens + 1)
+        self.most_rows = len(shared.dense) + len(self.blocks) * (self.heads * tokens + 1)
         self._scores = shared.upscaled.new_empty(self.heads, tokens, length)
         self._weights = torch.empty_like(self._scores)
         self._products = shared.upscaled.new_empty(self.most_rows, length)
         self._upscaled = torch.empty_like(shared.upscaled)
         self._matrix = upscaling_matrix(upscaling)
 
-    def run(self, tokens: Tensor) -> tuple[Tensor, ImageTokens]:
-        """As `TwoWayTransformer.forward` with tokens (N, T, C): tokens (N, T, C) and the image tokens."""
+    def run(self, tokens: Tensor, dense: Tensor) -> tuple[Tensor, ImageTokens]:
+        """As `TwoWayTransformer.forward` with tokens (N, T, C): tokens (N, T, C) and the image tokens.
+
+        Args:
+            dense: (N, D, L), how the dense prompts are mixed.
+        """
         code = tokens
         rows = tokens.new_empty(len(tokens), self.most_rows, self._scores.shape[2])
-        image = ImageTokens(rows=rows, width=tokens.shape[2])
+        rows[:, : dense.shape[1]] = dense
+        image = ImageTokens(rows=rows, mixed=self.shared.dense.expand(len(tokens), -1, -1))
         for block, stage in zip(self.blocks, self.shared.stages[:-1], strict=True):
             tokens = block.attend_to_tokens(tokens, code)
             seen = self._look(block.cross_attn_token_to_image, stage, image, tokens + code)
@@ -123,6 +128,7 @@ class SharedDecoding:
         scores = torch.bmm(few, projected.base, out=self._scores)
         if image.scale is not None:
             scores.mul_(image.scale[index])
+        if folded.shape[1]:
             scores.flatten(0, 1).addmm_(folded, image.written(index))
         return scores if projected.code is None else scores.baddbmm_(few, projected.code)
 
@@ -137,8 +143,9 @@ class SharedDecoding:
         for index in range(len(q)):
             scores = self._score(q[index], stage.key, folded[index], image, index)
             weights = torch.softmax(scores, 2, out=self._weights)
-            if image.scale is not None:
+            if shares.shape[2]:
                 torch.mm(weights.flatten(0, 1), image.written(index).T, out=shares[index])
+            if image.scale is not None:
                 weights.mul_(image.scale[index])
             torch.bmm(weights, value, out=direct[index])
         values = attention.split(F.linear(image.mixed, attention.v_proj.weight))  # (N, H, r, d)
@@ -160,7 +167,9 @@ class SharedDecoding:
             scores = self._score(k[index], stage.query, folded[index], image, index)
             added = image.rows[index, first : first + folded.shape[1]]
             torch.softmax(scores, 1, out=added.view_as(scores))
-        if first:  # the base carries the bias of the first one, a norm's row of ones that of the others
+        if (
+            image.answers
+        ):  # the base carries the bias of the first one, a norm's row of ones that of the others
             image.mixed[:, -1] += attention.out_proj.bias
         output = attention.out_proj.weight.T.reshape(attention.heads, -1, image.mixed.shape[2])  # (H, d, C)
         image.mixed = torch.cat([image.mixed, (v @ output).flatten(1, 2)], dim=1)
@@ -192,7 +201,9 @@ class SharedDecoding:
 
     def _times_base(self, stage: Stage, image: ImageTokens, index: int) -> Tensor:
         """Products (at least r, L) of the rows' vectors with the base, both centred."""
-        start = 0
+        assert stage.dense is not None  # every block has it
+        start = len(stage.dense)
+        self._products[:start] = stage.dense
         for place, (answer, cross) in enumerate(zip(image.answers, stage.crosses, strict=True)):
             heads, tokens = answer.shape[1:3]
             of_attention = self._products[start : start + heads * tokens]

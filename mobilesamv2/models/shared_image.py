@@ -37,6 +37,7 @@ class Stage:
         query: for the attention of the image to tokens; None after the last block, which has none, nor a norm.
         squares: (L,), squared length of the base as the norm sees it.
         crosses: for each attention of the image so far, (H, d, L): products of that base with its output weights.
+        dense: (D, L), products of that base with what dense prompts are mixed from.
         constants: (k, L), products of that base with what the norms so far and the biases between them added.
     """
 
@@ -45,6 +46,7 @@ class Stage:
     query: Projected | None = None
     squares: Tensor | None = None
     crosses: tuple[Tensor, ...] = ()
+    dense: Tensor | None = None
     constants: Tensor | None = None
 
 
@@ -54,32 +56,41 @@ class SharedImage:
 
     Args:
         stages: one for each block, and one after the last.
+        dense: (D, C), what dense prompts are mixed from.
         upscaled: (L, 4 * C / 4), the first upscaling of the base, for the 2 x 2 pixels that a token becomes.
         size_hw: height and width of the image embedding, L in all.
     """
 
     stages: tuple[Stage, ...]
+    dense: Tensor
     upscaled: Tensor
     size_hw: tuple[int, int]
 
 
 @torch.no_grad()
 def share_image(
-    *, transformer: TwoWayTransformer, upscaling: nn.ConvTranspose2d, image: Tensor, image_code: Tensor
+    *,
+    transformer: TwoWayTransformer,
+    upscaling: nn.ConvTranspose2d,
+    image: Tensor,
+    image_code: Tensor,
+    dense: Tensor,
 ) -> SharedImage:
     """Project an image for all prompts.
 
     Args:
         transformer: of the decoder.
         upscaling: the decoder's first transposed convolution, whose stride is its size.
-        image: (C, h, w), the embedding with the dense prompt that all prompts have.
+        image: (C, h, w), the embedding with what is the same in all dense prompts.
         image_code: (C, h, w), its position code.
+        dense: (D, C), what the rest of a dense prompt is mixed from; D may be 0.
     """
     base, code = image.flatten(1), image_code.flatten(1)  # (C, L): the long axis contiguous
     outputs: list[
         Tensor
     ] = []  # (C, H * d), weights of each attention so far, as the norms have changed them since
     constants: list[Tensor] = []  # (C,), what norms added
+    drawn = dense.T  # (C, D)
     stages = []
     for index, module in enumerate(transformer.layers):
         block = cast(TwoWayBlock, module)
@@ -93,7 +104,8 @@ def share_image(
         else:
             base = base + answer.out_proj.bias[:, None]
         outputs.append(answer.out_proj.weight)
-        base, outputs, constants = base - base.mean(0), *(_centred(each) for each in (outputs, constants))
+        base, drawn = base - base.mean(0), drawn - drawn.mean(0)
+        outputs, constants = _centred(outputs), _centred(constants)
         stages.append(
             Stage(
                 key=key,
@@ -101,17 +113,20 @@ def share_image(
                 query=query,
                 squares=base.square().sum(0),
                 crosses=tuple(_by_head(output.T @ base, answer) for output in outputs),
+                dense=drawn.T @ base,
                 constants=torch.stack(constants) @ base if constants else None,
             )
         )
         gain = block.norm4.weight
-        base, outputs = base * gain[:, None], [output * gain[:, None] for output in outputs]
+        base, drawn = base * gain[:, None], drawn * gain[:, None]
+        outputs = [output * gain[:, None] for output in outputs]
         constants = [*(constant * gain for constant in constants), block.norm4.bias]
     look = transformer.final_attn_token_to_image
     key = _projected(look.k_proj, look, base, code, scaled=len(stages) > 0)
     stages.append(Stage(key=key, value=_by_head(look.v_proj.weight @ base, look)))
     return SharedImage(
         stages=tuple(stages),
+        dense=dense,
         upscaled=base.T @ upscaling_matrix(upscaling),
         size_hw=(image.shape[1], image.shape[2]),
     )

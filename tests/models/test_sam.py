@@ -124,13 +124,18 @@ def small_sam(encoder: VitConfig | EfficientVitConfig) -> Sam:
     ).eval()
 
 
-def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder() -> None:
+def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sam, seen = small_sam(SMALL_EFFICIENTVIT), []
     sam.image_encoder.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
-    prompts = []
-    sam.prompt_encoder.register_forward_pre_hook(
-        lambda _module, _inputs, named: prompts.extend(named.get("boxes_xyxy", ())), with_kwargs=True
-    )
+    prompts, encode = [], sam.prompt_encoder.encode
+
+    def spy(**asked: Any) -> Any:
+        prompts.extend(asked["boxes_xyxy"])
+        return encode(**asked)
+
+    monkeypatch.setattr(sam.prompt_encoder, "encode", spy)
     segmenter, photo = Segmenter(sam, name="small"), picture(33, 100)
     embedding = segmenter.encode(photo)
     masks = segmenter.predict(embedding, boxes=[[0, 0, 100, 33]])

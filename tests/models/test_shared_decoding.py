@@ -38,20 +38,28 @@ def prompts(decoder, *, count=3, tokens=2, size_hw=(6, 9), scale=1.0):
     }
 
 
-def assert_agree(decoder, asked, *, multimask, atol=2e-5):
+def truth(decoder, asked, *, multimask):
+    """The plain decoder's answers in double precision."""
+    double = MaskDecoder(decoder.config).double()
+    double.load_state_dict(decoder.state_dict())
+    part = slice(1, None) if multimask else slice(0, 1)
     with torch.inference_mode():
-        assert decoder.share(**{name: asked[name] for name in ("image", "image_code", "dense")}) is not None
-        logits, iou = decoder(**asked, multimask=multimask)
-        part = slice(1, None) if multimask else slice(0, 1)
-        double = MaskDecoder(decoder.config).double()
-        double.load_state_dict(decoder.state_dict())
-        true_logits, true_iou = plain_decode(
-            double, **{name: value.double() for name, value in asked.items()}, asked=part
-        )
+        return plain_decode(double, **{name: value.double() for name, value in asked.items()}, asked=part)
+
+
+def assert_close(found, true, *, atol=2e-5):
+    (logits, iou), (true_logits, true_iou) = found, true
     assert logits.shape == true_logits.shape
     scale = float(true_logits.abs().max()) if true_logits.numel() else 1.0
     torch.testing.assert_close(logits.double(), true_logits, atol=atol * scale, rtol=0)
     torch.testing.assert_close(iou.double(), true_iou, atol=1e-4, rtol=1e-4)
+
+
+def assert_agree(decoder, asked, *, multimask, atol=2e-5):
+    with torch.inference_mode():
+        assert decoder.can_share(asked["image"])
+        found = decoder(**asked, multimask=multimask)
+    assert_close(found, truth(decoder, asked, multimask=multimask), atol=atol)
 
 
 @pytest.mark.parametrize("multimask", [False, True])
@@ -95,24 +103,37 @@ def test_what_is_shared_serves_any_number_of_calls():
     decoder = a_decoder()
     asked = prompts(decoder, count=6)
     with torch.inference_mode():
-        shared = decoder.share(**{name: asked[name] for name in ("image", "image_code", "dense")})
+        shared = decoder.share(image=asked["image"] + asked["dense"], image_code=asked["image_code"])
         expected, _ = decoder(**asked, multimask=False)
         for part in (slice(0, 2), slice(2, 6)):
-            some = asked | {"sparse": asked["sparse"][part]}
-            found, _ = decoder(**some, multimask=False, shared=shared)
+            found, _ = decoder.decode_shared(shared, sparse=asked["sparse"][part], multimask=False)
             torch.testing.assert_close(found, expected[part], atol=1e-5, rtol=1e-5)
 
 
-def test_nothing_is_shared_where_it_would_be_wrong_or_slow():
-    decoder = a_decoder()
-    asked = prompts(decoder)
-    shareable = {name: asked[name] for name in ("image", "image_code", "dense")}
-    assert decoder.share(**shareable) is None  # gradients are wanted
+@pytest.mark.parametrize("multimask", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_dense_prompts_of_their_own_are_mixed_without_being_written_out(depth, multimask):
+    decoder = a_decoder(depth=depth)
+    asked = prompts(decoder, count=5)
+    generator = torch.Generator().manual_seed(2)
+    shares, vectors = torch.randn(5, 3, 6, 9, generator=generator), torch.randn(3, 32, generator=generator)
     with torch.inference_mode():
-        assert decoder.share(**shareable | {"dense": asked["dense"].repeat(3, 1, 1, 1)}) is None
-        assert decoder.share(**shareable | {"image": asked["image"].repeat(3, 1, 1, 1)}) is None
-        half = {name: value.bfloat16() for name, value in shareable.items()}
-        assert decoder.bfloat16().share(**half) is None
+        shared = decoder.share(
+            image=asked["image"] + asked["dense"], image_code=asked["image_code"], dense=vectors
+        )
+        found = decoder.decode_shared(shared, sparse=asked["sparse"], dense=shares, multimask=multimask)
+    asked["dense"] = asked["dense"] + torch.einsum("ndyx,dc->ncyx", shares, vectors)
+    assert_close(found, truth(decoder, asked, multimask=multimask))
+
+
+def test_nothing_is_shared_where_it_would_be_wrong_or_slow():
+    image = torch.zeros(1, 32, 6, 9)
+    assert not MaskDecoder.can_share(image)  # gradients are wanted
+    with torch.inference_mode():
+        assert MaskDecoder.can_share(image)
+        assert not MaskDecoder.can_share(image.bfloat16())
+        assert not MaskDecoder.can_share(image.half())
+        assert not MaskDecoder.can_share(image.to("meta"))
 
 
 @pytest.mark.parametrize("multimask", [False, True])
@@ -121,9 +142,5 @@ def test_prompts_with_masks_of_their_own_get_the_answers_of_the_plain_decoder_to
     asked = prompts(decoder)
     asked["dense"] = torch.randn(3, 32, 6, 9, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
-        found, iou = decoder(**asked, multimask=multimask)
-        part = slice(1, None) if multimask else slice(0, 1)
-        expected, expected_iou = plain_decode(decoder, **asked, asked=part)
-    scale = float(expected.abs().max())
-    torch.testing.assert_close(found, expected, atol=2e-5 * scale, rtol=0)
-    torch.testing.assert_close(iou, expected_iou, atol=1e-4, rtol=1e-4)
+        found = decoder(**asked, multimask=multimask)
+    assert_close(found, truth(decoder, asked, multimask=multimask))
