@@ -38,6 +38,8 @@ Result = TypeVar("Result")
 _CPU_BUDGET = 512 * 2**20
 _GPU_BUDGET = 4 * 2**30
 _LARGEST_CHUNK = {"cpu": 8, "cuda": 128}
+_SHARED_CHUNK = 16
+"""Prompts that share their image need little memory; so many are decoded between two looks at who waits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +284,7 @@ class Segmenter:
             asked.append(prompts)
             answers = [Masks.empty(size_hw)]
             yield Progress("decode", offset, offset + len(prompts))
-            for part in self._chunks(embedding, len(prompts)):
+            for part in self._chunks(embedding, len(prompts), shared):
                 with watch.stage("decode"):
                     logits, iou = self._decode(embedding, prompts[part], shared=shared)
                 decoded += iou.numel()
@@ -351,7 +353,7 @@ class Segmenter:
             raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
         masked = mask_inputs is not None
         shared = self._share(embedding, masked=masked) if len(prompts) else None
-        for part in self._chunks(embedding, len(prompts)):
+        for part in self._chunks(embedding, len(prompts), shared):
             masks = None if mask_inputs is None else mask_inputs[part]
             yield part.start, *self._decode(embedding, prompts[part], masks, shared=shared)
 
@@ -393,12 +395,12 @@ class Segmenter:
             multimask=prompts.multimask,
         )
 
-    def _chunks(self, embedding: Embedding, count: int) -> Iterator[slice]:
-        size = self.chunk_size or self._suitable_chunk(embedding)
+    def _chunks(self, embedding: Embedding, count: int, shared: SharedImage | None) -> Iterator[slice]:
+        size = self.chunk_size or (self._suitable_chunk(embedding) if shared is None else _SHARED_CHUNK)
         return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
     def _suitable_chunk(self, embedding: Embedding) -> int:
-        """How many prompts to decode at once: few on a CPU, whose caches are small, many on a GPU."""
+        """How many prompts with images of their own to decode at once: few on a CPU, whose caches are small."""
         channels = self.sam.mask_decoder.config.width
         height, width = embedding.features.shape[2:]
         # At the most about ten copies of the image tokens and three of the upscaled ones (16 times as many pixels

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .fast_linear import activated_linear
+
 _ROUNDS = 2
 """Pixels are compared with the whole prompt first, then again with what of it looked alike."""
 _SMALLEST = 1e-6
@@ -38,7 +40,8 @@ class Likeness(nn.Module):
         """
         features = F.normalize(self.project(image.to(self.project.weight.dtype)), dim=1)
         others = F.avg_pool2d(features, 2).flatten(2)  # (B, C, L)
-        return (self.sharpness * (features.flatten(2).transpose(1, 2) @ others - 1)).exp()
+        alike = (self.sharpness * features).flatten(2).transpose(1, 2) @ others
+        return alike.sub_(self.sharpness).exp_()  # in place: it is the largest thing there is
 
     def forward(self, kernel: Tensor, *, inside: Tensor, outside: Tensor) -> Tensor:
         """Guess N masks.
@@ -70,6 +73,10 @@ def _densities(kernel: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     share = pooled / (pooled.sum(1, keepdim=True) + _SMALLEST)
     # One product for both sets: reading the kernel is what takes time.
     grouped = share.view(2, pictures, each, share.shape[1]).transpose(0, 1).flatten(1, 2)  # (B, 2 * N / B, L)
-    means = (grouped @ kernel.transpose(1, 2)).view(pictures, 2, each, cells)
+    if pictures == 1:
+        means = activated_linear(grouped[0], kernel[0], None)
+    else:
+        means = grouped @ kernel.transpose(1, 2)
+    means = means.view(pictures, 2, each, cells)
     inner, outer = means.transpose(0, 1).reshape(2, count, cells) + _SMALLEST
     return inner, outer

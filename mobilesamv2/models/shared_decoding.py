@@ -185,13 +185,12 @@ class SharedDecoding:
             rows = image.written(index)
             base_squares = stage.squares
             products = self._times_base(stage, image, index)[: len(rows)]
-            if image.scale is None:
-                products.mul_(2)
-            else:
-                products.mul_(2 * image.scale[index])
+            if image.scale is not None:
+                products.mul_(image.scale[index])
                 base_squares = base_squares * image.scale[index].square()
-            products.addmm_(squares[index], rows)
-            variance = (products.mul_(rows).sum(0) + base_squares) / mixed.shape[2]
+            # |x|^2 = |base|^2 + 2 rows . (mixed base) + rows . (mixed mixed^T rows)
+            products.addmm_(squares[index], rows, alpha=0.5)
+            variance = (base_squares + 2 * products.mul_(rows).sum(0)) / mixed.shape[2]
             # Rounding may leave a little less than nothing where the tokens hardly vary.
             inverse = torch.rsqrt(variance.clamp_(min=0) + norm.eps, out=scale[index])
             rows.mul_(inverse)
