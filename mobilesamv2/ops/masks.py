@@ -1,23 +1,24 @@
 """From the decoder's low-resolution logits to compact masks of the original size.
 
-The published way enlarges every mask to the whole picture twice. Here both steps are one small matrix per
-axis, and only the columns and rows that a mask can reach are ever computed, one mask at a time.
+The published way enlarges every mask to the whole picture twice. Here only what lies along a mask's edge is ever
+enlarged, one mask at a time: what its inside and its outside become is known from the logits themselves.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..geometry import Frame
 from ..types import Bools, Floats, Ints, Rle
-from .rle import box_of_runs, column_runs, encode_runs
+from .enlarging import Axis, Strips
+from .rle import box_of_runs, encode_runs, runs_between
 
-_BAND_VALUES = 1 << 18
-"""Upsampled logits held at a time: 1 MiB of float32, which stays in a core's cache."""
+_PIXELS_AT_ONCE = 1 << 17
+"""Original pixels that are mixed at a time: half a MiB of float32, of which a core's cache holds several."""
 _LARGEST_LOGIT = 1e9
 """Stands in for infinity, so that a tap of weight 0 adds 0 and not NaN."""
 
@@ -65,19 +66,16 @@ def compact_masks(
         raise ValueError(f"The stability offset must not be negative; got {stability_offset}.")
     count, low_height, low_width = logits.shape
     (height, width), (resized_height, resized_width) = frame.size_hw, frame.resized_hw
-    rows = _Axis.through(low_height, frame.input_side, resized_height, height)
-    columns = _Axis.through(low_width, frame.input_side, resized_width, width)
+    rows = Strips.of(Axis.through(low_height, frame.input_side, resized_height, height))
+    columns = Axis.through(low_width, frame.input_side, resized_width, width)
     levels = (threshold - stability_offset, threshold, threshold + stability_offset)
 
-    finite = torch.nan_to_num(
-        logits.detach().float(), nan=-_LARGEST_LOGIT, posinf=_LARGEST_LOGIT, neginf=-_LARGEST_LOGIT
-    )
     rles: list[Rle] = []
     boxes = np.zeros((count, 4), dtype=np.float32)
     areas = np.zeros((count, 3), dtype=np.int64)
-    for index, low in enumerate(finite.cpu().numpy()):
-        padded, origin_yx, areas[index] = _thresholded(low, rows, columns, levels)
-        runs = column_runs(padded, origin_yx=origin_yx, height=height)
+    for index, low in enumerate(logits.detach().float().cpu().numpy()):
+        turns, areas[index] = _turns(low, rows, columns, levels)
+        runs = runs_between(turns)
         rles.append(encode_runs(runs, size_hw=frame.size_hw))
         boxes[index] = box_of_runs(runs, height=height)
     with np.errstate(invalid="ignore"):
@@ -85,92 +83,107 @@ def compact_masks(
     return CompactMasks(rles=tuple(rles), boxes_xyxy=boxes, areas=areas[:, 1], stability=stability)
 
 
-@dataclass(frozen=True, eq=False)
-class _Axis:
-    """How the original pixels along one axis are mixed from low-resolution ones.
+def _turns(low: Floats, rows: Strips, columns: Axis, levels: tuple[float, float, float]) -> tuple[Ints, Ints]:
+    """Where one mask begins and ends, counted down the picture's columns, and its areas above the three levels.
 
-    Args:
-        weights: float32 (out, low); each row sums to 1 and is 0 but for up to four neighbours.
-        first, last: int64 (out,), the first and last low-resolution pixel that may count. Both only rise.
-    """
-
-    weights: Floats
-    first: Ints
-    last: Ints
-
-    @classmethod
-    def through(cls, low: int, input_side: int, resized: int, out: int) -> _Axis:
-        """Low resolution -> model input -> its first `resized` pixels -> `out` original pixels."""
-        near, far, far_share = _linear_taps(input_side, low)
-        near2, far2, far_share2 = _linear_taps(out, resized)
-        weights = np.zeros((out, low), dtype=np.float32)
-        every = np.arange(out)
-        for tap, share in ((near2, 1 - far_share2), (far2, far_share2)):
-            weights[every, near[tap]] += share * (1 - far_share[tap])
-            weights[every, far[tap]] += share * far_share[tap]
-        return cls(weights=weights, first=near[near2], last=far[far2])
-
-    def reached_from(self, low: Bools) -> slice:
-        """The original pixels, as one range, that the set low-resolution pixels can change."""
-        set_pixels = np.flatnonzero(low)
-        if len(set_pixels) == 0:
-            return slice(0, 0)
-        start = int(np.searchsorted(self.last, set_pixels[0], side="left"))
-        stop = int(np.searchsorted(self.first, set_pixels[-1], side="right"))
-        return slice(start, max(start, stop))  # pixels between samples of a shrunk axis reach nothing
-
-    def needed_for(self, out: slice) -> slice:
-        """The low-resolution pixels that a range of original pixels, not empty, is mixed from."""
-        return slice(int(self.first[out.start]), int(self.last[out.stop - 1]) + 1)
-
-
-def _linear_taps(out: int, size: int) -> tuple[Ints, Ints, Floats]:
-    """Bilinear sampling of `size` pixels at `out` places: both neighbours and the share of the second.
-
-    Positions are rounded to float32 as torch's `interpolate` does, which shows on large pictures.
-    """
-    scale = np.float32(size) / np.float32(out)
-    position = np.maximum(scale * (np.arange(out, dtype=np.float32) + np.float32(0.5)) - np.float32(0.5), 0)
-    near = np.minimum(position.astype(np.int64), size - 1)
-    far = np.minimum(near + 1, size - 1)
-    return near, far, (position - near).clip(0, 1).astype(np.float32)
-
-
-def _thresholded(
-    low: Floats, rows: _Axis, columns: _Axis, levels: tuple[float, float, float]
-) -> tuple[Bools, tuple[int, int], Ints]:
-    """One mask inside the window it can reach.
-
-    A bilinear value lies between its taps, so it exceeds the lowest level only where a tap does.
+    A mixed value lies between its neighbours. So a strip of a column is above all levels if its neighbours are, and
+    below if they are; only what is left, along the mask's edge, is mixed pixel by pixel.
 
     Returns:
-        the window's columns as `column_runs` wants them, its origin (y, x), and the areas above the levels.
+        int64 (2 R,) as `runs_between` takes them, and int64 (3,).
     """
+    none, areas = np.zeros(0, dtype=np.int64), np.zeros(3, dtype=np.int64)
     possible = low > levels[0]
-    window_y = rows.reached_from(np.logical_or.reduce(possible, axis=1))
-    window_x = columns.reached_from(np.logical_or.reduce(possible, axis=0))
-    padded = np.zeros((window_x.stop - window_x.start, window_y.stop - window_y.start + 1), dtype=np.bool_)
+    x = columns.reached_from(*_extent(np.logical_or.reduce(possible, axis=0)))
+    strips = rows.reached_from(*_extent(np.logical_or.reduce(possible, axis=1)))
+    if x.start == x.stop or strips.start == strips.stop:
+        return none, areas
+    first, start, taps = rows.first[strips], rows.start[strips.start : strips.stop + 1], len(rows.weights)
+    mixed_columns = _mixed_along_x(low, columns, x, slice(int(first[0]), int(first[-1]) + taps))
+
+    # Lowest and highest neighbour of each strip: (columns, strips).
+    begins = first - first[0]
+    neighbours = [_taken(mixed_columns, begins + tap) for tap in range(taps)]
+    highest, lowest = reduce(np.maximum, neighbours), reduce(np.minimum, neighbours)
+    begin_state = lowest > levels[2]
+    areas += begin_state.sum(axis=0, dtype=np.int64) @ np.diff(start)
+    unclear = np.flatnonzero((highest > levels[0]) & ~begin_state)
+    column, strip = np.divmod(unclear, len(first))
+    pixels, areas_along_edge = _mixed_along_y(
+        mixed_columns,
+        corner=column * mixed_columns.shape[1] + begins[strip],
+        strip=strip + strips.start,
+        rows=rows,
+        levels=levels,
+    )
+    areas += areas_along_edge
+
+    # A turn is between two pixels of a strip, or where one strip ends and the next begins.
+    end_state = begin_state.copy()
+    begin_state.reshape(-1)[unclear] = pixels[:, 0]
+    end_state.reshape(-1)[unclear] = pixels[:, -1]
+    between = np.empty((len(begin_state), len(first) + 1), dtype=np.bool_)
+    between[:, 0], between[:, -1] = begin_state[:, 0], end_state[:, -1]
+    np.not_equal(begin_state[:, 1:], end_state[:, :-1], out=between[:, 1:-1])
+    turned, joint = np.divmod(np.flatnonzero(between), between.shape[1])
+    unclear_strip, pixel = np.divmod(
+        np.flatnonzero(pixels[:, 1:] != pixels[:, :-1]), max(1, pixels.shape[1] - 1)
+    )
+    height = int(rows.start[-1])
+    rows_of_turns = np.concatenate([start[joint], start[strip[unclear_strip]] + pixel + 1])
+    columns_of_turns = x.start + np.concatenate([turned, column[unclear_strip]])
+    return np.sort(columns_of_turns * height + rows_of_turns), areas
+
+
+def _extent(flags: Bools) -> tuple[int, int]:
+    """From the first that is set to after the last; 0, 0 if none is."""
+    set_flags = np.flatnonzero(flags)
+    return (int(set_flags[0]), int(set_flags[-1]) + 1) if len(set_flags) else (0, 0)
+
+
+def _mixed_along_x(low: Floats, columns: Axis, x: slice, y: slice) -> Floats:
+    """Original columns `x` of low-resolution rows `y`, transposed (columns, rows): COCO counts down columns."""
+    first = columns.first[x]
+    near_x = columns.neighbours(int(first[0]), int(first[-1]) + columns.taps)
+    near_y = np.minimum(np.arange(y.start, y.stop), len(low) - 1)
+    part = np.ascontiguousarray(low[near_y[0] : near_y[-1] + 1].T[near_x][:, near_y - near_y[0]])
+    np.clip(np.fmax(part, -_LARGEST_LOGIT, out=part), None, _LARGEST_LOGIT, out=part)
+    begins, weights = first - first[0], columns.weights[x]
+    return reduce(
+        np.add, (part.take(begins + tap, axis=0) * weights[:, tap, None] for tap in range(columns.taps))
+    )
+
+
+def _mixed_along_y(
+    mixed_columns: Floats, *, corner: Ints, strip: Ints, rows: Strips, levels: tuple[float, float, float]
+) -> tuple[Bools, Ints]:
+    """Whether the pixels of some strips are above the middle level, (S, length), and how many are above each level.
+
+    Args:
+        mixed_columns: (columns, low-resolution rows).
+        corner: where in these, counted along its memory, the first neighbour of each strip is.
+        strip: which of all the strips of a column each one is.
+    """
+    pixels = np.empty((len(strip), rows.weights.shape[2]), dtype=np.bool_)
     areas = np.zeros(3, dtype=np.int64)
-    step = max(1, _BAND_VALUES // padded.shape[1])
-    for start in range(window_x.start, window_x.stop, step):
-        band_x = slice(start, min(start + step, window_x.stop))
-        low_x = columns.needed_for(band_x)
-        band_y = rows.reached_from(
-            np.logical_or.reduce(possible[:, low_x], axis=1)
-        )  # often less than the window
-        if band_y.start == band_y.stop:
-            continue
-        low_y = rows.needed_for(band_y)
-        tall = rows.weights[band_y, low_y] @ low[low_y, low_x]  # (rows of the band, few)
-        band = columns.weights[band_x, low_x] @ tall.T  # (columns, rows): COCO counts down columns
-        target = padded[
-            band_x.start - window_x.start : band_x.stop - window_x.start,
-            band_y.start - window_y.start : band_y.stop - window_y.start,
-        ]
-        np.greater(band, levels[1], out=target)
-        areas += [
-            np.count_nonzero(band > levels[0]),
-            np.count_nonzero(target),
-            np.count_nonzero(band > levels[2]),
-        ]
-    return padded, (window_y.start, window_x.start), areas
+    step = max(1, _PIXELS_AT_ONCE // pixels.shape[1])
+    for begin in range(0, len(strip), step):
+        piece = slice(begin, begin + step)
+        shares = (
+            weights.take(strip[piece], axis=0) for weights in rows.weights
+        )  # one (S, length) for each tap
+        mixed = reduce(
+            np.add,
+            (mixed_columns.take(corner[piece] + tap)[:, None] * share for tap, share in enumerate(shares)),
+        )
+        real = rows.real.take(strip[piece], axis=0)
+        np.greater(mixed, levels[1], out=pixels[piece])
+        above = (mixed > levels[0], pixels[piece], mixed > levels[2])
+        areas += [np.count_nonzero(part & real) for part in above]
+    return pixels, areas
+
+
+def _taken(values: Floats, rows: Ints) -> Floats:
+    """`values[:, rows]`, without a copy where the rows follow each other."""
+    begin, end = int(rows[0]), int(rows[-1]) + 1
+    return values[:, begin:end] if end - begin == len(rows) else values.take(rows, axis=1)

@@ -58,10 +58,24 @@ def column_runs(padded_columns: Bools, *, origin_yx: tuple[int, int], height: in
     if flat[0]:
         turns = np.concatenate([[0], turns])
     column, row = np.divmod(turns, stride)
-    edges = (x0 + column) * height + y0 + row
-    # A run down to the picture's last row goes on at the top of the next column if that pixel is set.
-    joined = np.flatnonzero(edges[1:] == edges[:-1])
-    return np.delete(edges, np.concatenate([joined, joined + 1])).reshape(-1, 2).astype(np.int64)
+    return runs_between((x0 + column) * height + y0 + row)
+
+
+def runs_between(turns: Ints) -> Ints:
+    """Runs from the places where one begins and where it ends, in turn, each column by itself.
+
+    Args:
+        turns: int64 (2 R,), not falling. A place is twice among them where a run down to the picture's last row goes
+            on at the top of the next column.
+
+    Returns:
+        int64 (R, 2), where each run starts and the position after its end, rising; runs never touch.
+    """
+    once = np.ones(len(turns), dtype=np.bool_)
+    same = turns[1:] == turns[:-1]
+    once[1:] &= ~same
+    once[:-1] &= ~same
+    return turns[once].reshape(-1, 2)
 
 
 def encode_runs(runs: Ints, *, size_hw: tuple[int, int]) -> Rle:

@@ -79,6 +79,30 @@ def test_masks_areas_stability_and_boxes_are_those_of_the_plain_way(
         assert box.tolist() == expected
 
 
+def blobs(count: int, side: int) -> Tensor:
+    """Discs of all sizes with wavy edges, as logits that fall by 2.5 a pixel; some reach over the border."""
+    generator = torch.Generator().manual_seed(1)
+    x, y, radius, phase = torch.rand(4, count, 1, 1, generator=generator)
+    down, right = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    down, right = down - y * side, right - x * side
+    wave = 1 + 0.2 * torch.sin(5 * torch.atan2(down, right) + 6 * phase)
+    return (2.5 * (side / 2 * radius**3 * wave - torch.hypot(down, right))).clip(-12, 9)
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.0])
+def test_objects_on_a_large_photo_are_those_of_the_plain_way(shift: float) -> None:
+    # As much enlarged as from 256 x 256 to 12 megapixels. Most strips are wholly inside or outside.
+    frame, logits = Frame((1000, 1333), 342), blobs(6, 86) + shift
+    whole = plainly_enlarged(logits, frame).numpy()
+    found = compact_masks(logits, frame)
+    differs = dense(found) != (whole > 0)
+    assert (np.abs(whole[differs]) < 1e-4).all()
+    assert differs.mean() < 1e-5
+    areas = [(whole > level).sum((1, 2)) for level in (1.0, 0.0, -1.0)]
+    np.testing.assert_allclose(found.areas, areas[1], atol=3)
+    np.testing.assert_allclose(found.stability, areas[0] / areas[2], atol=1e-4)
+
+
 def test_specks_far_apart_are_all_found() -> None:
     # The window of such a mask is the whole picture, most of which is never computed.
     frame = Frame((300, 400), 256)
@@ -91,14 +115,14 @@ def test_specks_far_apart_are_all_found() -> None:
     assert coco_mask.area(list(found.rles))[0] == expected.sum() > 0
 
 
-def test_bands_do_not_change_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_do_not_change_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = Frame((120, 90), 256)
     logits = smooth_logits(3, (64, 64))
     in_one_piece = compact_masks(logits, frame)
-    monkeypatch.setattr("mobilesamv2.ops.masks._BAND_VALUES", 300)
-    in_bands = compact_masks(logits, frame)
-    assert in_bands.rles == in_one_piece.rles
-    np.testing.assert_array_equal(in_bands.stability, in_one_piece.stability)
+    monkeypatch.setattr("mobilesamv2.ops.masks._PIXELS_AT_ONCE", 300)
+    in_pieces = compact_masks(logits, frame)
+    assert in_pieces.rles == in_one_piece.rles
+    np.testing.assert_array_equal(in_pieces.stability, in_one_piece.stability)
 
 
 def test_masks_of_a_batch_are_those_made_one_by_one() -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from pycocotools import mask as coco_mask
 
-from mobilesamv2.ops.rle import box_of_runs, column_runs, encode_window
+from mobilesamv2.ops.rle import box_of_runs, column_runs, encode_window, runs_between
 from mobilesamv2.types import decode_rle
 
 PARITY = Path(__file__).parents[1] / "parity"
@@ -98,3 +98,17 @@ def test_pictures_wider_than_16_bits_can_count_are_right() -> None:
 def test_a_window_outside_the_picture_is_refused() -> None:
     with pytest.raises(ValueError, match="does not lie within"):
         encode_window(np.ones((2, 2), dtype=np.bool_), origin_yx=(4, 0), size_hw=(5, 5))
+
+
+@pytest.mark.parametrize(
+    ("turns", "runs"),
+    [
+        ([], []),
+        ([3, 5], [[3, 5]]),
+        ([3, 5, 5, 8], [[3, 8]]),  # goes on in the next column
+        ([0, 4, 4, 8, 8, 12], [[0, 12]]),
+        ([0, 4, 6, 8, 8, 9], [[0, 4], [6, 9]]),
+    ],
+)
+def test_runs_that_touch_are_one(turns: list[int], runs: list[list[int]]) -> None:
+    assert runs_between(np.array(turns, dtype=np.int64)).tolist() == runs
