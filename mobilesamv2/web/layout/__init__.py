@@ -95,6 +95,7 @@ def build_demo(
         with gr.Column(elem_id="bench"):
             with gr.Column(elem_id="source"):
                 photo = photo_input()
+                at_hand = gr.Textbox(visible="hidden", elem_id="photo-at-hand", label="Photo at hand")
                 if settings.examples:
                     gr.Examples(
                         [[str(path)] for path in settings.examples],
@@ -126,14 +127,19 @@ def build_demo(
         masthead.connect(demo)
         running = [event for tab in tabs for event in tab.connect()]
         add_endpoints(page)
-        # What is shown belongs to the photo: another one clears it and stops what is under way.
+        # What is shown belongs to the photo: another one clears it and stops what is under way. Gradio tells of a
+        # new photo twice, and a run that is stopped twice ends in an error of its server; of an address once.
+        photo.change(None, photo, at_hand, js=_ADDRESS, queue=False, api_visibility="private")
         stop_on(
-            photo.change,
+            at_hand.change,
             running,
             [output for tab in tabs for output in tab.outputs],
             [value for tab in tabs for value in tab.cleared()],
         )
     return demo
+
+
+_ADDRESS = '(photo) => photo?.url ?? ""'
 
 
 def _source_link(settings: Settings) -> str:

@@ -17,7 +17,7 @@ from ..text import budgeting as text
 from ..text import page as page_text
 from ..visits import Visit
 from .page import Page
-from .parts import READY, run_buttons
+from .parts import run_buttons
 from .tab import Tab
 from .wiring import on_run
 
@@ -47,11 +47,11 @@ class BudgetTab(Tab):
             self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="budget-numbers")
         with gr.Column(elem_classes="details"):
             self.table = gr.HTML("", elem_id="budget-table")
-        self.outputs: list[Component] = [self.curves, self.table, self.numbers, *self.buttons]
+        self.outputs: list[Component] = [self.curves, self.table, self.numbers]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        return [text.curves((), BUDGETS), "", page_text.idle(text.IDLE), *READY]
+        return [text.curves((), BUDGETS), "", page_text.idle(text.IDLE)]
 
     def connect(self) -> list[Any]:
         """Wire the tab up; returns the events of its runs, for others to cancel."""

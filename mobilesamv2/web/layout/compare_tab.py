@@ -16,7 +16,7 @@ from ..text import comparing as text
 from ..text import page as page_text
 from ..visits import Visit
 from .page import Page
-from .parts import READY, file_data, jpeg, png, run_buttons
+from .parts import file_data, jpeg, png, run_buttons
 from .serving import script
 from .tab import Tab
 from .wiring import on_run
@@ -80,11 +80,11 @@ class CompareTab(Tab):
             self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="compare-numbers")
         with gr.Column(elem_classes="details"):
             self.details = gr.HTML("", elem_id="compare-details")
-        self.outputs: list[Component] = [self.duel, self.details, self.numbers, *self.buttons]
+        self.outputs: list[Component] = [self.duel, self.details, self.numbers]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        return [{}, "", page_text.idle(text.IDLE), *READY]
+        return [{}, "", page_text.idle(text.IDLE)]
 
     def connect(self) -> list[Any]:
         """Wire the tab up; returns the events of its runs, for others to cancel."""

@@ -174,7 +174,13 @@ class PromptTab(Tab):
             )
         )
         page.photo.change(None, page.photo, self.pad, js=_NEW_PHOTO, queue=False, **private)
-        self.pad.unseen(self._look, [page.visit, page.photo], [page.visit, self.pad, self.numbers], **private)
+        self.pad.unseen(
+            self._look,
+            [page.visit, page.photo],
+            [page.visit, self.pad, self.numbers],
+            show_progress="hidden",
+            **private,
+        )
         most = self.limits.objects
         changes: list[tuple[Callable[..., Any], Callable[..., Targets], list[Component]]] = [
             (self.new.click, lambda targets: targets.with_new(most_objects=most), []),

@@ -22,7 +22,7 @@ from ..viewing import Look
 from ..visits import Visit
 from .export_panel import ExportPanel
 from .page import Page
-from .parts import READY, properties, run_buttons, slider
+from .parts import properties, run_buttons, slider
 from .parts import shown as shown_in_browser
 from .sentences import in_sentences, sentences
 from .stage import alone_value, mask_stage, mask_table, stage_value, table_value, tell_stage
@@ -66,7 +66,7 @@ class SegmentTab(Tab):
             self.alone,
             self.table,
             self.numbers,
-            *self.buttons,
+            self.buttons[0],
             *self.export.outputs,
         ]
 
@@ -144,9 +144,8 @@ class SegmentTab(Tab):
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        run, cancel = READY
         last = self.export.cleared()
-        return [None, None, None, page_text.idle(text.IDLE), run | {"value": text.RUN}, cancel, *last]
+        return [None, None, None, page_text.idle(text.IDLE), properties(value=text.RUN), *last]
 
     def connect(self) -> list[Any]:
         """Wire the tab up; returns the events of its runs, for others to cancel."""

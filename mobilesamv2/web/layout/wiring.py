@@ -11,7 +11,7 @@ import gradio as gr
 from ..text import page as text
 from .endpoint_inputs import check
 from .page import Page
-from .parts import BUSY, READY, shown
+from .parts import BUSY, READY, properties, shown
 from .sentences import in_sentences, sentences
 
 MODEL_LANE = "model"
@@ -67,14 +67,11 @@ def on_run(
         api_name=run.elem_id,  # or it would take an endpoint's name from it
         api_visibility="private",
     )
-    for ended in (running.success, running.failure):
+    for ended in (running.success, running.failure):  # the latter also when a stop has come through
         ended(None, js=_then_focus(shown(*READY), run), **buttons_only)
+    # The run button waits for the stop to come through: a click before that would be lost.
     stop_on(
-        cancel.click,
-        [running],
-        [status, run, cancel],
-        [text.idle(text.CANCELLED), *READY],
-        js=lambda values: _then_focus(values, run),
+        cancel.click, [running], [status, cancel], [text.idle(text.CANCELLED), properties(interactive=False)]
     )
     return running
 
@@ -96,16 +93,10 @@ def stop_on(
     running: list[Any],
     outputs: list[Any],
     values: list[Any],
-    *,
-    js: Callable[[str], str] = str,
 ) -> None:
-    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them.
-
-    Args:
-        js: turns the JavaScript that shows the values into what is run.
-    """
+    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them."""
     stopped = event(None, cancels=running, queue=False, api_visibility="private")
-    event(None, outputs=outputs, js=js(shown(*values)), queue=False, api_visibility="private")
+    event(None, outputs=outputs, js=shown(*values), queue=False, api_visibility="private")
     # Once more through the queue, which keeps the order: a step may have been on its way to the browser. Not the
     # buttons, for the next run may have begun.
     late = [pair for pair in zip(outputs, values, strict=True) if not isinstance(pair[0], gr.Button)]
