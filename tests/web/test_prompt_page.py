@@ -191,6 +191,20 @@ def test_clicks_that_follow_each_other_fast_all_count(fake_app: FakeApp, visit: 
     expect(page.locator(".pad-dot.pending")).to_have_count(0)
 
 
+def test_a_click_that_waits_for_its_answer_is_lost_by_undo_but_not_by_a_new_object(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    fake_app.script.pause = 0.4
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    for button, left in (("#prompt-undo", 0), ("#prompt-new", 1)):
+        click(page, 0.3, 0.3)
+        page.locator(".pad-dot.pending").wait_for()
+        page.locator(button).click()
+        expect(page.locator(".pad-dot.pending")).to_have_count(0)
+        expect(page.locator("#prompt-numbers tbody tr")).to_have_count(left)
+
+
 def test_two_visitors_never_see_each_others_clicks(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     ann, bob = visit(fake_app.address), visit(fake_app.address)
     for page in (ann, bob):

@@ -182,21 +182,23 @@ class PromptTab(Tab):
             **private,
         )
         most = self.limits.objects
-        changes: list[tuple[Callable[..., Any], Callable[..., Targets], list[Component]]] = [
-            (self.new.click, lambda targets: targets.with_new(most_objects=most), []),
-            (self.undo.click, Targets.undone, []),
-            (self.pad.undo, Targets.undone, []),
-            (self.remove.click, Targets.without_current, []),
-            (self.clear.click, Targets.cleared, []),
-            (self.candidates.input, Targets.choosing, [self.candidates]),
-            (self.object.input, Targets.selecting, [self.object]),
+        # What takes something back also stops an answer that is on its way; the others let it come.
+        stops = [placing, typing]
+        changes: list[tuple[Callable[..., Any], Callable[..., Targets], list[Component], list[Any]]] = [
+            (self.new.click, lambda targets: targets.with_new(most_objects=most), [], []),
+            (self.undo.click, Targets.undone, [], stops),
+            (self.pad.undo, Targets.undone, [], stops),
+            (self.remove.click, Targets.without_current, [], stops),
+            (self.clear.click, Targets.cleared, [], stops),
+            (self.candidates.input, Targets.choosing, [self.candidates], []),
+            (self.object.input, Targets.selecting, [self.object], []),
         ]
-        for event, changed, value in changes:
+        for event, changed, value, stopped in changes:
             event(
                 self._changing(changed),
                 [page.visit, page.photo, *value],
                 self.shown,
-                cancels=[placing, typing],
+                cancels=stopped,
                 show_progress="hidden",
                 trigger_mode="multiple",
                 **private,
