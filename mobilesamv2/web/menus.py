@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 OWN_DETECTOR = ""
 """In the menu of detectors: the one that the model is usually used with."""
+OWN_BY_NAME = "own"
+"""What programs call it."""
 
 
 def hub_is_reachable() -> bool:
@@ -60,6 +62,11 @@ def chosen(choice: str) -> tuple[str, str]:
     """The model and the detector of a choice: "mobilesam+fastsam-s"; no detector is the model's own."""
     model, _, detector = choice.partition("+")
     return model, detector
+
+
+def joined(model: str, detector: str) -> str:
+    """The choice of a model and a detector; the opposite of `chosen`."""
+    return model if detector in (OWN_DETECTOR, OWN_BY_NAME) else f"{model}+{detector}"
 
 
 def files_of(choice: str) -> list[WeightsFile]:

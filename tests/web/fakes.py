@@ -58,6 +58,10 @@ class FakeSegmenter:
     name: str = "nano"
     device_description: str = "CPU, 2 threads"
     has_detector: bool = True
+    finds: int | None = None
+
+    def with_detector(self, detector: FakeDetector) -> FakeSegmenter:
+        return replace(self, finds=detector.finds)
 
     @property
     def grid_filters(self) -> MaskFilters:
@@ -65,7 +69,7 @@ class FakeSegmenter:
 
     @property
     def detector(self) -> FakeDetector:
-        return FakeDetector(self.script)
+        return FakeDetector(self.script, self.finds)
 
     @property
     def device(self) -> torch.device:
@@ -173,17 +177,18 @@ class FakeSegmenter:
         if sampler == "grid":
             yield grid(picture, points_per_side or math.isqrt(max_prompts or 1024))
         else:
-            yield boxes(picture, self.script.finds)[: max_prompts or 320]
+            yield boxes(picture, self.finds or self.script.finds)[: max_prompts or 320]
 
 
 @dataclass(frozen=True)
 class FakeDetector:
-    """Finds the boxes that its `script` says."""
+    """Finds the boxes that its `script` says, or as many as it `finds` itself."""
 
     script: Any
+    finds: int | None = None
 
     def detect(self, picture: Picture, *, confidence: float, iou: float, max_boxes: int) -> Detections:
-        found = boxes(picture, self.script.finds)[:max_boxes]
+        found = boxes(picture, self.finds or self.script.finds)[:max_boxes]
         assert found.boxes_xyxy is not None
         scores = np.linspace(0.99, confidence, len(found), dtype=np.float32)
         return Detections(boxes_xyxy=found.boxes_xyxy, scores=scores)
@@ -274,7 +279,14 @@ GRID_8, BOXES = Contender("grid", points_per_side=8), Contender("object-aware", 
 
 def serve_fake(script: Any, port: int) -> None:
     """Serve the page on a fake model until the process is ended."""
-    models = Models(loader(script), names=("nano", "mobilesam"), first="nano", fetch=fetcher(script))
+    models = Models(
+        loader(script),
+        names=("nano", "mobilesam"),
+        first="nano",
+        load_detector=lambda name: FakeDetector(script, finds=2),
+        detectors=("fastsam-s",),
+        fetch=fetcher(script),
+    )
     launch(build_demo(models, FAKE_SETTINGS), FAKE_SETTINGS, host="127.0.0.1", port=port)
 
 

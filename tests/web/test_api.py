@@ -21,7 +21,8 @@ from mobilesamv2.export import FORMATS
 
 from .conftest import FakeApp
 
-FILES = {"formats": list(FORMATS), "sampler": "object-aware", "max_prompts": 320, "model": "nano"}
+MODEL = {"model": "nano", "detector": "own"}
+FILES = {"formats": list(FORMATS), "sampler": "object-aware", "max_prompts": 320} | MODEL
 
 
 @pytest.fixture(scope="module")
@@ -78,16 +79,16 @@ def test_every_parameter_after_the_photo_has_a_default_and_a_type(
         for path, endpoint in named.items()
     }
     assert defaults == {
-        "/segment": {"sampler": "object-aware", "max_prompts": 320, "model": "nano"},
+        "/segment": {"sampler": "object-aware", "max_prompts": 320} | MODEL,
         "/compare": {
             "max_prompts": 320,
             "points_per_side": 8,
-            "model": "nano",
             "draw_prompts": False,
             "left": "grid",
             "right": "object-aware",
-        },
-        "/budget": {"largest": 1024, "model": "nano"},
+        }
+        | MODEL,
+        "/budget": {"largest": 1024} | MODEL,
         "/predict_mask": {
             "points": None,
             "labels": None,
@@ -103,6 +104,19 @@ def test_every_parameter_after_the_photo_has_a_default_and_a_type(
         assert photo["parameter_name"] == ("photos" if path == "/batch" else "photo")
         assert not photo["parameter_has_default"]
         assert all(given["parameter_has_default"] and given["python_type"]["type"] for given in others)
+
+
+@pytest.mark.parametrize(("detector", "boxes"), [("own", 12), ("fastsam-s", 2)])
+def test_any_detector_of_the_menu_can_be_asked_for(
+    fake_app: FakeApp, connect: Callable[[str], Client], photo: Path, detector: str, boxes: int
+) -> None:
+    given, client = handle_file(str(photo)), connect(fake_app.address)
+    asked = {"detector": detector, "model": "nano"}
+    assert client.predict(given, **asked, api_name="/segment")[1]["prompts"] == boxes
+    assert client.predict(given, left="grid:8", **asked, api_name="/compare")[2]["right"]["prompts"] == boxes
+    assert client.predict(given, largest=32, **asked, api_name="/budget")["boxes_proposed"] == boxes
+    assert client.predict(given, "coco", **asked, api_name="/export")[1]["masks"] == boxes
+    assert client.predict([given], "coco", **asked, api_name="/batch")[1]["photos"][0]["masks"] == boxes
 
 
 def test_prompts_are_drawn_where_asked(
@@ -195,6 +209,10 @@ def test_a_file_that_was_not_uploaded_cannot_be_read(
         ("/segment", {"max_prompts": 20.5}, "got 20.5"),
         ("/segment", {"max_prompts": True}, "got True"),
         ("/segment", {"model": "no-such-model"}, "model must be one of nano, mobilesam; got 'no-such-model'"),
+        ("/segment", {"detector": "yolo"}, "detector must be one of own, fastsam-s; got 'yolo'"),
+        ("/budget", {"detector": 3}, "detector must be one of own, fastsam-s; got 3"),
+        ("/export", {"detector": ""}, "detector must be one of own, fastsam-s; got ''"),
+        ("/compare", {"detector": "nano+fastsam-s"}, "got 'nano+fastsam-s'"),
         ("/compare", {"draw_prompts": "yes"}, "draw_prompts must be true or false; got 'yes'"),
         ("/compare", {"left": 5}, "left must be a text; got 5"),
         ("/predict_mask", {}, "Say where the object is"),

@@ -21,6 +21,9 @@ def nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_choice_is_a_model_and_perhaps_a_detector() -> None:
     assert menus.chosen("nano") == ("nano", "")
     assert menus.chosen("mobilesam+fastsam-s") == ("mobilesam", "fastsam-s")
+    for choice in ("nano", "mobilesam+fastsam-s"):
+        assert menus.joined(*menus.chosen(choice)) == choice
+    assert menus.joined("nano", "own") == "nano"
 
 
 def test_a_choice_needs_the_files_of_both() -> None:

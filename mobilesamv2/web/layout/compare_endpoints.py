@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from .. import budgeting, comparing
+from ..menus import OWN_BY_NAME, joined
 from ..settings import EMBEDDED_MODEL
 from ..steps import last
 from ..text import budgeting as budget_text
@@ -17,11 +18,11 @@ from .parts import png
 from .wiring import endpoint
 
 
-def add_compare(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
+def add_compare(page: Page, photo: gr.Image, model: gr.Dropdown, detector: gr.Dropdown) -> None:
     """Offer `/compare`: any two samplers and budgets on one encoding.
 
     Args:
-        photo, model: of the endpoints, not of the page.
+        photo, model, detector: of the endpoints, not of the page.
     """
     settings = page.settings
     run = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
@@ -34,6 +35,7 @@ def add_compare(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
         draw_prompts: bool = False,
         left: str = "grid",
         right: str = "object-aware",
+        detector: str = OWN_BY_NAME,
     ) -> tuple[str, str, dict[str, Any]]:
         """Run two samplers on one encoding of a photo.
 
@@ -45,6 +47,7 @@ def add_compare(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
             draw_prompts: true draws the boxes and points that were asked onto the overlays.
             left: the first contender: grid, grid:16, object-aware or object-aware:64.
             right: the second contender, written like the first.
+            detector: name of what proposes the boxes; own is the one that the model is usually used with.
         """
         first, second = (
             comparing.contender_of(
@@ -56,7 +59,12 @@ def add_compare(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
             for text in (left, right)
         )
         items = comparing.compare(
-            Visit(), photo, (first, second), model, run=run, display_side=settings.display_side
+            Visit(),
+            photo,
+            (first, second),
+            joined(model, detector),
+            run=run,
+            display_side=settings.display_side,
         )
         view = last(items)
         overlays = view.overlays(with_prompts=draw_prompts)
@@ -73,24 +81,28 @@ def add_compare(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
         gr.Checkbox(label="draw_prompts", value=False),
         gr.Textbox(label="left", value="grid"),
         gr.Textbox(label="right", value="object-aware"),
+        detector,
     ]
     outputs = [*(gr.Image(label=side, format="png") for side in ("left", "right")), gr.JSON(label="summary")]
     endpoint(compare_program, inputs, outputs, name="compare", description=compare_text.API)
 
 
-def add_budget(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
+def add_budget(page: Page, photo: gr.Image, model: gr.Dropdown, detector: gr.Dropdown) -> None:
     """Offer `/budget`: what more prompts bring on a photo; arguments as for `add_compare`."""
     run = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
 
-    def budget_program(photo: str, largest: float = 1024, model: str = EMBEDDED_MODEL) -> dict[str, Any]:
+    def budget_program(
+        photo: str, largest: float = 1024, model: str = EMBEDDED_MODEL, detector: str = OWN_BY_NAME
+    ) -> dict[str, Any]:
         """Measure what more prompts bring on a photo.
 
         Args:
             photo: the photo, any size up to 120 megapixels.
             largest: the largest number of prompts to measure.
             model: name of the model.
+            detector: name of what proposes the boxes; own is the one that the model is usually used with.
         """
-        view = last(budgeting.budget(Visit(), photo, int(largest), model, run=run))
+        view = last(budgeting.budget(Visit(), photo, int(largest), joined(model, detector), run=run))
         summary: dict[str, Any] = view.summary
         return summary
 
@@ -98,7 +110,7 @@ def add_budget(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
     largest = gr.Slider(offered.low, offered.high, offered.high, step=1, label="largest")
     endpoint(
         budget_program,
-        [photo, largest, model],
+        [photo, largest, model, detector],
         [gr.JSON(label="summary")],
         name="budget",
         description=budget_text.API,

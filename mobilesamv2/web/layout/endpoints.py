@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from .. import segmenting
+from ..menus import OWN_BY_NAME, joined
 from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
 from ..text import page as text
@@ -29,7 +30,11 @@ def add_endpoints(page: Page) -> None:
     run_segment = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
 
     def segment_program(
-        photo: str, sampler: str = "object-aware", max_prompts: int = 320, model: str = EMBEDDED_MODEL
+        photo: str,
+        sampler: str = "object-aware",
+        max_prompts: int = 320,
+        model: str = EMBEDDED_MODEL,
+        detector: str = OWN_BY_NAME,
     ) -> tuple[str, dict[str, Any]]:
         """Segment everything in a photo.
 
@@ -38,13 +43,14 @@ def add_endpoints(page: Page) -> None:
             sampler: object-aware asks about boxes around objects, grid about points at regular distances.
             max_prompts: at most so many boxes, or the largest square of points that fits.
             model: name of the model.
+            detector: name of what proposes the boxes; own is the one that the model is usually used with.
         """
         items = segmenting.segment(
             Visit(),
             photo,
             sampler,
             max_prompts,
-            model,
+            joined(model, detector),
             run=run_segment,
             display_side=settings.display_side,
         )
@@ -56,15 +62,17 @@ def add_endpoints(page: Page) -> None:
         sampler = gr.Radio(choices=list(text.SAMPLERS), value="object-aware", label="sampler")
         prompts = _number(settings.prompts, "max_prompts")
         model = gr.Dropdown(choices=list(page.models.names), value=page.models.first, label="model")
+        detectors = [OWN_BY_NAME, *page.models.detectors]
+        detector = gr.Dropdown(choices=detectors, value=OWN_BY_NAME, label="detector")
         overlay = gr.Image(label="overlay", format="png")
         summary = gr.JSON(label="summary")
-        add_compare(page, photo, model)
-        add_budget(page, photo, model)
+        add_compare(page, photo, model, detector)
+        add_budget(page, photo, model, detector)
         add_predict_mask(page, photo, model)
-        add_export(page, photo, sampler, prompts, model)
+        add_export(page, photo, sampler, prompts, model, detector)
     endpoint(
         segment_program,
-        [photo, sampler, prompts, model],
+        [photo, sampler, prompts, model, detector],
         [overlay, summary],
         name="segment",
         description=segment_text.API,

@@ -9,6 +9,7 @@ import gradio as gr
 
 from ...export import FORMATS
 from .. import batching, exporting, segmenting
+from ..menus import OWN_BY_NAME, joined
 from ..settings import EMBEDDED_MODEL
 from ..steps import last
 from ..text import programs as text
@@ -20,12 +21,17 @@ from .wiring import endpoint
 
 
 def add_export(
-    page: Page, photo: gr.Image, sampler: gr.Radio, max_prompts: gr.Slider, model: gr.Dropdown
+    page: Page,
+    photo: gr.Image,
+    sampler: gr.Radio,
+    max_prompts: gr.Slider,
+    model: gr.Dropdown,
+    detector: gr.Dropdown,
 ) -> None:
     """Offer `/export` and `/batch`: masks as files.
 
     Args:
-        photo, sampler, max_prompts, model: of the endpoints, not of the page.
+        photo, sampler, max_prompts, model, detector: of the endpoints, not of the page.
     """
     settings = page.settings
     run = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
@@ -36,6 +42,7 @@ def add_export(
         sampler: str = "object-aware",
         max_prompts: int = 320,
         model: str = EMBEDDED_MODEL,
+        detector: str = OWN_BY_NAME,
     ) -> tuple[str, dict[str, Any]]:
         """Segment everything in a photo and get the masks as files.
 
@@ -45,11 +52,12 @@ def add_export(
             sampler: object-aware asks about boxes around objects, grid about points at regular distances.
             max_prompts: at most so many boxes, or the largest square of points that fits.
             model: name of the model.
+            detector: name of what proposes the boxes; own is the one that the model is usually used with.
         """
         chosen = exporting.formats_of(formats)
         path, record = Path(), {}
         for item in exporting.export(
-            Visit(), photo, sampler, max_prompts, model, chosen, new_folder(), run=run
+            Visit(), photo, sampler, max_prompts, joined(model, detector), chosen, new_folder(), run=run
         ):
             if isinstance(item, Path):
                 path = item
@@ -63,6 +71,7 @@ def add_export(
         sampler: str = "object-aware",
         max_prompts: int = 320,
         model: str = EMBEDDED_MODEL,
+        detector: str = OWN_BY_NAME,
     ) -> tuple[str, dict[str, Any]]:
         """Segment everything in several photos and get all masks in one ZIP.
 
@@ -72,6 +81,7 @@ def add_export(
             sampler: object-aware asks about boxes around objects, grid about points at regular distances.
             max_prompts: at most so many boxes for each photo, or the largest square of points that fits.
             model: name of the model.
+            detector: name of what proposes the boxes; own is the one that the model is usually used with.
         """
         chosen = exporting.formats_of(formats)
         batching.check_number(photos, most=settings.most_photos)
@@ -80,7 +90,7 @@ def add_export(
             photos,
             sampler,
             max_prompts,
-            model,
+            joined(model, detector),
             chosen,
             archive,
             run=run,
@@ -89,7 +99,7 @@ def add_export(
         return str(archive), last(items).summary
 
     formats = gr.CheckboxGroup(label="formats", choices=list(FORMATS), value=list(FORMATS))
-    others = [formats, sampler, max_prompts, model]
+    others = [formats, sampler, max_prompts, model, detector]
     for function, given, name, description in (
         (export, photo, "export", text.EXPORT_API),
         (batch, files_input("photos"), "batch", text.BATCH_API),

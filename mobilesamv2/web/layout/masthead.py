@@ -60,8 +60,7 @@ class Masthead:
         )
 
     def _note(self, model: str, detector: str) -> str:
-        choice = f"{model}+{detector}" if detector else model
-        sentence = menus.note(choice, network=self._network.is_there)
+        sentence = menus.note(menus.joined(model, detector), network=self._network.is_there)
         return text.idle(sentence) if sentence else ""
 
     def _look_again(self, model: str, detector: str) -> tuple[Any, Any, str]:
