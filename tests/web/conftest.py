@@ -73,8 +73,13 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens an address as a new visitor. At the end: no console error, no request that leaves this machine."""
     contexts, complaints = [], []
 
-    def open_page(address: str, size: tuple[int, int] = DESKTOP) -> Page:
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
+    def open_page(address: str, size: tuple[int, int] = DESKTOP, *, touch: bool = False) -> Page:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            reduced_motion="reduce",
+            has_touch=touch,
+            is_mobile=touch,
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
