@@ -15,8 +15,8 @@ from .shared_decoding import PROMPTS_AT_ONCE, SharedDecoding
 from .shared_image import SharedImage, share_image, upscaling_matrix
 from .two_way_transformer import TwoWayTransformer
 
-PIXELS_AT_ONCE = 2048
-"""Pixels of the first upscaling that go through the second one together: 1 MB in SAM, what a core's cache holds."""
+PIXELS_AT_ONCE = 4096
+"""Pixels of the first upscaling that go through the second one together, to 2 MB in SAM: what two cores' caches hold."""
 
 
 @dataclass(frozen=True)
