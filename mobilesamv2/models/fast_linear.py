@@ -1,4 +1,7 @@
-"""Linear layers through oneDNN, which on many processors is faster than the library behind `F.linear`."""
+"""Linear layers through oneDNN, which on many processors is faster than the library behind `F.linear`.
+
+Its operators are called by their full names: choosing between two of one name reads every bias number by number.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ def activated_linear(
     """
     if _is_fused(x):
         algorithm = "none" if activation == "gelu" else ""
-        return torch.as_tensor(torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], algorithm))
+        return torch.as_tensor(
+            torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, activation, [], algorithm)
+        )
     y = F.linear(x, weight, bias)
     if activation == "none":
         return y
@@ -42,7 +47,7 @@ def linear_plus(x: Tensor, weight: Tensor, bias: Tensor | None, plus: Tensor) ->
         plus: (..., out).
     """
     if _is_fused(x):
-        return torch.as_tensor(torch.ops.mkldnn._linear_pointwise(x, plus, weight, bias, "add"))
+        return torch.as_tensor(torch.ops.mkldnn._linear_pointwise.binary(x, plus, weight, bias, "add"))
     return F.linear(x, weight, bias) + plus
 
 

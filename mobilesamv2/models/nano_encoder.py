@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import LayerNorm2d
+from .fast_linear import activated_linear, linear_plus
+from .kept import Kept
+from .layers import LayerNorm2d, convolve_and_normalise
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,13 @@ class ConvBnRelu(nn.Sequential):
             nn.BatchNorm2d(out_width),
             nn.ReLU(inplace=True),
         )
+        self.kept = Kept()
+
+    def forward(self, x: Tensor) -> Tensor:
+        convolution, norm, activation = self
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        return torch.as_tensor(activation(convolve_and_normalise(x, convolution, norm, kept=self.kept)))
 
 
 class ResidualBlock(nn.Module):
@@ -56,9 +65,11 @@ class ResidualBlock(nn.Module):
         self.first = ConvBnRelu(width, width)
         self.second = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(width)
+        self.kept = Kept()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.norm(self.second(self.first(x))))
+        changed = convolve_and_normalise(self.first(x), self.second, self.norm, kept=self.kept)
+        return F.relu(changed.add_(x), inplace=True)  # nobody needs what it was, gradients neither
 
 
 class AttentionBlock(nn.Module):
@@ -77,13 +88,15 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.position(x)
-        batch, width, *size_hw = x.shape
+        height, width = x.shape[-2:]
         tokens = x.flatten(2).transpose(1, 2)  # (N, h * w, C)
-        q, k, v = self.qkv(self.norm1(tokens)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        qkv = activated_linear(self.norm1(tokens), self.qkv.weight, self.qkv.bias)
+        q, k, v = qkv.view(*qkv.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        tokens = tokens + self.proj(attended)
-        tokens = tokens + self.fc2(F.relu(self.fc1(self.norm2(tokens))))
-        return torch.as_tensor(tokens.transpose(1, 2).reshape(batch, width, *size_hw))
+        tokens = linear_plus(attended, self.proj.weight, self.proj.bias, tokens)
+        hidden = activated_linear(self.norm2(tokens), self.fc1.weight, self.fc1.bias, "relu")
+        tokens = linear_plus(hidden, self.fc2.weight, self.fc2.bias, tokens)
+        return tokens.reshape(len(x), height, width, -1).permute(0, 3, 1, 2)
 
 
 class NanoEncoder(nn.Module):
@@ -126,7 +139,7 @@ class NanoEncoder(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
+        x = self.stem(x.contiguous(memory_format=torch.channels_last))
         levels = []
         for stage in self.stages:
             x = stage(x)

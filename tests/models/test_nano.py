@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from mobilesamv2.models.likeness import Likeness
 from mobilesamv2.models.nano_encoder import NanoEncoder, NanoEncoderConfig
@@ -18,6 +19,67 @@ def test_the_embedding_has_an_eighth_of_the_pictures_side(side):
         NanoEncoderConfig(widths=(8, 8, 8, 8), depths=(1, 0, 0, 0), head_width=8, out_width=12)
     )
     assert encoder(torch.zeros(2, 3, side, side)).shape == (2, 12, side // 8, side // 8)
+
+
+def plain_pair(x, layers):
+    convolution, norm, _ = layers
+    return F.relu(norm(convolution(x)))
+
+
+def plain_encoder(encoder, x):
+    """The encoder as it is described, one layer after the other, without a finer embedding."""
+    x = plain_pair(x, encoder.stem)
+    levels = []
+    for first, *blocks in encoder.stages:
+        x = plain_pair(x, first)
+        for block in blocks:
+            x = F.relu(x + block.norm(block.second(plain_pair(x, block.first))))
+        levels.append(x)
+    for block in encoder.context:
+        x = x + block.position(x)
+        tokens = x.flatten(2).transpose(1, 2)
+        q, k, v = block.qkv(block.norm1(tokens)).unflatten(-1, (3, block.heads, -1)).permute(2, 0, 3, 1, 4)
+        weights = (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1)
+        tokens = tokens + block.proj((weights @ v).transpose(1, 2).flatten(2))
+        tokens = tokens + block.fc2(F.relu(block.fc1(block.norm2(tokens))))
+        x = tokens.transpose(1, 2).reshape(x.shape)
+    levels[-1] = x
+    total = encoder.detail(levels[0])
+    for level, lateral in zip(levels[1:], encoder.laterals, strict=True):
+        total = total + F.interpolate(lateral(level), total.shape[-2:], mode="bilinear", align_corners=False)
+    x = plain_pair(F.relu(encoder.neck[0](total)), encoder.neck[2])
+    return encoder.neck[4](encoder.neck[3](x))
+
+
+def small_encoder():
+    torch.manual_seed(0)
+    encoder = NanoEncoder(
+        NanoEncoderConfig(widths=(8, 12, 16, 16), depths=(1, 2, 1, 1), head_width=8, out_width=12)
+    )
+    for name, value in encoder.named_buffers():
+        if name.endswith("running_mean"):
+            value.normal_()
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 1.5)
+    return encoder.eval()
+
+
+def test_folded_and_fused_layers_compute_what_the_plain_ones_do():
+    encoder, pixels = small_encoder(), torch.randn(2, 3, 64, 96)
+    with torch.inference_mode():
+        torch.testing.assert_close(encoder(pixels), plain_encoder(encoder, pixels), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_are_those_of_the_plain_layers(training):
+    encoder, pixels = small_encoder(), torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        encoder(pixels)
+    encoder.train(training)
+    weights = [value for name, value in encoder.named_parameters() if name.endswith("weight")]
+    found = torch.autograd.grad(encoder(pixels).square().sum(), weights)
+    expected = torch.autograd.grad(plain_encoder(encoder, pixels).square().sum(), weights)
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
 
 
 def test_the_embedded_model_is_small():
