@@ -19,6 +19,25 @@ def upload(page: Page, path: Path) -> None:
     )  # what was shown of another photo is gone
 
 
+def bring(page: Page, way: str, *paths: Path) -> None:
+    """Paste photos ("paste"), or drop them far from any field ("drop")."""
+    page.evaluate(
+        """([way, photos]) => {
+            const transfer = new DataTransfer();
+            for (const [name, kind, bytes] of photos)
+                transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "image/" + kind}));
+            const given = {bubbles: true, cancelable: true};
+            document.querySelector("#colophon").dispatchEvent(way === "paste"
+                ? new ClipboardEvent("paste", {...given, clipboardData: transfer})
+                : new DragEvent("drop", {...given, dataTransfer: transfer}));
+        }""",
+        [
+            way,
+            [(path.name, path.suffix[1:].replace("jpg", "jpeg"), list(path.read_bytes())) for path in paths],
+        ],
+    )
+
+
 def open_tab(page: Page, title: str) -> None:
     """Go to a tab: all of them are in sight at all widths."""
     page.get_by_role("tab", name=title).click()

@@ -7,10 +7,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import FakeApp
-from .person import open_tab
+from .person import bring, open_tab
 
 Visit = Callable[..., Page]
 
@@ -56,6 +57,22 @@ def test_cancelling_stops_the_work_and_hands_out_what_is_done(
     expect(page.locator("#batch-numbers")).to_contain_text("holds the 1 photo that was done")
     expect(page.locator("#batch-run")).to_be_enabled()
     assert fake_app.script.closed == 1
+
+
+@pytest.mark.parametrize("way", ["paste", "drop"])
+def test_photos_can_be_pasted_or_dropped_anywhere(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path, wide_photo: Path, way: str
+) -> None:
+    page = visit(fake_app.address)
+    open_tab(page, "Several photos")
+    bring(page, way, photo, other_photo)
+    files = page.locator("#batch-photos .file-preview tr.file")
+    expect(files).to_have_count(2)
+    bring(page, way, wide_photo)
+    expect(files).to_have_count(3)
+    expect(page.locator("#batch-photos .upload-container")).to_be_attached()
+    open_tab(page, "Segment everything")
+    expect(page.locator("#photo img")).to_have_count(0)
 
 
 def test_no_photos_are_a_sentence(fake_app: FakeApp, visit: Visit) -> None:

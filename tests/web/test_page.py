@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as TooLate
 
 from .conftest import DESKTOP, PHONE, FakeApp
-from .person import box_of, until, upload
+from .person import box_of, bring, until, upload
 
 Visit = Callable[..., Page]
 NATURAL_SIZE = "image => [image.naturalWidth, image.naturalHeight]"
@@ -264,17 +264,7 @@ def test_a_photo_can_be_pasted_or_dropped_anywhere_also_over_another(
 ) -> None:
     page = visit(fake_app.address)
     for path in (photo, other_photo):
-        page.evaluate(
-            """async ([way, name, bytes]) => {
-                const transfer = new DataTransfer();
-                transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "image/" + name.split(".")[1]}));
-                const given = {bubbles: true, cancelable: true};
-                document.querySelector("#colophon").dispatchEvent(way === "paste"
-                    ? new ClipboardEvent("paste", {...given, clipboardData: transfer})
-                    : new DragEvent("drop", {...given, dataTransfer: transfer}));
-            }""",
-            [way, path.name.replace(".jpg", ".jpeg"), list(path.read_bytes())],
-        )
+        bring(page, way, path)
         with Image.open(path) as given:
             size = list(given.size)
         page.locator("#photo img").wait_for()
