@@ -37,6 +37,11 @@ class LayerNorm2d(nn.Module):
         return F.layer_norm(x, (x.shape[-1],), self.weight, self.bias, self.eps)
 
 
+def gelu_in_place(x: Tensor) -> Tensor:
+    """Exact GELU of features that nobody needs any more; with gradients, which do need them, of a copy."""
+    return F.gelu(x) if torch.is_grad_enabled() else torch.as_tensor(torch.ops.aten.gelu_.default(x))
+
+
 def convolve_and_normalise(
     x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d, *, kept: Kept | None = None
 ) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .fast_linear import activated_linear, linear_plus
 from .kept import Kept
-from .layers import LayerNorm2d, convolve_and_normalise, folded, in_windows
+from .layers import LayerNorm2d, convolve_and_normalise, folded, gelu_in_place, in_windows
 from .row_bands import in_row_bands, rows_that_fit
 
 
@@ -167,7 +167,13 @@ class PatchEmbed(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         rows = rows_that_fit(pixels, columns=pixels.shape[3], channels=self.width)
-        return in_row_bands(pixels, self.seq, rows=None if self.training else rows, stride=4, margin=1)
+        if self.training:
+            return torch.as_tensor(self.seq(pixels))
+        return in_row_bands(pixels, self._evaluate, rows=rows, stride=4, margin=1)
+
+    def _evaluate(self, pixels: Tensor) -> Tensor:
+        first, _, second = self.seq
+        return torch.as_tensor(second(gelu_in_place(first(pixels))))
 
 
 class Stage(nn.Module):
@@ -200,8 +206,8 @@ class ConvBlock(nn.Module):
         return in_row_bands(x, self._evaluate, rows=rows, margin=1)
 
     def _evaluate(self, x: Tensor) -> Tensor:
-        hidden = F.gelu(self.conv2(self.conv1.on_each_pixel(x, activation="gelu")))
-        return F.gelu(self.conv3.on_each_pixel(hidden, plus=x))
+        hidden = gelu_in_place(self.conv2(self.conv1.on_each_pixel(x, activation="gelu")))
+        return gelu_in_place(self.conv3.on_each_pixel(hidden, plus=x))
 
 
 class PatchMerge(nn.Module):
@@ -222,7 +228,8 @@ class PatchMerge(nn.Module):
         return in_row_bands(x, self._evaluate, rows=rows, stride=self.stride, margin=1)
 
     def _evaluate(self, x: Tensor) -> Tensor:
-        return torch.as_tensor(self.conv3(F.gelu(self.conv2(self.conv1.on_each_pixel(x, activation="gelu")))))
+        hidden = gelu_in_place(self.conv2(self.conv1.on_each_pixel(x, activation="gelu")))
+        return self.conv3.on_each_pixel(hidden)
 
 
 class AttentionBlock(nn.Module):
