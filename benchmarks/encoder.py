@@ -18,7 +18,6 @@ def main() -> None:
     options = parser_of("Time TinyViT beside Ultralytics'.", "encoder", rounds=7).parse_args()
     torch.set_num_threads(options.threads)
     ours, theirs = our_mobile_sam().image_encoder, their_mobile_sam().image_encoder
-    theirs.train().eval()  # it gathers its position biases here, and would run with those of before the loading
     pixels = torch.randn(1, 3, 1024, 1024, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         difference = relative_difference(ours(pixels), theirs(pixels))

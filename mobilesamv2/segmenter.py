@@ -38,8 +38,8 @@ Result = TypeVar("Result")
 _CPU_BUDGET = 512 * 2**20
 _GPU_BUDGET = 4 * 2**30
 _LARGEST_CHUNK = {"cpu": 8, "cuda": 128}
-_SHARED_CHUNK = 16
-"""Prompts that share their image need little memory; so many are decoded between two looks at who waits."""
+_SHARED_CHUNK_PER_CORE = 8
+"""Prompts that share their image need little memory; so many a core are decoded between two looks at who waits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -396,7 +396,10 @@ class Segmenter:
         )
 
     def _chunks(self, embedding: Embedding, count: int, shared: SharedImage | None) -> Iterator[slice]:
-        size = self.chunk_size or (self._suitable_chunk(embedding) if shared is None else _SHARED_CHUNK)
+        if shared is None:
+            size = self.chunk_size or self._suitable_chunk(embedding)
+        else:
+            size = self.chunk_size or max(16, _SHARED_CHUNK_PER_CORE * torch.get_num_threads())
         return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
     def _suitable_chunk(self, embedding: Embedding) -> int:

@@ -73,10 +73,7 @@ def _densities(kernel: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     share = pooled / (pooled.sum(1, keepdim=True) + _SMALLEST)
     # One product for both sets: reading the kernel is what takes time.
     grouped = share.view(2, pictures, each, share.shape[1]).transpose(0, 1).flatten(1, 2)  # (B, 2 * N / B, L)
-    if pictures == 1:
-        means = activated_linear(grouped[0], kernel[0], None)
-    else:
-        means = grouped @ kernel.transpose(1, 2)
+    means = torch.stack([activated_linear(*one, None) for one in zip(grouped, kernel, strict=True)])
     means = means.view(pictures, 2, each, cells)
     inner, outer = means.transpose(0, 1).reshape(2, count, cells) + _SMALLEST
     return inner, outer

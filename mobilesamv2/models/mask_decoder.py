@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, cast
 
 import torch
@@ -11,12 +12,15 @@ from torch.nn import functional as F
 
 from .fast_linear import activated_linear
 from .layers import LayerNorm2d, Mlp
-from .shared_decoding import PROMPTS_AT_ONCE, SharedDecoding
+from .shared_decoding import SharedDecoding
 from .shared_image import SharedImage, share_image, upscaling_matrix
+from .side_by_side import side_by_side
 from .two_way_transformer import TwoWayTransformer
 
-PIXELS_AT_ONCE = 4096
-"""Pixels of the first upscaling that go through the second one together, to 2 MB in SAM: what two cores' caches hold."""
+PROMPTS_AT_ONCE = 8
+"""Prompts that share their image whose tokens go through the small layers together, on one core."""
+PIXELS_AT_ONCE = 2048
+"""Pixels of the first upscaling that go through the second one together: to 1 MB in SAM, what a core's cache holds."""
 
 
 @dataclass(frozen=True)
@@ -166,27 +170,38 @@ class MaskDecoder(nn.Module):
         asked = _asked(multimask)
         tokens = self._with_output_tokens(sparse)
         rows = sparse.new_zeros(len(sparse), 0, height * width) if dense is None else dense.flatten(2)
+        count = len(range(self.config.mask_tokens)[asked])
+        logits = sparse.new_empty(len(sparse), count, 4 * height, 4 * width)
+        together = max(1, min(PROMPTS_AT_ONCE, -(-len(sparse) // torch.get_num_threads())))
+        parts = [slice(start, start + together) for start in range(0, len(sparse), together)]
+        decoded = side_by_side(
+            [
+                partial(self._decode_some, shared, tokens[part], rows[part], asked, into=logits[part])
+                for part in parts
+            ]
+        )
+        return logits, self.iou_prediction_head(torch.cat([tokens[:0], *decoded])[:, 0])[:, asked]
+
+    def _decode_some(
+        self, shared: SharedImage, tokens: Tensor, rows: Tensor, asked: slice, *, into: Tensor
+    ) -> Tensor:
+        """Decode a few prompts: their logits `into` (n, M, 4h, 4w), their tokens (n, T, width) returned."""
         first, second = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
         norm = cast(LayerNorm2d, self.output_upscaling[1])
         decoding = SharedDecoding(self.transformer, first, norm, shared, tokens=tokens.shape[1])
+        tokens, image = decoding.run(tokens, rows)
         matrix = upscaling_matrix(second).T.contiguous()  # (4 * C / 8, C / 4)
         assert second.bias is not None
         bias = second.bias.repeat(4)
-        count = len(range(self.config.mask_tokens)[asked])
-        logits = sparse.new_empty(len(sparse), count, 4 * height, 4 * width)
-        decoded = [tokens[:0]]
-        for start in range(0, len(tokens), PROMPTS_AT_ONCE):
-            part = slice(start, start + PROMPTS_AT_ONCE)
-            some, image = decoding.run(tokens[part], rows[part])
-            decoded.append(some)
-            for index, weights in enumerate(self._pixel_weights(some, asked)):
-                pixels = self._activated(decoding.upscale(image, index))
-                product = self._upscaled_product(pixels, matrix, bias, weights)
-                # A token became 2 x 2 pixels, and each of them again.
-                logits[start + index].view(count, height, 2, 2, width, 2, 2).copy_(
-                    product.view(count, height, width, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6)
-                )
-        return logits, self.iou_prediction_head(torch.cat(decoded)[:, 0])[:, asked]
+        (height, width), count = shared.size_hw, into.shape[1]
+        for index, weights in enumerate(self._pixel_weights(tokens, asked)):
+            pixels = self._activated(decoding.upscale(image, index))
+            product = self._upscaled_product(pixels, matrix, bias, weights)
+            # A token became 2 x 2 pixels, and each of them again.
+            into[index].view(count, height, 2, 2, width, 2, 2).copy_(
+                product.view(count, height, width, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6)
+            )
+        return tokens
 
     def _upscaled_product(self, pixels: Tensor, matrix: Tensor, bias: Tensor, weights: Tensor) -> Tensor:
         """Upscale pixels (P, C / 4) by a product with `matrix`, then multiply with `weights` (M, C / 8): (M, 4 * P).

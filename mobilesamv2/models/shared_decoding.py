@@ -30,9 +30,6 @@ from .layers import LayerNorm2d
 from .shared_image import Projected, SharedImage, Stage, upscaling_matrix
 from .two_way_transformer import Attention, TwoWayBlock, TwoWayTransformer
 
-PROMPTS_AT_ONCE = 8
-"""Prompts whose tokens go through the small layers together; in SAM each has 2 MB of rows until it is decoded."""
-
 
 class ImageTokens:
     """The image tokens of N prompts as `scale * base + rows^T mixed`; see the module.
