@@ -92,3 +92,20 @@ def test_tables_are_not_cut_off(fake_app: FakeApp, visit: Visit, photo: Path, ot
     page.locator("#batch-run").click()
     page.locator("#batch-numbers .facts").wait_for()
     assert page.locator("#batch-numbers .targets").evaluate(FITS)
+
+
+@pytest.mark.parametrize("width", [600, 834, 961, 1024, 1180, 1920])
+def test_nothing_is_squeezed_or_sticks_out_between_phones_and_wide_screens(
+    fake_app: FakeApp, visit: Visit, photo: Path, width: int
+) -> None:
+    page = visit(fake_app.address, (width, 800))
+    upload(page, photo)
+    assert box_of(page, "#title")["height"] <= 64
+    inside = "part => part.getBoundingClientRect().right <= innerWidth + 1"
+    for part in ("#masthead", "#running", "#opacity", "#segment-stage", "#segment-run", "#segment-numbers"):
+        assert page.locator(part).evaluate(inside), part
+    stage = box_of(page, "#segment-stage")
+    assert stage["height"] <= 1.4 * stage["width"]
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab.inner_text()

@@ -97,7 +97,7 @@ function look(index) { // light up what can be seen of a mask
 }
 
 function makeRoom(wanted) { // for the card below the picture, on narrow pages
-    const narrow = wanted && matchMedia("(max-width: 820px)").matches;
+    const narrow = wanted && matchMedia("(max-width: 960px)").matches;
     for (let around = viewer.parentElement; around; around = around.parentElement) {
         if (narrow) around.style.setProperty("height", "auto", "important");
         else around.style.removeProperty("height");
