@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import LayerNorm2d, convolve_and_normalise
+from .kept import Kept
+from .layers import LayerNorm2d, convolve_and_normalise, convolve_with
 
 NORM_EPS = 1e-6
 """Of every norm in this network, batch norms too."""
@@ -102,6 +103,7 @@ class EfficientVit(nn.Module):
             )
         if inner != side:  # by the four nearest pixels, as MobileSAMv2 does it, not by the mean of all
             pixels = F.interpolate(pixels, size=(inner, inner), mode="bilinear", align_corners=False)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)  # as fast kernels want it
         features: Tensor = self.norm(self.neck(self.backbone(pixels)))
         return features
 
@@ -187,9 +189,13 @@ class ConvLayer(nn.Module):
         )
         self.norm = nn.BatchNorm2d(out_channels, eps=NORM_EPS) if norm else None
         self.activation = activation
+        self.kept = Kept()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x) if self.norm is None else convolve_and_normalise(x, self.conv, self.norm)
+        if self.norm is None:
+            x = convolve_with(x, self.conv.weight, self.conv.bias, like=self.conv)
+        else:
+            x = convolve_and_normalise(x, self.conv, self.norm, kept=self.kept)
         return F.gelu(x, approximate="tanh") if self.activation else x
 
 
@@ -290,7 +296,7 @@ class LinearAttention(nn.Module):
         both_scales = torch.cat([qkv, *(mix(qkv) for mix in self.aggreg)], dim=1)  # (N, 6C, H, W)
         count, _, height, width = both_scales.shape
         # Each head's queries, keys and values lie side by side in the published projection.
-        heads = both_scales.view(count, 2 * self.heads, 3, self.head_width, height * width)
+        heads = both_scales.reshape(count, 2 * self.heads, 3, self.head_width, height * width)
         # Sums over all cells overflow float16 and are coarse in bfloat16.
         heads = heads.to(torch.promote_types(x.dtype, torch.float32))
         queries, keys, values = F.relu(heads[:, :, 0]), F.relu(heads[:, :, 1]), heads[:, :, 2]

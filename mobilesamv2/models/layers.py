@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .fast_linear import activated_linear
 from .kept import Kept
 
 
@@ -56,7 +57,19 @@ def convolve_and_normalise(
         normalised: Tensor = norm(convolution(x))
         return normalised
     weight, bias = folded(convolution, norm, kept=kept)
-    return F.conv2d(x, weight, bias, convolution.stride, convolution.padding, groups=convolution.groups)
+    return convolve_with(x, weight, bias, like=convolution)
+
+
+def convolve_with(x: Tensor, weight: Tensor, bias: Tensor | None, *, like: nn.Conv2d) -> Tensor:
+    """What `like` would do with this weight and this bias."""
+    if is_pointwise(like) and not x.is_contiguous():  # with its channels last: then it is a linear layer
+        return activated_linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
+    return F.conv2d(x, weight, bias, like.stride, like.padding, groups=like.groups)
+
+
+def is_pointwise(convolution: nn.Conv2d) -> bool:
+    """Whether it looks at one pixel at a time, as a linear layer does."""
+    return (convolution.kernel_size, convolution.stride, convolution.groups) == ((1, 1), (1, 1), 1)
 
 
 def folded(

@@ -134,14 +134,7 @@ class ConvNorm(nn.Module):
         self.kept = Kept()
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.bn.training or not self.is_pointwise:
-            return convolve_and_normalise(x, self.c, self.bn, kept=self.kept)
-        return self.on_each_pixel(x)
-
-    @property
-    def is_pointwise(self) -> bool:
-        """Whether it looks at one pixel at a time, as a linear layer does."""
-        return self.c.kernel_size == (1, 1) and self.c.stride == (1, 1) and self.c.groups == 1
+        return convolve_and_normalise(x, self.c, self.bn, kept=self.kept)
 
     def on_each_pixel(
         self, x: Tensor, *, activation: Literal["none", "gelu"] = "none", plus: Tensor | None = None

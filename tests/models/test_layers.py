@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mobilesamv2.models.layers import LayerNorm2d, convolve_and_normalise, in_windows
+from mobilesamv2.models.layers import LayerNorm2d, convolve_and_normalise, convolve_with, in_windows
 
 
 def norm_of_three() -> LayerNorm2d:
@@ -49,6 +49,20 @@ def test_a_folded_batch_norm_computes_what_the_two_layers_do(bias: bool) -> None
     with torch.inference_mode():
         folded = convolve_and_normalise(x, convolution, norm)
         torch.testing.assert_close(folded, norm(convolution(x)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_a_pointwise_convolution_is_itself_in_any_memory(
+    bias: bool, memory_format: torch.memory_format
+) -> None:
+    convolution, x = nn.Conv2d(4, 6, 1, bias=bias), torch.randn(2, 4, 5, 3)
+    with torch.inference_mode():
+        found = convolve_with(
+            x.contiguous(memory_format=memory_format), convolution.weight, convolution.bias, like=convolution
+        )
+        torch.testing.assert_close(found, convolution(x), rtol=1e-5, atol=1e-5)
+    assert found.is_contiguous(memory_format=memory_format)
 
 
 def test_a_batch_norm_in_training_uses_and_updates_its_statistics() -> None:
