@@ -90,6 +90,8 @@ def test_the_curves_follow_each_other_on_a_phone(fake_app: FakeApp, visit: Visit
     order = ("#photo", "#budget-curves", "#budget-largest", "#budget-run", "#budget-numbers", "#budget-table")
     tops = [box_of(page, name)["y"] for name in order]
     assert tops == sorted(tops)
+    assert boxes[-1] is not None
+    assert boxes[-1]["y"] + boxes[-1]["height"] <= box_of(page, "#budget-largest")["y"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
