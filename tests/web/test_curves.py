@@ -7,6 +7,7 @@ import re
 import pytest
 
 from mobilesamv2.web.text.curves import Line, chart, rounds_up_to
+from mobilesamv2.words import seconds
 
 
 def number(value: float) -> str:
@@ -61,3 +62,12 @@ def test_names_from_outside_cannot_bring_markup() -> None:
     html = chart("<b>", [Line("aware", "<i>", ((16, 1),))], ticks=(16,), told=number)
     assert "<b><b>" not in html
     assert "<i>," not in html
+
+
+def test_round_numbers_on_the_axis_have_no_zeros_behind_their_point() -> None:
+    html = chart("Time", [Line("grid", "Grid", ((16, 4.4),))], ticks=(16,), told=seconds)
+    marks = re.findall(r'<span class="y"[^>]*>([^<]*)</span>', html)
+    assert marks == ["0 ms", "1 s", "2 s", "3 s", "4 s", "5 s"]
+    assert "4.40 s" in html
+    halves = chart("Time", [Line("grid", "Grid", ((16, 11.0),))], ticks=(16,), told=seconds)
+    assert re.findall(r'<span class="y"[^>]*>([^<]*)</span>', halves)[:2] == ["0 ms", "2.5 s"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Page, expect
+
+from mobilesamv2.web.layout.permalink import LINKED, TAB
+from mobilesamv2.web.text.linking import BUTTON
 
 from .conftest import FakeApp
 from .person import open_tab
@@ -36,6 +39,38 @@ def test_a_link_brings_the_settings_to_another_visitor(fake_app: FakeApp, visit:
     expect(other.locator("#prompts input[type=number]")).to_have_value("64")
     expect(other.locator("#hide-nested input")).to_be_checked()
     expect(other.get_by_label("Original")).to_be_checked()
+
+
+def test_every_setting_goes_through_a_link_and_back(fake_app: FakeApp, visit: Visit) -> None:
+    given = {
+        "detector": "fastsam-s",
+        "sampler": "grid",
+        "prompts": "64",
+        "confidence": "0.25",
+        "own_filters": "false",
+        "min_area": "0.5",
+        "min_iou": "0.6",
+        "min_stability": "0.7",
+        "mask_nms": "0.8",
+        "hide_nested": "true",
+        "one_per_pixel": "true",
+        "view": "cutout",
+        "opacity": "0.3",
+        "left": "object-aware:64",
+        "right": "grid:16",
+        "show": "alone",
+        "draw_prompts": "true",
+        "largest": "256",
+        "batch_sampler": "grid",
+        "batch_prompts": "128",
+        "tab": "compare",
+    }
+    assert set(given) == {*LINKED.values(), TAB} - {"model"}
+    page = visit(f"{fake_app.address}?{urlencode(given)}")
+    expect(page.locator("#compare-left input")).to_have_value("Object-aware 64")
+    page.locator("#permalink").click()
+    expect(page.locator("#permalink")).not_to_have_text(BUTTON)
+    assert query(page) == given
 
 
 def test_values_that_make_no_sense_are_left_out_with_a_sentence(fake_app: FakeApp, visit: Visit) -> None:

@@ -31,8 +31,11 @@ LINKED = {
     "opacity": "opacity",
     "compare-left": "left",
     "compare-right": "right",
+    "compare-view": "show",
     "draw-prompts": "draw_prompts",
     "budget-largest": "largest",
+    "batch-sampler": "batch_sampler",
+    "batch-prompts": "batch_prompts",
 }
 """What a component is called in the address, by its `elem_id`; what is not on the page is passed over."""
 TAB = "tab"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -60,7 +61,9 @@ def chart(
             tip = escape(f"{line.name}, {number(round(asked))} asked: {told(value)}")
             dots += f'<i class="dot {line.kind}" style="left:{x:.2f}%;bottom:{y:.2f}%" title="{tip}"></i>'
     rules = "".join(f'<line x1="0" x2="100" y1="{100 - up(y):.2f}" y2="{100 - up(y):.2f}"/>' for y in heights)
-    marks = "".join(f'<span class="y" style="bottom:{up(y):.2f}%">{escape(told(y))}</span>' for y in heights)
+    marks = "".join(
+        f'<span class="y" style="bottom:{up(y):.2f}%">{escape(_short(told(y)))}</span>' for y in heights
+    )
     marks += "".join(f'<span class="x" style="left:{across(x):.2f}%">{number(x)}</span>' for x in ticks)
     ends = "".join(
         f'<span class="{line.kind}">{escape(told(line.points[-1][1]))}</span>'
@@ -83,6 +86,11 @@ def rounds_up_to(value: float) -> list[float]:
     step = next(power * digit for digit in (1, 2, 2.5, 5, 10) if power * digit * 5 >= value * (1 - 1e-9))
     count = max(1, math.ceil(value / step * (1 - 1e-9)))
     return [step * index for index in range(count + 1)]
+
+
+def _short(told: str) -> str:
+    """A round number without zeros after its point: "2 s" for "2.00 s"."""
+    return re.sub(r"\.0+(?!\d)|(?<=\.\d)0+(?!\d)", "", told)
 
 
 def _spoken(title: str, lines: Sequence[Line], told: Callable[[float], str]) -> str:
