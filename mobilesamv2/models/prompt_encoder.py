@@ -244,7 +244,9 @@ class PromptEncoder(nn.Module):
             weight = self.no_mask_embed.weight
             return DensePrompts(constant=weight[0], vectors=weight[:0], shares=None)
         constant, vectors = self.dense_basis(masked=True)
-        x = self.mask_downscaling[:-1](masks.to(vectors.dtype))
+        x = masks.to(vectors.dtype)
+        for layer in list(self.mask_downscaling)[:-1]:
+            x = _on_patches(x, layer) if isinstance(layer, nn.Conv2d) else layer(x)
         shares = x.new_zeros(len(x), len(vectors), *x.shape[2:])
         shares[:, : x.shape[1]] = x
         if guess is not None:
@@ -389,3 +391,13 @@ class PromptEncoder(nn.Module):
         if points is not None and labels is not None:
             drawn["points"] = draw_points((points.float() + 0.5) * scale, labels, size_hw)
         return drawn
+
+
+def _on_patches(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """A convolution whose stride is its size, as one product. For one channel libraries are many times slower."""
+    side = layer.kernel_size[0]
+    patches = F.pixel_unshuffle(x, side)  # (N, in * side * side, h, w)
+    assert layer.bias is not None
+    weight = layer.weight.flatten(1).expand(len(x), -1, -1)
+    product = torch.baddbmm(layer.bias[:, None], weight, patches.flatten(2))
+    return product.view(len(x), len(layer.weight), *patches.shape[2:])

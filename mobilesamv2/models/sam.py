@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .efficientvit import EfficientVit, EfficientVitConfig, efficientvit_config
-from .mask_decoder import MaskDecoder, MaskDecoderConfig
+from .mask_decoder import PROMPTS_AT_ONCE, MaskDecoder, MaskDecoderConfig
 from .nano_encoder import NanoEncoder, NanoEncoderConfig
 from .prompt_encoder import PromptEncoder, PromptEncoderConfig
 from .shared_image import SharedImage
+from .side_by_side import side_by_side
 from .tiny_vit import TinyVit, TinyVitConfig
 from .vit import Vit, VitConfig, vit_config
 
@@ -222,15 +224,39 @@ class Sam(nn.Module):
         """
         if shared is None:
             shared = self.share(embedding, masked=masks is not None)
-        image, detail = self.split(embedding)
+        prompts = {"points": points, "labels": labels, "boxes_xyxy": boxes_xyxy, "masks": masks}
+        given = {name: value for name, value in prompts.items() if value is not None}
+        parts = self.split(embedding)
+
+        def decode(some: slice) -> tuple[Tensor, Tensor]:
+            of_some = {name: value[some] for name, value in given.items()}
+            return self._decode_some(*parts, of_some, kernel=kernel, shared=shared, multimask=multimask)
+
+        count = max(map(len, given.values()), default=0)
+        if shared is None or kernel is None or count == 0:
+            return decode(slice(None))
+        # Guesses are made in many small steps too.
+        starts = range(0, count, PROMPTS_AT_ONCE)
+        answers = side_by_side([partial(decode, slice(start, start + PROMPTS_AT_ONCE)) for start in starts])
+        logits, iou = zip(*answers, strict=True)
+        return torch.cat(logits), torch.cat(iou)
+
+    def _decode_some(
+        self,
+        image: Tensor,
+        detail: Tensor | None,
+        prompts: dict[str, Tensor],
+        *,
+        kernel: Tensor | None,
+        shared: SharedImage | None,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """As `decode`, with what `split` made of the embedding, and the prompts by the names of its arguments."""
         embedding_hw = (image.shape[-2], image.shape[-1])
-        prompts = {"points": points, "labels": labels, "boxes_xyxy": boxes_xyxy}
         guess = None
-        if kernel is not None and masks is None and (points is not None or boxes_xyxy is not None):
+        if kernel is not None and prompts and "masks" not in prompts:
             guess = self.prompt_encoder.first_guess(kernel, detail, embedding_hw=embedding_hw, **prompts)
-        sparse, dense = self.prompt_encoder.encode(
-            embedding_hw=embedding_hw, masks=masks, guess=guess, **prompts
-        )
+        sparse, dense = self.prompt_encoder.encode(embedding_hw=embedding_hw, guess=guess, **prompts)
         guessed = None if guess is None else guess.masks
         # Points alone have three guesses, and no fourth for the single mask: the best of the three is taken.
         pick_best = not multimask and guessed is not None and guessed.shape[1] > 1
@@ -248,7 +274,7 @@ class Sam(nn.Module):
             )
         logits, iou = logits.float(), iou.float()
         if guessed is not None:
-            logits = logits + guessed
+            logits = logits + guessed if logits.requires_grad else logits.add_(guessed)
         if pick_best:
             best = iou.argmax(1)
             every = torch.arange(len(iou), device=iou.device)

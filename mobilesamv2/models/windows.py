@@ -136,7 +136,7 @@ def pasted(guess: Tensor, windows: Tensor, *, size_hw: tuple[int, int], stride: 
     x0, y0, x1, y1 = windows.float().unbind(1)
     down = _hats(y0, y1, count=size_hw[0], stride=stride, cells=guess.shape[1])  # (N, height, K)
     across = _hats(x0, x1, count=size_hw[1], stride=stride, cells=guess.shape[2])
-    return OUTSIDE + down @ (guess.float() - OUTSIDE) @ across.transpose(1, 2)
+    return (down @ (guess.float() - OUTSIDE) @ across.transpose(1, 2)).add_(OUTSIDE)
 
 
 def _hats(low: Tensor, high: Tensor, *, count: int, stride: float, cells: int) -> Tensor:
