@@ -167,3 +167,22 @@ def test_nothing_found_is_told_and_shown(fake_app: FakeApp, visit: Visit, photo:
     page = visit(fake_app.address)
     compared(page, photo)
     expect(page.locator("#compare-numbers .verdict")).to_contain_text("found no objects on this photo")
+
+
+def test_two_visitors_compare_their_own_photos_at_once(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+) -> None:
+    ann, bob = visit(fake_app.address), visit(fake_app.address)
+    for page, path, left in ((ann, photo, "Grid 8 × 8"), (bob, other_photo, "Object-aware 16")):
+        upload(page, path)
+        open_tab(page, "Compare samplers")
+        choose(page, "#compare-left", left)
+    for page in (ann, bob):
+        page.locator("#compare-run").click()
+    for page in (ann, bob):
+        page.locator("#compare-numbers .verdict").wait_for()
+        until(lambda page=page: bool(page.locator(".duel-frame img").evaluate_all(LOADED)))  # type: ignore[misc]
+    wide = "image => image.naturalWidth > image.naturalHeight"
+    assert [page.locator(".duel-photo").evaluate(wide) for page in (ann, bob)] == [True, False]
+    expect(ann.locator(".duel-names .left")).to_have_text("Grid 8 × 8")
+    expect(bob.locator(".duel-names .left")).to_have_text("Object-aware 16")
