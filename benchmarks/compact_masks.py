@@ -30,7 +30,7 @@ def objects(count: int, *, seed: int = 0) -> Tensor:
     """Logits (count, 256, 256) of wavy blobs with a little smooth noise, like those a decoder gives for objects.
 
     Radii are between a hundredth and a quarter of the picture's longer side, even on a logarithmic scale: half of the
-    masks cover less than 1.2% of the photo, a twentieth of them more than 20%.
+    masks cover less than 1.1% of the photo, a twentieth of them more than 18%.
     """
     generator = torch.Generator().manual_seed(seed)
     x, y, size, turn, stretch = torch.rand(5, count, 1, 1, generator=generator)
