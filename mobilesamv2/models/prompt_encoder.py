@@ -395,6 +395,8 @@ class PromptEncoder(nn.Module):
 
 def _on_patches(x: Tensor, layer: nn.Conv2d) -> Tensor:
     """A convolution whose stride is its size, as one product. For one channel libraries are many times slower."""
+    if len(x) == 0:
+        return torch.as_tensor(layer(x))  # whose libraries, unlike `pixel_unshuffle`, know nothing as a batch
     side = layer.kernel_size[0]
     patches = F.pixel_unshuffle(x, side)  # (N, in * side * side, h, w)
     assert layer.bias is not None
