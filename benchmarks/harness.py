@@ -76,7 +76,7 @@ def multiply_adds_per_second(*, size: int = 2048, rounds: int = 8) -> float:
     a, b = torch.randn(size, size), torch.randn(size, size)
     products: list[Callable[[], object]] = [lambda: a @ b]
     if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-        products.append(lambda: torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], ""))
+        products.append(lambda: torch.ops.mkldnn._linear_pointwise.default(a, b, None, "none", [], ""))
     with torch.inference_mode():
         best = min(seconds_of(product) for product in products for _ in range(rounds))
     return size**3 / best

@@ -1,6 +1,6 @@
 """Peak memory of segmenting everything in a 12-megapixel picture with 320 boxes.
 
-    python -m benchmarks.peak_memory [--model mobilesam] [--boxes 320] [--megapixels 12]
+    python -m benchmarks.peak_memory [--model mobilesam] [--boxes 320] [--megapixels 12] [--threads 2]
 
 Weights do not change how much memory a model needs, so they are random and nothing is downloaded. The picture and
 the boxes are random too: a third of the picture per box on average, far more than objects on photographs have.
@@ -8,7 +8,6 @@ the boxes are random too: a third of the picture per box on average, far more th
 
 from __future__ import annotations
 
-import argparse
 import resource
 import sys
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from mobilesamv2.models.detector import Detections
 from mobilesamv2.models.sam import Sam
 from mobilesamv2.segmenter import Segmenter
 from mobilesamv2.types import Picture
+
+from .harness import parser_of, report
 
 
 @dataclass
@@ -44,11 +45,12 @@ def peak_gigabytes() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the peak memory of one run.")
+    parser = parser_of("Measure the peak memory of one run.", "peak_memory")
     parser.add_argument("--model", default="mobilesam", choices=sorted(zoo.MODELS))
     parser.add_argument("--boxes", type=int, default=320)
     parser.add_argument("--megapixels", type=float, default=12)
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     height = round((options.megapixels * 1e6 * 3 / 4) ** 0.5)
     picture = np.random.default_rng(1).integers(0, 255, (height, height * 4 // 3, 3), dtype=np.uint8)
@@ -57,9 +59,17 @@ def main() -> None:
         name=options.model,
         detector=RandomBoxes(options.boxes),
     )
-    print(f"{options.model}, {height * 4 // 3} x {height}: {peak_gigabytes():.2f} GB before the run")
+    before = peak_gigabytes()
     result = segmenter.segment_everything(picture, max_prompts=options.boxes)
-    print(f"{len(result.prompts)} prompts, {len(result.masks)} masks: {peak_gigabytes():.2f} GB at the most")
+    row = {
+        "model": options.model,
+        "picture": f"{height * 4 // 3} x {height}",
+        "prompts": len(result.prompts),
+        "masks": len(result.masks),
+        "peak memory, GB": peak_gigabytes(),
+        "of it before the run, GB": before,
+    }
+    report("peak_memory", [row], into=options.into)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def test_a_photo_is_segmented(real_app: str, visit: Visit, photo: Path, size: tu
     expect(numbers.locator(".facts")).to_be_visible()
     for word in ("mask", "prompts asked", "encode", "decode", "CPU"):
         expect(numbers).to_contain_text(word)
+    expect(page.locator("#segment-stage canvas.areas")).to_be_visible()
     overlay = page.locator("#segment-stage img")
     expect(overlay).to_be_visible()
     with Image.open(photo) as given:
@@ -148,7 +149,7 @@ def test_another_photo_clears_the_result(fake_app: FakeApp, visit: Visit, photo:
     page.locator("#segment-numbers .facts").wait_for()
     page.locator("#examples .gallery-item").first.click()
     expect(page.locator("#segment-numbers .facts")).to_have_count(0)
-    expect(page.locator("#segment-stage img")).to_be_hidden()
+    expect(page.locator("#segment-stage canvas.areas")).to_be_hidden()
     expect(page.locator("#segment-table tr")).to_have_count(0)
 
 
@@ -180,8 +181,8 @@ def test_two_visitors_do_not_see_each_others_results(
         page.locator("#segment-run").click()
     shapes = []
     for page in pages:
-        page.locator("#segment-stage img").wait_for()
-        width, height = page.locator("#segment-stage img").evaluate(NATURAL_SIZE)
+        page.locator("#segment-stage canvas.areas").wait_for()
+        width, height = page.locator("#segment-stage canvas.areas").evaluate("c => [c.width, c.height]")
         shapes.append(width > height)
     assert shapes == [True, False]  # a photo that is wide, one that is tall
     assert visit(fake_app.address).locator("#segment-stage img").is_hidden()
@@ -253,9 +254,9 @@ def test_a_rotated_photo_is_upright_in_both_pictures(fake_app: FakeApp, visit: V
     page = visit(fake_app.address)
     upload(page, path)
     page.locator("#segment-run").click()
-    page.locator("#segment-stage img").wait_for()
+    page.locator("#segment-stage canvas.areas").wait_for()
     for picture in ("#photo img", "#segment-stage img"):
-        assert page.locator(picture).evaluate(NATURAL_SIZE) == [100, 200]
+        until(lambda of=picture: page.locator(of).evaluate(NATURAL_SIZE) == [100, 200])  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("way", ["paste", "drop"])

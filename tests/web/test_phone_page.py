@@ -71,12 +71,12 @@ def test_the_buttons_stay_where_they_are_when_masks_come(
 ) -> None:
     page = visit(fake_app.address, (360, 740))
     upload(page, photo)
-    page.locator("#segment-stage .viewer.empty").wait_for()
+    page.locator("#segment-stage .viewer.waiting").wait_for()
     settled = lambda: box_of(page, "#segment-run")["y"] - box_of(page, "#photo")["y"]  # noqa: E731
     before = settled()
     page.locator("#segment-run").click()
     page.locator("#segment-numbers .facts").wait_for()
-    until(lambda: page.locator("#segment-stage .viewer.empty").count() == 0)
+    until(lambda: page.locator("#segment-stage .viewer.waiting").count() == 0)
     assert settled() == pytest.approx(before, abs=2)
 
 

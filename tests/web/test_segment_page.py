@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, FakeApp
@@ -181,6 +182,29 @@ def test_views_and_opacity_change_at_once(fake_app: FakeApp, visit: Visit, photo
     assert fake_app.script.started == 1
 
 
+def test_the_photo_is_on_the_stage_until_it_has_masks(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path, tmp_path: Path
+) -> None:
+    page = visit(fake_app.address)
+    stage, areas = page.locator("#segment-stage img"), page.locator("#segment-stage canvas.areas")
+    nothing = page.get_by_text("The masks appear here")
+    expect(nothing).to_be_visible()
+    for path in (photo, other_photo):
+        upload(page, path)
+        with Image.open(path) as image:
+            size = list(image.size)
+        until(lambda size=size: stage.evaluate("i => [i.naturalWidth, i.naturalHeight]") == size)  # type: ignore[misc]
+        expect(nothing).to_be_hidden()
+        expect(areas).to_be_hidden()
+    page.locator("#segment-run").click()
+    expect(areas).to_be_visible()
+    unseen = tmp_path / "photo.tif"
+    Image.open(photo).save(unseen)
+    page.set_input_files("#photo input[type=file]", str(unseen))
+    expect(nothing).to_be_visible()
+    expect(stage).to_be_hidden()
+
+
 def test_masks_appear_while_others_are_still_decoded(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.finds, fake_app.script.pause = 320, 0.15
     page = visit(fake_app.address)
@@ -204,7 +228,7 @@ def test_a_failed_run_leaves_nothing_old_beside_its_sentence(
     fake_app.script.error = RuntimeError("secret")
     page.locator("#segment-run").click()
     expect(page.locator("#segment-numbers .problem")).to_contain_text("Something went wrong")
-    expect(page.locator("#segment-stage img")).to_be_hidden()
+    expect(page.locator("#segment-stage canvas.areas")).to_be_hidden()
     expect(rows(page)).to_have_count(0)
 
 

@@ -111,6 +111,7 @@ def build_demo(
                 visits=visits,
                 gpu=gpu,
                 photo=photo,
+                at_hand=at_hand,
                 model=masthead.chosen,
                 visit=visit,
                 load=demo.load,

@@ -256,6 +256,8 @@ class SegmentTab(Tab):
         self.effort.input(None, self.effort, dials, js=_effort_js(efforts), **quiet)
         for dial in dials:
             dial.change(None, dials, self.effort, js=_named_effort_js(efforts), **quiet)
+        at_hand = self.page.at_hand
+        at_hand.change(None, at_hand, None, js=tell_stage("stage:photo", "{url: value}"), **quiet)
         self.view.change(None, self.view, None, js=tell_stage("stage:set", "{view: value}"), **quiet)
         self.opacity.change(None, self.opacity, None, js=tell_stage("stage:set", "{opacity: value}"), **quiet)
 

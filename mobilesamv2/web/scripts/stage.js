@@ -1,6 +1,6 @@
 // The picture area: a photo, the masks over it from a picture of ids, hover, click and keys, one mask alone.
 // Told by its value {edition, photo, labels, colours, tips, size, name}; tells `select` {edition, mask}.
-// Others on the page send events to `.viewer`: stage:set {view | opacity}, mask:look {index}, mask:pick {index},
+// Others on the page send events to `.viewer`: stage:photo {url}, stage:set {view | opacity}, mask:look {index}, mask:pick {index},
 // mask:alone {edition, index, layer, card, box, prompt} or null.
 const viewer = element.querySelector(".viewer");
 const frame = viewer.querySelector(".frame");
@@ -9,6 +9,7 @@ const [areas, lines, veil, focus] = viewer.querySelectorAll("canvas");
 const tip = viewer.querySelector(".tip");
 const card = viewer.querySelector(".card");
 let shown = null; // what lies on the stage, and `ids`: for each pixel the place of its mask from 1 on, 0 for none
+let waiting = ""; // the address of the photo at hand, which is shown until it has masks
 let alone = null;
 let looked = -1;
 let latest = 0; // of pictures that overtake each other the last one counts
@@ -37,6 +38,14 @@ function paint(canvas, width, height, colour) { // colour(place in the picture) 
     return context;
 }
 
+function wait() { // nothing but the photo is shown, or nothing
+    viewer.classList.toggle("waiting", Boolean(waiting));
+    viewer.classList.toggle("empty", !waiting);
+    viewer.setAttribute("aria-label", viewer.dataset.emptyName);
+    if (waiting) photo.src = waiting;
+    else photo.removeAttribute("src");
+}
+
 function onEdge(inside, at, width, height, reach) { // whether a pixel within `reach` is not like this one
     const x = at % width, y = (at - x) / width;
     for (let step = 1; step <= reach; step++) {
@@ -52,9 +61,8 @@ async function draw(value) {
     const turn = ++latest;
     if (!value) {
         shown = null;
-        viewer.classList.add("empty");
-        viewer.setAttribute("aria-label", viewer.dataset.emptyName);
         setAlone(null);
+        wait();
         return;
     }
     const labels = await pixels(value.labels.url);
@@ -72,7 +80,7 @@ async function draw(value) {
     paint(lines, width, height, at => ids[at] && onEdge(own, at, width, height, reach)
         && [...rgb[ids[at] - 1].map(part => Math.round(0.7 * part + 76)), 255]);
     paint(veil, width, height, at => !ids[at] && [255, 255, 255, 255]);
-    viewer.classList.remove("empty");
+    viewer.classList.remove("empty", "waiting");
     viewer.setAttribute("aria-label", value.name);
     setAlone(null);
     look(-1);
@@ -190,6 +198,18 @@ viewer.addEventListener("keydown", event => {
         event.preventDefault();
         pick(looked < 0 && step < 0 ? count - 1 : (looked + step + count) % count);
     }
+});
+photo.addEventListener("load", () => {
+    if (!shown) frame.style.setProperty("--ratio", photo.naturalWidth / photo.naturalHeight);
+});
+photo.addEventListener("error", () => { // a format that browsers do not show
+    if (shown || !waiting) return;
+    waiting = "";
+    wait();
+});
+viewer.addEventListener("stage:photo", event => {
+    waiting = event.detail.url;
+    if (!shown) wait();
 });
 viewer.addEventListener("stage:set", event => {
     const {view, opacity} = event.detail;
