@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from .conftest import DESKTOP, FakeApp
+from .conftest import DESKTOP, PHONE, FakeApp
 from .person import until, upload
 
 Visit = Callable[..., Page]
@@ -203,6 +203,26 @@ def test_the_photo_is_on_the_stage_until_it_has_masks(
     page.set_input_files("#photo input[type=file]", str(unseen))
     expect(nothing).to_be_visible()
     expect(stage).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_jumps_while_masks_come(
+    fake_app: FakeApp, visit: Visit, photo: Path, size: tuple[int, int]
+) -> None:
+    page = visit(fake_app.address, size)
+    upload(page, photo)
+    page.locator("#segment-stage .viewer.waiting").wait_for()
+    page.evaluate(
+        """() => {
+            window.moved = 0;
+            const add = list => list.getEntries().forEach(entry => (window.moved += entry.value));
+            new PerformanceObserver(add).observe({type: "layout-shift"});
+        }"""
+    )
+    page.locator("#segment-run").click()
+    page.locator("#segment-table tbody tr").first.wait_for()
+    expect(page.locator("#segment-stage canvas.areas")).to_be_visible()
+    assert page.evaluate("window.moved") < 0.05  # 0.1 is what web vitals call good
 
 
 def test_masks_appear_while_others_are_still_decoded(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
