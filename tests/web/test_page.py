@@ -299,6 +299,12 @@ def test_who_has_to_wait_sees_the_place_in_the_queue(fake_app: FakeApp, visit: V
     first.locator("#segment-numbers progress").wait_for()
     second.locator("#segment-run").click()
     expect(second.locator("#segment-numbers")).to_contain_text("queue: 1/1")
+    second.locator("#segment-cancel").click()  # while waiting
+    expect(second.locator("#segment-numbers")).to_contain_text("Cancelled")
+    expect(second.locator("#segment-run")).to_be_enabled()
+    assert fake_app.script.closed == 0
+    second.locator("#segment-run").click()
+    expect(second.locator("#segment-numbers")).to_contain_text("queue: 1/1")
     first.locator("#segment-cancel").click()
     expect(second.locator("#segment-numbers progress")).to_be_visible()
     second.locator("#segment-cancel").click()
