@@ -47,7 +47,7 @@ ENTRIES: tuple[DetectorEntry, ...] = (
             "whole": WeightsFile(
                 filename="nano-objects.safetensors",
                 bytes=6_117_316,
-                sha256="6bcf4f21bb4b1d4fa94122f16ec0c8e720e8595b612cce33dfa782fbb857d49f",
+                sha256="2359e0dca72bec9ff19cec35298b8f5ad8ae02fbf4aafb4522d11275065451af",
             )
         },
         summary="YOLOv8n with one class, comes with the package",
