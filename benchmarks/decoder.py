@@ -1,8 +1,9 @@
 """The mask decoder beside Ultralytics', for the same prompts at once.
 
-    python -m benchmarks.decoder [--prompts 64] [--rounds 5] [--threads 2]
+    python -m benchmarks.decoder [--prompts 64] [--rounds 5] [--threads 2] [--profile]
 
-Also prints how many multiply-adds it does and how far it is from the machine's own rate.
+Also prints how many multiply-adds it does and how far it is from the machine's own rate; with --profile only what ours
+spends its time on, on one core.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from .harness import multiply_adds_per_second, paired, parser_of, report
+from .harness import multiply_adds_per_second, paired, parser_of, report, table
 from .peers import our_mobile_sam, random_boxes, relative_difference, their_mobile_sam
 
 
@@ -31,9 +33,29 @@ def multiply_adds(action: Callable[[], object]) -> int:
     return int(counter.get_total_flops()) // 2
 
 
+def print_profile(action: Callable[[], object], *, prompts: int) -> None:
+    """The operators that take most time of a call on one core, by their own time."""
+    torch.set_num_threads(1)
+    action()
+    with profile(activities=[ProfilerActivity.CPU]) as found:
+        action()
+    events = sorted(found.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    total = sum(event.self_cpu_time_total for event in events)
+    rows = [
+        {
+            "operator": event.key,
+            "ms a prompt": event.self_cpu_time_total / 1e3 / prompts,
+            "share": f"{event.self_cpu_time_total / total:.0%}",
+        }
+        for event in events[:14]
+    ]
+    print(table(rows))
+
+
 def main() -> None:
     parser = parser_of("Time the mask decoder beside Ultralytics'.", "decoder")
     parser.add_argument("--prompts", type=int, default=64)
+    parser.add_argument("--profile", action="store_true", help="only what the time goes to")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     ours, theirs = our_mobile_sam(), their_mobile_sam()
@@ -68,6 +90,10 @@ def main() -> None:
                     multimask_output=multimask,
                 )
 
+            if options.profile:
+                print(f"\n{options.prompts} {name}\n")
+                print_profile(our_call, prompts=options.prompts)
+                continue
             (logits, iou), (their_logits, their_iou) = our_call(), their_call()
             masks = (logits > 0).flatten(2), (their_logits > 0).flatten(2)
             shared = ((masks[0] & masks[1]).sum(2) / (masks[0] | masks[1]).sum(2).clamp(min=1)).mean()
@@ -87,7 +113,8 @@ def main() -> None:
                     "ms at the machine's rate": 1e3 * work / rate,
                 }
             )
-    report("decoder", rows, into=options.into, multiply_adds_per_second=rate)
+    if rows:
+        report("decoder", rows, into=options.into, multiply_adds_per_second=rate)
 
 
 if __name__ == "__main__":

@@ -113,10 +113,7 @@ def report(
         into: the file; None: none.
         more: written to the file too.
     """
-    heads = list(rows[0])
-    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
-    for row in rows:
-        print(f"| {' | '.join(_cell(row[head]) for head in heads)} |")
+    print(table(rows))
     described = machine()
     print(f"\n{', '.join(f'{key} {value}' for key, value in described.items())}")
     if into is not None:
@@ -126,8 +123,18 @@ def report(
         print(f"written to {into}")
 
 
+def table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows as a table in Markdown; all have the keys of the first, which are its heads."""
+    heads = list(rows[0])
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines += [f"| {' | '.join(_cell(row[head]) for head in heads)} |" for row in rows]
+    return "\n".join(lines)
+
+
 def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.2e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def parser_of(description: str, name: str, *, rounds: int = 5) -> argparse.ArgumentParser:

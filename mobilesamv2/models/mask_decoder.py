@@ -197,9 +197,9 @@ class MaskDecoder(nn.Module):
         for index, weights in enumerate(self._pixel_weights(tokens, asked)):
             pixels = self._activated(decoding.upscale(image, index))
             product = self._upscaled_product(pixels, matrix, bias, weights)
-            # A token became 2 x 2 pixels, and each of them again.
-            into[index].view(count, height, 2, 2, width, 2, 2).copy_(
-                product.view(count, height, width, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6)
+            # A token became 2 x 2 pixels, and each of them again. Pairs in a row stay together: they move as one.
+            into[index].view(torch.float64).view(count, height, 2, 2, width, 2).copy_(
+                product.view(torch.float64).view(count, height, width, 2, 2, 2).permute(0, 1, 3, 5, 2, 4)
             )
         return tokens
 

@@ -35,7 +35,7 @@ def test_a_report_prints_a_table_and_writes_rows_with_the_machine(tmp_path, caps
     assert written["rows"] == [{"what": "decoder", "times faster": 6.54321}]
     assert written["rate"] == 3
     assert written["machine"]["torch"] == torch.__version__
-    assert "| decoder | 6.543 |" in capsys.readouterr().out
+    assert "| decoder | 6.54 |" in capsys.readouterr().out
 
 
 def test_multiply_adds_of_a_linear_layer_are_counted_fused_or_not():

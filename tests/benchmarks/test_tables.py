@@ -1,0 +1,29 @@
+import json
+
+from benchmarks import tables
+from benchmarks.harness import RESULTS
+
+
+def test_the_readme_shows_the_committed_results():
+    text = tables.README.read_text(encoding="utf-8")
+    assert tables.with_tables(text) == text, "run python -m benchmarks.tables"
+
+
+def test_every_committed_result_is_shown():
+    shown = set(tables.SECTION.findall(tables.README.read_text(encoding="utf-8")))
+    assert {name for _, name, _ in shown} == {path.stem for path in RESULTS.glob("*.json")}
+
+
+def test_all_results_are_of_one_machine_with_the_same_versions():
+    machines = [json.loads(path.read_text())["machine"] for path in RESULTS.glob("*.json")]
+    assert machines
+    assert all(machine == machines[0] for machine in machines)
+
+
+def test_a_section_is_replaced_by_its_table(tmp_path, monkeypatch):
+    (tmp_path / "speed.json").write_text(json.dumps({"rows": [{"what": "decoder", "ms": 12.3}]}))
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    text = "before\n<!-- speed -->\nold\n<!-- end -->\nafter"
+    expected = "before\n<!-- speed -->\n| what | ms |\n|---|---|\n| decoder | 12.3 |\n<!-- end -->\nafter"
+    assert tables.with_tables(text) == expected
+    assert tables.with_tables(expected) == expected
