@@ -55,8 +55,8 @@ class ImageTokens:
 class SharedDecoding:
     """The transformer of a decoder, its first upscaling and the norm after it, for prompts that share an image.
 
-    One instance serves one call: its scratch memory is written again for every prompt, since new memory costs more
-    than the arithmetic.
+    One instance serves one group of prompts on one thread: its scratch memory is written again for every prompt, since
+    new memory costs more than the arithmetic.
     """
 
     def __init__(
@@ -147,9 +147,9 @@ class SharedDecoding:
             torch.bmm(weights, value, out=direct[index])
         values = attention.split(F.linear(image.mixed, attention.v_proj.weight))  # (N, H, r, d)
         seen = direct + shares.unflatten(1, q.shape[1:3]) @ values
-        return torch.as_tensor(
-            attention.out_proj(seen.transpose(1, 2).flatten(2) + attention.v_proj.bias)
-        )  # weights sum to 1, so the value's bias is seen as it is
+        # Weights sum to 1, so the value's bias is seen as it is.
+        seen = seen.transpose(1, 2).flatten(2) + attention.v_proj.bias
+        return torch.as_tensor(attention.out_proj(seen))
 
     def _answer(
         self, attention: Attention, stage: Stage, image: ImageTokens, *, key: Tensor, value: Tensor
@@ -164,9 +164,8 @@ class SharedDecoding:
             scores = self._score(k[index], stage.query, folded[index], image, index)
             added = image.rows[index, first : first + folded.shape[1]]
             torch.softmax(scores, 1, out=added.view_as(scores))
-        if (
-            image.answers
-        ):  # the base carries the bias of the first one, a norm's row of ones that of the others
+        # The base carries the bias of the first such attention, a norm's row of ones that of a later one.
+        if image.answers:
             image.mixed[:, -1] += attention.out_proj.bias
         output = attention.out_proj.weight.T.reshape(attention.heads, -1, image.mixed.shape[2])  # (H, d, C)
         image.mixed = torch.cat([image.mixed, (v @ output).flatten(1, 2)], dim=1)
