@@ -128,11 +128,11 @@ def build_demo(
         masthead.connect(demo)
         running = [event for tab in tabs for event in tab.connect()]
         add_endpoints(page)
-        # What is shown belongs to the photo: another one clears it and stops what is under way. Gradio tells of a
-        # new photo twice, and a run that is stopped twice ends in an error of its server; of an address once.
         photo.change(None, photo, at_hand, js=_ADDRESS, queue=False, api_visibility="private")
+        # What is shown belongs to the photo: another one clears it and stops what is under way. Not by `at_hand`, which
+        # comes a moment later: a click on the new photo would be stopped too.
         stop_on(
-            at_hand.change,
+            photo.change,
             running,
             [output for tab in tabs for output in tab.outputs],
             [value for tab in tabs for value in tab.cleared()],

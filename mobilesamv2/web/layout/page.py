@@ -34,7 +34,7 @@ class Page:
         visits: what is kept of each visitor; `visits.of(key)` with the key from `visit`.
         gpu: wraps the functions that run a model.
         photo: the photo at hand: a path, as a value.
-        at_hand: its address in the browser, "" for none; not seen. Unlike `photo`, it tells of a change once.
+        at_hand: its address in the browser, "" for none; not seen.
         model: the choice of model, as `Models.get` takes it.
         visit: the visitor's key, which never leaves the server. Functions that `wiring.on_run` starts get the
             visit itself as their first argument.
