@@ -28,8 +28,11 @@ def multiply_adds(action: Callable[[], object]) -> int:
     mapping = {}
     if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         mapping[torch.ops.mkldnn._linear_pointwise] = of_linear
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # what other threads do is not counted
     with FlopCounterMode(display=False, custom_mapping=mapping) as counter, torch.no_grad():
         action()
+    torch.set_num_threads(threads)
     return int(counter.get_total_flops()) // 2
 
 
@@ -96,7 +99,8 @@ def main() -> None:
                 continue
             (logits, iou), (their_logits, their_iou) = our_call(), their_call()
             masks = (logits > 0).flatten(2), (their_logits > 0).flatten(2)
-            shared = ((masks[0] & masks[1]).sum(2) / (masks[0] | masks[1]).sum(2).clamp(min=1)).mean()
+            either = (masks[0] | masks[1]).sum(2)
+            shared = ((masks[0] & masks[1]).sum(2) / either).nan_to_num(1.0).mean()  # both empty: the same
             found = paired(our_call, their_call, rounds=options.rounds)
             work = multiply_adds(our_call) / options.prompts
             rows.append(

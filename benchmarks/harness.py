@@ -105,7 +105,7 @@ def machine() -> dict[str, str | int]:
 def report(
     name: str, rows: Sequence[Mapping[str, object]], *, into: Path | None = None, **more: object
 ) -> None:
-    """Print rows as a table in Markdown, and write them with the machine to a JSON file.
+    """Write rows with the machine to a JSON file, and print them as a table in Markdown.
 
     Args:
         name: of the benchmark.
@@ -113,13 +113,14 @@ def report(
         into: the file; None: none.
         more: written to the file too.
     """
-    print(table(rows))
     described = machine()
-    print(f"\n{', '.join(f'{key} {value}' for key, value in described.items())}")
-    if into is not None:
+    if into is not None:  # before anything is printed: a pipe may be closed early
         into.parent.mkdir(parents=True, exist_ok=True)
         written = {"benchmark": name, "machine": described, "rows": list(rows), **more}
         into.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    print(table(rows))
+    print(f"\n{', '.join(f'{key} {value}' for key, value in described.items())}")
+    if into is not None:
         print(f"written to {into}")
 
 

@@ -4,8 +4,9 @@
 
 The peer encodes the picture, decodes 64 prompts at a time as SAM's generator does, enlarges and thresholds the masks,
 and encodes them with pycocotools; for grid search it filters by predicted IoU and stability first, and removes
-duplicates at the end. Both get the same synthetic weights, so thresholds are put where a hundredth of the answers to
-points passes. Boxes are given: the detector is the same for both, and not timed.
+duplicates at the end. Both get the same synthetic weights; so the threshold of predicted IoU is put where a fiftieth of
+the answers to points passes, as with trained ones. Few of these are stable. Boxes are given: the detector is the same
+for both, and not timed.
 """
 
 from __future__ import annotations
