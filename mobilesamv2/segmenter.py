@@ -286,7 +286,7 @@ class Segmenter:
             yield Progress("decode", offset, offset + len(prompts))
             for part in self._chunks(embedding, len(prompts), shared):
                 with watch.stage("decode"):
-                    logits, iou = self._decode(embedding, prompts[part], shared=shared)
+                    logits, iou = self._decode(embedding, prompts[part], None, shared)
                 decoded += iou.numel()
                 answers.append(
                     kept_masks(
@@ -355,7 +355,7 @@ class Segmenter:
         shared = self._share(embedding, masked=masked) if len(prompts) else None
         for part in self._chunks(embedding, len(prompts), shared):
             masks = None if mask_inputs is None else mask_inputs[part]
-            yield part.start, *self._decode(embedding, prompts[part], masks, shared=shared)
+            yield part.start, *self._decode(embedding, prompts[part], masks, shared)
 
     @torch.inference_mode()
     def _share(self, embedding: Embedding, *, masked: bool = False) -> SharedImage | None:
@@ -367,9 +367,8 @@ class Segmenter:
         self,
         embedding: Embedding,
         prompts: Prompts,
-        mask_inputs: Tensor | None = None,
-        *,
-        shared: SharedImage | None = None,
+        mask_inputs: Tensor | None,
+        shared: SharedImage | None,
     ) -> tuple[Tensor, Tensor]:
         """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk, with `Sam.share` of its embedding."""
         frame, device = embedding.frame, self.device

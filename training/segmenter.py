@@ -211,7 +211,9 @@ def main() -> None:
         "--evaluate-every", type=float, default=10, help="minutes between looks at val pictures"
     )
     training.add_argument(
-        "--begin-with", type=Path, help="checkpoint of another run, or exported weights, to begin a new one with"
+        "--begin-with",
+        type=Path,
+        help="checkpoint of another run, or exported weights, to begin a new one with",
     )
     training.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help="the highest one")
     exporting = commands.add_parser("export", help="write a run's weights as safetensors")

@@ -85,7 +85,7 @@ def share_image(
         image_code: (C, h, w), its position code.
         dense: (D, C), what the rest of a dense prompt is mixed from; D may be 0.
     """
-    base, code = image.flatten(1), image_code.flatten(1)  # (C, L): the long axis contiguous
+    base, code = image.flatten(1).contiguous(), image_code.flatten(1)  # (C, L): the long axis contiguous
     outputs: list[
         Tensor
     ] = []  # (C, H * d), weights of each attention so far, as the norms have changed them since
