@@ -100,7 +100,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
             "whole": WeightsFile(
                 filename="nano.safetensors",
                 bytes=7_461_426,
-                sha256="f0af2cb81daa6e5017fa9074af9cd0ef7f9bd19aace5c41e15798dc0773977af",
+                sha256="98f5162cf5379ec06a0856adb658ffe69294a73a50f9cdbe7df3fc23664ab057",
             )
         },
         detector="nano-objects",
