@@ -8,8 +8,8 @@ Also prints how many multiply-adds it does and how far it is from the machine's 
 from __future__ import annotations
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from .decoder import multiply_adds
 from .harness import multiply_adds_per_second, paired, parser_of, report
 from .peers import our_mobile_sam, relative_difference, their_mobile_sam
 
@@ -22,9 +22,7 @@ def main() -> None:
     with torch.inference_mode():
         difference = relative_difference(ours(pixels), theirs(pixels))
         found = paired(lambda: ours(pixels), lambda: theirs(pixels), rounds=options.rounds)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        theirs(pixels)
-    work, rate = counter.get_total_flops() / 2, multiply_adds_per_second()
+    work, rate = multiply_adds(lambda: theirs(pixels)), multiply_adds_per_second()
     row = {
         "picture": "1024 x 1024",
         "ours, ms": 1e3 * found.first_seconds,

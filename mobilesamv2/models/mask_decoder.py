@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .fast_linear import activated_linear
-from .layers import LayerNorm2d, Mlp
+from .layers import LayerNorm2d, Mlp, gelu_in_place
 from .shared_decoding import SharedDecoding
 from .shared_image import SharedImage, share_image, upscaling_matrix
 from .side_by_side import side_by_side
@@ -235,10 +235,9 @@ class MaskDecoder(nn.Module):
 
     def _activated(self, x: Tensor) -> Tensor:
         """The activation, in place where nothing will be differentiated: new memory costs more than the function."""
-        gelu = self.config.upscaling_activation == "gelu"
-        if torch.is_grad_enabled():
-            return F.gelu(x) if gelu else F.relu(x)
-        return torch.as_tensor(torch.ops.aten.gelu_(x) if gelu else F.relu_(x))
+        if self.config.upscaling_activation == "gelu":
+            return gelu_in_place(x)
+        return F.relu(x) if torch.is_grad_enabled() else F.relu_(x)
 
 
 def _asked(multimask: bool) -> slice:
