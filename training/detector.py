@@ -5,7 +5,8 @@
     python -m training.detector evaluate --data DATA
 
 The loop is plain: Ultralytics gives the network and its loss, not its trainer. A run can be stopped at any time and
-started again by the same command; it goes on where its last checkpoint was written.
+started again by the same command; it goes on where its last checkpoint was written. A new run can begin with the
+weights of another one, or with exported ones.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import math
 import random
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,11 +28,12 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mobilesamv2.models.detector import DetectorConfig, build_detector_module
 
-from .coco_data import read_labels
+from .coco_data import LabelledPicture, read_labels
 from .detector_batches import Batch, BatchMaker, Mix
 from .detector_export import as_detector, evaluate, export, recall_table
 from .detector_recall import measure_recall
@@ -38,9 +41,13 @@ from .detector_recall import measure_recall
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """How a run is trained; kept in its checkpoints and in the model card."""
+    """How a run is trained.
+
+    It takes `minutes`, however many steps that gives; or `steps`, if there are any, however long they take.
+    """
 
     minutes: float = 98.0
+    steps: int | None = None
     seed: int = 1
     sides: tuple[int, ...] = (320, 384, 448, 512)
     mix: Mix = dataclasses.field(default_factory=Mix)
@@ -55,39 +62,49 @@ class TrainingConfig:
     checkpoint_every_minutes: float = 2.0
 
 
-def train(*, data: Path, run: Path, config: TrainingConfig, threads: int) -> None:
-    """Train until the minutes are used up; writes `last.pt`, `best.pt` and `log.jsonl` in the folder `run`."""
+def train(
+    *,
+    batches: BatchMaker,
+    val: Sequence[LabelledPicture],
+    run: Path,
+    config: TrainingConfig,
+    begin_with: Path | None = None,
+) -> None:
+    """Train until the minutes or steps are used up; writes `last.pt`, `best.pt` and `log.jsonl` in the folder `run`.
+
+    Args:
+        val: pictures for a look at the recall now and then, which decides what is best; none, and `best.pt` is not
+            written.
+        begin_with: what a new run begins with instead of random weights, see `weights_in`.
+    """
     random.seed(config.seed)
     np.random.seed(config.seed)  # noqa: NPY002 - Ultralytics may draw from it
     torch.manual_seed(config.seed)
     run.mkdir(parents=True, exist_ok=True)
-    (run / "command.txt").write_text(
-        f"python -m training.detector train --data DATA --minutes {config.minutes:g} --threads {threads}\n",
-        encoding="utf-8",
-    )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = build_detector_module(DetectorConfig()).to(device).train()
-    network.to(memory_format=torch.channels_last)
+    network = build_detector_module(DetectorConfig())
+    last = run / "last.pt"
+    if begin_with is not None and not last.exists():
+        network.load_state_dict(weights_in(begin_with))
+    network.to(device).train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     criterion = _criterion(network, config)
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
     step, seconds, best = 0, 0.0, -1.0
-    last = run / "last.pt"
+    begun_with = "" if begin_with is None else str(begin_with)
     if last.exists():
         state = torch.load(last, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         step, seconds, best = state["step"], state["seconds"], state["best"]
-    batches = BatchMaker(
-        read_labels(data, split="train"), mix=config.mix, sides=config.sides, seed=config.seed
-    )
-    val = read_labels(data, split="val")[::2]  # a quick look; `evaluate` takes all
+        begun_with = state.get("begun_with", "")
     started = time.monotonic() - seconds
-    evaluated = saved = started + seconds
+    evaluated = saved = seconds
     losses: list[Tensor] = []
-    while (seconds := time.monotonic() - started) < config.minutes * 60:
-        rate = config.learning_rate * _schedule(seconds / (config.minutes * 60), step, config)
+    while (progress := _progress(config, step=step, seconds=seconds)) < 1:
+        rate = config.learning_rate * _schedule(progress, step, config)
         for group in optimiser.param_groups:
             group["lr"] = rate
         loss, parts = _loss(network, criterion, batches.batch(step), device)
@@ -98,6 +115,7 @@ def train(*, data: Path, run: Path, config: TrainingConfig, threads: int) -> Non
         step += 1
         _follow(average, network, decay=config.average_decay * (1 - math.exp(-step / 300)))
         losses.append(parts.cpu())
+        seconds = time.monotonic() - started
         if step % 50 == 0:
             mean = torch.stack(losses[-50:]).mean(dim=0).tolist()
             _log(
@@ -107,26 +125,45 @@ def train(*, data: Path, run: Path, config: TrainingConfig, threads: int) -> Non
                 rate=rate,
                 loss=dict(zip(("box", "class", "distribution"), mean, strict=True)),
             )
-        now = time.monotonic()
-        finished = now - started >= config.minutes * 60
-        if finished or now - evaluated > config.evaluate_every_minutes * 60:
+        finished = _progress(config, step=step, seconds=seconds) >= 1
+        if val and (finished or seconds - evaluated > config.evaluate_every_minutes * 60):
             recall = measure_recall(as_detector(average), val, least=0.03)
-            _log(run, step=step, minutes=(now - started) / 60, recall=dataclasses.asdict(recall))
+            _log(run, step=step, minutes=seconds / 60, recall=dataclasses.asdict(recall))
             if recall.average_recall[100] > best:
                 best = recall.average_recall[100]
-                _save(run / "best.pt", average=average.state_dict(), step=step, seconds=now - started)
-            evaluated = time.monotonic()
-        if finished or now - saved > config.checkpoint_every_minutes * 60:
+                _save(
+                    run / "best.pt",
+                    average=average.state_dict(),
+                    step=step,
+                    seconds=seconds,
+                    begun_with=begun_with,
+                )
+            evaluated = seconds = time.monotonic() - started
+        if finished or seconds - saved > config.checkpoint_every_minutes * 60:
             _save(
                 last,
                 network=network.state_dict(),
                 average=average.state_dict(),
                 optimiser=optimiser.state_dict(),
                 step=step,
-                seconds=now - started,
+                seconds=seconds,
                 best=best,
+                begun_with=begun_with,
             )
-            saved = time.monotonic()
+            saved = seconds
+
+
+def weights_in(path: Path) -> dict[str, Tensor]:
+    """The averaged weights of a run's checkpoint, or those of an exported `.safetensors` file as they are.
+
+    Exported ones carry the number that `export` added to all confidence logits, so a run that begins with them first
+    sees too many confident boxes; it unlearns that like any other error.
+    """
+    if path.suffix == ".safetensors":
+        exported: dict[str, Tensor] = load_file(path)
+        return exported
+    average: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["average"]
+    return average
 
 
 def _loss(network: nn.Module, criterion: Any, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -171,8 +208,13 @@ def _parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[s
     ]
 
 
+def _progress(config: TrainingConfig, *, step: int, seconds: float) -> float:
+    """Share of the run that is done; 1 and more when it is over."""
+    return seconds / (config.minutes * 60) if config.steps is None else step / config.steps
+
+
 def _schedule(progress: float, step: int, config: TrainingConfig) -> float:
-    """Share of the learning rate: linear warm-up by steps, then half a cosine over the time, down to 1 %."""
+    """Share of the learning rate: linear warm-up by steps, then half a cosine over the run, down to 1 %."""
     return min(1.0, (step + 1) / config.warmup_steps) * (
         0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
     )
@@ -199,6 +241,15 @@ def _log(run: Path, **record: Any) -> None:
     print(json.dumps(record), flush=True)
 
 
+def train_command(config: TrainingConfig, *, begin_with: Path | None, threads: int) -> str:
+    """The command line that trains so, for the model card; options that are as always are left out."""
+    length = f"--minutes {config.minutes:g}" if config.steps is None else f"--steps {config.steps}"
+    begin = "" if begin_with is None else f" --begin-with {begin_with}"
+    usual = config.learning_rate == TrainingConfig.learning_rate
+    rate = "" if usual else f" --learning-rate {config.learning_rate:g}"
+    return f"python -m training.detector train --data DATA {length}{begin}{rate} --threads {threads}"
+
+
 def main() -> None:
     """Read the command line and do what it says."""
     parser = argparse.ArgumentParser(
@@ -211,6 +262,15 @@ def main() -> None:
     training = commands.add_parser("train", parents=[shared], help="train, or go on with a run")
     training.add_argument(
         "--minutes", type=float, default=TrainingConfig.minutes, help="time to train, in all"
+    )
+    training.add_argument("--steps", type=int, help="steps to train, in all, however long they take")
+    training.add_argument(
+        "--begin-with",
+        type=Path,
+        help="checkpoint of another run, or exported weights, to begin a new one with",
+    )
+    training.add_argument(
+        "--learning-rate", type=float, default=TrainingConfig.learning_rate, help="the highest one"
     )
     exporting = commands.add_parser(
         "export", parents=[shared], help="write a run's weights and their model card"
@@ -232,8 +292,26 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     if options.command == "train":
-        config = TrainingConfig(minutes=options.minutes)
-        train(data=options.data, run=options.run, config=config, threads=options.threads)
+        config = TrainingConfig(
+            minutes=options.minutes, steps=options.steps, learning_rate=options.learning_rate
+        )
+        options.run.mkdir(parents=True, exist_ok=True)
+        (options.run / "command.txt").write_text(
+            train_command(config, begin_with=options.begin_with, threads=options.threads) + "\n",
+            encoding="utf-8",
+        )
+        train(
+            batches=BatchMaker(
+                read_labels(options.data, split="train"),
+                mix=config.mix,
+                sides=config.sides,
+                seed=config.seed,
+            ),
+            val=read_labels(options.data, split="val")[::2],  # a quick look; `evaluate` takes all
+            run=options.run,
+            config=config,
+            begin_with=options.begin_with,
+        )
     elif options.command == "export":
         export(
             data=options.data,

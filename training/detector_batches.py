@@ -5,7 +5,7 @@ A batch depends on nothing but the seed and its number, so a run that was stoppe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -68,12 +68,19 @@ class BatchMaker:
     """Keeps all photographs decoded in memory (2 GB for 3,600) and makes batches of them.
 
     Args:
-        pictures: what to train on; none of split "val".
+        pictures: what to train on; none of split "val". Kinds of which the mix takes none are not read.
         sides: sides in pixels that a batch can have.
+        read: what decodes a picture; a cached one lets several makers share what is in memory.
     """
 
     def __init__(
-        self, pictures: Sequence[LabelledPicture], *, mix: Mix, sides: Sequence[int], seed: int
+        self,
+        pictures: Sequence[LabelledPicture],
+        *,
+        mix: Mix,
+        sides: Sequence[int],
+        seed: int,
+        read: Callable[[LabelledPicture], Picture] = read_picture,
     ) -> None:
         if any(picture.split == "val" for picture in pictures):
             raise ValueError("Pictures of the split val are for measuring only: leave them out.")
@@ -81,8 +88,9 @@ class BatchMaker:
         kinds = {"coco-panoptic": "panoptic", "facade": "partial", "tree": "partial"}
         self._groups: dict[str, list[tuple[Picture, LabelledPicture]]] = {}
         for picture in pictures:
-            group = self._groups.setdefault(kinds.get(picture.source, "coco"), [])
-            group.append((read_picture(picture), picture))
+            kind = kinds.get(picture.source, "coco")
+            if getattr(mix, kind):
+                self._groups.setdefault(kind, []).append((read(picture), picture))
 
     def batch(self, number: int) -> Batch:
         """Batch `number`, always the same."""

@@ -58,6 +58,7 @@ def export(*, data: Path, checkpoint: Path, weights: Path, boxes_per_picture: in
         "architecture": DetectorConfig().architecture,
         "licence": "AGPL-3.0-or-later",
         "steps": str(state["step"]),
+        "begun_with": state.get("begun_with", ""),
         "minutes": f"{state['seconds'] / 60:.0f}",
         "confidence_shift": f"{shift:.3f}",
         "command": (checkpoint.parent / "command.txt").read_text(encoding="utf-8").strip(),
@@ -137,9 +138,22 @@ Above confidence {CONFIDENCE} there are {recall.boxes_per_picture:.0f} boxes in 
 
 
 def model_card(
-    facts: dict[str, str], recall: Recall, *, command: str, megabytes: float, remarks: str = ""
+    facts: dict[str, str],
+    recall: Recall,
+    *,
+    command: str,
+    megabytes: float,
+    remarks: str = "",
 ) -> str:
-    """The text of the model card."""
+    """The text of the model card.
+
+    Args:
+        facts: the metadata of the weights.
+        command: what exported them.
+        remarks: sentences about the run that only a person knows.
+    """
+    begun_with = facts.get("begun_with")
+    start = f"the weights that `{begun_with}` held then" if begun_with else "random weights"
     return f"""# nano-objects
 
 The embedded object detector: it proposes boxes of anything that looks like an object, a part or a region, without
@@ -170,7 +184,7 @@ they may well be one.
 
     {facts["command"]}
 
-From random weights, {facts["steps"]} steps of 8 pictures of 320 to 512 pixels, in {facts["minutes"]} minutes of
+From {start}, {facts["steps"]} steps of 8 pictures of 320 to 512 pixels, in {facts["minutes"]} minutes of
 wall clock on one core of a 2-core CPU that was busy with other work; bfloat16, AdamW, cosine schedule, averaged
 weights, fixed seed. The checkpoint was chosen by its average recall of 100 boxes on half of the val pictures, so
 the numbers below are slightly optimistic.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pycocotools import mask as coco_mask
 
 from mobilesamv2.models.detector import ObjectDetector
 from mobilesamv2.ops.boxes import box_iou
-from mobilesamv2.types import Floats
+from mobilesamv2.types import Floats, Picture
 
 from .coco_data import LabelledPicture, read_picture
 
@@ -32,6 +33,9 @@ class Recall:
         by_size: with the most boxes, the average recall of small, medium and large boxes (see `SIZES`).
         boxes_per_picture: median number of boxes above the confidence the samplers use.
         confident_recall: share of labelled boxes met (IoU .5) by one of those.
+        coverage: per number of best boxes, the share of a picture's pixels that lie in the mask of a label whose box
+            one of them meets (IoU .5); the mean over pictures whose labels are exhaustive, NaN without any. A plain
+            union of boxes would be all of the picture with a few large ones.
     """
 
     average_recall: dict[int, float]
@@ -39,6 +43,7 @@ class Recall:
     by_size: dict[str, float]
     boxes_per_picture: float
     confident_recall: float
+    coverage: dict[int, float]
 
 
 def measure_recall(
@@ -48,22 +53,30 @@ def measure_recall(
     iou: float = 0.9,
     confidence: float = 0.4,
     least: float = 0.01,
+    read: Callable[[LabelledPicture], Picture] = read_picture,
 ) -> Recall:
     """Run a detector on labelled pictures, with non-maximum suppression at `iou`.
 
     Args:
         confidence: what `boxes_per_picture` and `confident_recall` are counted above.
         least: boxes below this confidence are not looked at; a higher one is faster.
+        read: what decodes a picture; something else shows what a detector finds without it.
     """
     best: dict[int, list[Floats]] = {budget: [] for budget in BUDGETS}
     confident: list[Floats] = []
     counts: list[int] = []
     shares: list[npt.NDArray[np.float64]] = []
+    covered: dict[int, list[float]] = {budget: [] for budget in BUDGETS}
     for picture in pictures:
-        found = detector.detect(read_picture(picture), confidence=least, iou=iou, max_boxes=max(BUDGETS))
+        found = detector.detect(read(picture), confidence=least, iou=iou, max_boxes=max(BUDGETS))
         overlap = box_iou(torch.from_numpy(picture.boxes_xyxy), torch.from_numpy(found.boxes_xyxy)).numpy()
         for budget in BUDGETS:
             best[budget].append(overlap[:, :budget].max(axis=1, initial=0))
+        if picture.exhaustive:
+            areas = np.array([0 if mask is None else coco_mask.area(mask) for mask in picture.masks])
+            for budget in BUDGETS:
+                met = best[budget][-1] >= 0.5
+                covered[budget].append(float(areas[met].sum() / np.prod(picture.size_hw)))
         certain = int((found.scores > confidence).sum())
         confident.append(overlap[:, :certain].max(axis=1, initial=0))
         counts.append(certain)
@@ -80,6 +93,9 @@ def measure_recall(
         },
         boxes_per_picture=float(np.median(counts)),
         confident_recall=_share_above(np.concatenate(confident), 0.5),
+        coverage={
+            budget: float(np.mean(parts)) if parts else float("nan") for budget, parts in covered.items()
+        },
     )
 
 

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
+from safetensors.torch import save_file
+from torch import Tensor
 
 from mobilesamv2.models.detector import Detections, DetectorConfig, ObjectDetector, build_detector_module
 from mobilesamv2.types import Picture
-from training.coco_data import read_labels, read_picture
-from training.detector import weighted_cross_entropy
-from training.detector_batches import BatchMaker, Mix, augment
-from training.detector_export import as_detector, confidence_shift, shift_confidence
+from training.coco_data import LabelledPicture, read_labels, read_picture
+from training.detector import TrainingConfig, main, train, train_command, weighted_cross_entropy, weights_in
+from training.detector_batches import Batch, BatchMaker, Mix, augment
+from training.detector_export import as_detector, confidence_shift, model_card, shift_confidence
 from training.detector_recall import measure_recall
 
 
@@ -101,6 +105,20 @@ def test_batches_hold_the_mix_and_can_be_made_again(folder: Path) -> None:
     assert ((batch.boxes_cxcywh >= 0) & (batch.boxes_cxcywh <= 1)).all()
 
 
+def test_kinds_that_the_mix_leaves_out_are_not_read(folder: Path) -> None:
+    read = []
+
+    def reading(picture: LabelledPicture) -> Picture:
+        read.append(picture.source)
+        return read_picture(picture)
+
+    mix = Mix(panoptic=0, coco=3, partial=0, scenes=0)
+    pictures = read_labels(folder, split="train")
+    maker = BatchMaker(pictures, mix=mix, sides=(64,), seed=5, read=reading)
+    assert read == ["coco-boxes"]
+    assert maker.batch(0).background_weight.tolist() == pytest.approx([mix.coco_background] * 3)
+
+
 def test_val_pictures_are_refused_for_training(folder: Path) -> None:
     with pytest.raises(ValueError, match="leave them out"):
         BatchMaker(read_labels(folder), mix=Mix(), sides=(64,), seed=0)
@@ -114,6 +132,128 @@ def test_unlabelled_places_count_by_their_weight_and_labelled_ones_in_full() -> 
     torch.testing.assert_close(
         loss[..., 0], torch.stack([one * torch.ones(3), one * torch.tensor([0.1, 1, 0.1])])
     )
+
+
+class StoppingMaker(BatchMaker):
+    """Makes the batches of one drawn scene until it is asked for number `until`."""
+
+    def __init__(self, *, until: int = 10) -> None:
+        super().__init__([], mix=Mix(panoptic=0, coco=0, partial=0, scenes=1), sides=(64,), seed=5)
+        self.until = until
+
+    def batch(self, number: int) -> Batch:
+        if number == self.until:
+            raise KeyboardInterrupt
+        return super().batch(number)
+
+
+TWO_STEPS = TrainingConfig(steps=2, checkpoint_every_minutes=0.0)
+STILL = TrainingConfig(steps=1, learning_rate=0.0)
+"""Changes no parameter; the statistics of batch norms move all the same."""
+
+
+def state_of(run: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(run / "last.pt", weights_only=True)
+    return state
+
+
+def assert_same_parameters(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        if "running_" not in name and "num_batches" not in name:
+            torch.testing.assert_close(value, second[name], msg=name)
+
+
+def test_a_run_of_steps_ends_after_them_however_often_it_is_stopped(tmp_path: Path) -> None:
+    train(batches=StoppingMaker(), val=(), run=tmp_path / "whole", config=TWO_STEPS)
+    with pytest.raises(KeyboardInterrupt):
+        train(batches=StoppingMaker(until=1), val=(), run=tmp_path / "parts", config=TWO_STEPS)
+    assert state_of(tmp_path / "parts")["step"] == 1
+    train(batches=StoppingMaker(), val=(), run=tmp_path / "parts", config=TWO_STEPS)
+    whole, parts = state_of(tmp_path / "whole"), state_of(tmp_path / "parts")
+    assert whole["step"] == parts["step"] == 2
+    assert_same_parameters(whole["network"], parts["network"])
+    assert not (tmp_path / "whole" / "best.pt").exists(), "There were no val pictures to choose by."
+
+
+def test_a_run_of_minutes_ends_after_them(folder: Path, tmp_path: Path) -> None:
+    config = TrainingConfig(minutes=1e-6)
+    train(batches=StoppingMaker(), val=read_labels(folder, split="val"), run=tmp_path, config=config)
+    assert state_of(tmp_path)["step"] == 1
+    assert torch.load(tmp_path / "best.pt", weights_only=True)["step"] == 1
+
+
+def test_runs_of_one_seed_begin_with_the_same_weights(tmp_path: Path) -> None:
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        config = dataclasses.replace(STILL, seed=seed)
+        train(batches=StoppingMaker(), val=(), run=tmp_path / name, config=config)
+    first, same, other = (state_of(tmp_path / name)["network"] for name in "abc")
+    assert_same_parameters(first, same)
+    assert not torch.equal(first["model.0.conv.weight"], other["model.0.conv.weight"])
+
+
+@pytest.mark.parametrize("kind", ["exported", "checkpoint"])
+def test_a_run_can_begin_with_earlier_weights(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(9)
+    earlier = build_detector_module(DetectorConfig()).state_dict()
+    if kind == "exported":
+        path = tmp_path / "earlier.safetensors"
+        halves = {name: value.half() if value.ndim > 1 else value for name, value in earlier.items()}
+        save_file({name: value.contiguous() for name, value in halves.items()}, path)
+        earlier = {name: value.float() for name, value in halves.items()}
+    else:
+        path = tmp_path / "earlier.pt"
+        torch.save({"average": earlier}, path)
+    run = tmp_path / "run"
+    train(batches=StoppingMaker(), val=(), run=run, config=STILL, begin_with=path)
+    assert_same_parameters(state_of(run)["network"], earlier)
+    assert_same_parameters(weights_in(run / "last.pt"), earlier)
+    assert state_of(run)["begun_with"] == str(path)
+
+
+def test_a_run_that_goes_on_does_not_begin_again(tmp_path: Path) -> None:
+    train(batches=StoppingMaker(), val=(), run=tmp_path, config=STILL)
+    before = state_of(tmp_path)
+    config = dataclasses.replace(STILL, steps=2)
+    train(batches=StoppingMaker(), val=(), run=tmp_path, config=config, begin_with=tmp_path / "no such file")
+    after = state_of(tmp_path)
+    assert (after["step"], after["begun_with"]) == (2, "")
+    assert_same_parameters(before["network"], after["network"])
+
+
+@pytest.mark.parametrize(
+    ("config", "begin_with", "options"),
+    [
+        (TrainingConfig(minutes=82), None, "--minutes 82"),
+        (TrainingConfig(steps=600), None, "--steps 600"),
+        (
+            TrainingConfig(minutes=98, learning_rate=5e-4),
+            Path("weights/nano-objects.safetensors"),
+            "--minutes 98 --begin-with weights/nano-objects.safetensors --learning-rate 0.0005",
+        ),
+    ],
+)
+def test_the_command_of_a_run_names_what_is_unusual(
+    config: TrainingConfig, begin_with: Path | None, options: str
+) -> None:
+    command = train_command(config, begin_with=begin_with, threads=1)
+    assert command == f"python -m training.detector train --data DATA {options} --threads 1"
+
+
+def test_the_train_command_hands_its_options_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: dict[str, Any] = {}
+    monkeypatch.setattr("training.detector.train", handed.update)
+    options = ["--steps", "7", "--learning-rate", "1e-4", "--begin-with", "some.pt"]
+    arguments = ["detector", "train", "--data", str(folder), "--run", str(tmp_path / "run"), *options]
+    monkeypatch.setattr("sys.argv", arguments)
+    main()
+    assert handed["begin_with"] == Path("some.pt")
+    assert handed["config"] == TrainingConfig(steps=7, learning_rate=1e-4)
+    assert len(handed["val"]) == 1
+    command = (tmp_path / "run" / "command.txt").read_text(encoding="utf-8")
+    assert "--steps 7 --begin-with some.pt --learning-rate 0.0001" in command
 
 
 class FakeDetector(ObjectDetector):
@@ -156,3 +296,50 @@ def test_recall_counts_labels_that_some_box_meets(folder: Path) -> None:
     assert recall.boxes_per_picture == 11
     assert np.isnan(recall.by_size["small"])
     assert recall.by_size["large"] == recall.average_recall[300]
+
+
+def test_coverage_is_the_share_of_pixels_in_masks_whose_boxes_are_met(folder: Path) -> None:
+    recall = measure_recall(FakeDetector(), read_labels(folder))
+    assert recall.coverage == pytest.approx(dict.fromkeys((10, 50, 100, 300), 40 * 20 / (60 * 80)))
+    unmet = [
+        dataclasses.replace(
+            picture, boxes_xyxy=picture.boxes_xyxy + np.array([0, 18, 0, 18], dtype=np.float32)
+        )
+        for picture in read_labels(folder)
+    ]
+    assert measure_recall(FakeDetector(), unmet).coverage == dict.fromkeys((10, 50, 100, 300), 0.0)
+
+
+def test_coverage_is_unknown_where_not_every_pixel_is_labelled(folder: Path) -> None:
+    partial = [picture for picture in read_labels(folder) if not picture.exhaustive]
+    assert np.isnan(measure_recall(FakeDetector(), partial).coverage[100])
+
+
+def test_what_is_read_instead_of_a_picture_is_what_the_detector_sees(folder: Path) -> None:
+    pictures = read_labels(folder)
+    seen = []
+
+    class Looking(FakeDetector):
+        def detect(
+            self, picture: Picture, *, confidence: float = 0.4, iou: float = 0.9, max_boxes: int = 320
+        ) -> Detections:
+            seen.append(int(picture.max()))
+            return Detections()
+
+    recall = measure_recall(Looking(), pictures, read=lambda p: np.zeros((*p.size_hw, 3), np.uint8))
+    assert seen == [0] * len(pictures)
+    assert recall.recall_at_half[300] == 0
+
+
+def card(folder: Path, facts: dict[str, str]) -> str:
+    recall = measure_recall(FakeDetector(), read_labels(folder))
+    given = {"command": "COMMAND", "steps": "12", "minutes": "3", "confidence_shift": "1.5"}
+    return model_card(given | facts, recall, command="EXPORT", megabytes=6.1)
+
+
+def test_the_model_card_says_what_a_run_began_with(folder: Path) -> None:
+    assert "From random weights, 12 steps" in card(folder, {})
+    assert "From random weights, 12 steps" in card(folder, {"begun_with": ""})
+    assert "From the weights that `a.safetensors` held then, 12 steps" in card(
+        folder, {"begun_with": "a.safetensors"}
+    )
