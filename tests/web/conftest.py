@@ -73,7 +73,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens an address as a new visitor. At the end: no console error, no request that leaves this machine."""
     contexts, complaints = [], []
 
-    def open_page(address: str, size: tuple[int, int] = DESKTOP, *, touch: bool = False) -> Page:
+    def open_page(
+        address: str, size: tuple[int, int] = DESKTOP, *, touch: bool = False, first: str | None = None
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             reduced_motion="reduce",
@@ -86,6 +88,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda asked: complaints.append(asked.url) if _leaves(asked.url) else None)
+        if first is not None:  # JavaScript to run before the page's own
+            page.add_init_script(first)
         page.goto(address)
         # A link may lead to another tab, which hides this button.
         page.locator("#segment-run").wait_for(state="attached" if "tab=" in address else "visible")

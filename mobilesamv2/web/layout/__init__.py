@@ -123,7 +123,7 @@ def build_demo(
                         tabs.append(kind(page))
             add_permalink(demo, all_tabs, [tab.name for tab in tabs], masthead.chosen)
         gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
-        for name in ("names", "bring", "radios"):
+        for name in ("stop", "names", "bring", "radios"):
             demo.load(None, js=script(name), queue=False, api_visibility="private")
         masthead.connect(demo)
         running = [event for tab in tabs for event in tab.connect()]

@@ -97,14 +97,16 @@ def stop_on(
     """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them."""
     stopped = event(None, cancels=running, queue=False, api_visibility="private")
     event(None, outputs=outputs, js=shown(*values), queue=False, api_visibility="private")
-    # Once more through the queue, which keeps the order: a step may have been on its way to the browser. Not the
-    # buttons, for the next run may have begun.
+    # Once more when the runs have stopped, and through the queue, which keeps the order: a step may have been on its
+    # way to the browser. Not the buttons, for the next run may have begun.
     late = [pair for pair in zip(outputs, values, strict=True) if not isinstance(pair[0], gr.Button)]
     last_word = [value for _, value in late]
     stopped.then(
         lambda: last_word if len(last_word) > 1 else last_word[0],
         None,
         [output for output, _ in late],
+        js="() => window.allStopped().then(() => [])",
+        trigger_mode="multiple",  # also while the last word about the stop before is on its way
         api_name="stopped",
         concurrency_limit=None,
         show_progress="hidden",

@@ -1,0 +1,80 @@
+"""Runs that are stopped at awkward moments, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from .conftest import FakeApp
+from .person import until, upload
+
+Visit = Callable[..., Page]
+
+
+SLOW_LINE = """{
+    const plain = window.fetch;
+    window.stops = [];
+    window.fetch = async (resource, options) => {
+        const path = new URL(resource.url ?? resource, location).pathname;
+        if (path.endsWith("/cancel")) window.stops.push(JSON.parse(options.body).event_id ?? null);
+        const answer = await plain(resource, options);
+        if (path.endsWith("/queue/join")) await new Promise(go => setTimeout(go, 700));
+        return answer;
+    };
+}"""
+"""The server's answer to a run takes its time, as on a slow line; `window.stops` are the runs it was asked to stop."""
+
+
+def stops_of(page: Page) -> list[str | None]:
+    stops: list[str | None] = page.evaluate("window.stops")
+    return stops
+
+
+def test_a_stop_counts_before_the_run_has_its_number(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    fake_app.script.pause, fake_app.script.finds = 0.05, 320
+    page = visit(fake_app.address, first=SLOW_LINE)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-cancel").click()
+    expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
+    expect(page.locator("#segment-run")).to_be_enabled()
+    until(lambda: fake_app.script.closed == fake_app.script.started)
+    assert [bool(stop) for stop in stops_of(page)] == [True]
+    expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
+
+    fake_app.script.pause, fake_app.script.finds = 0.0, 3
+    page.locator("#segment-run").click()
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
+
+
+def test_a_photo_that_comes_before_the_run_has_its_number_stops_it(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+) -> None:
+    fake_app.script.pause, fake_app.script.finds = 0.05, 320
+    page = visit(fake_app.address, first=SLOW_LINE)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.set_input_files("#photo input[type=file]", str(other_photo))
+    until(lambda: bool(stops_of(page)))
+    expect(page.locator("#segment-numbers .idle")).to_be_visible()
+    until(lambda: fake_app.script.closed == fake_app.script.started)
+    assert [bool(stop) for stop in stops_of(page)] == [True]
+
+
+def test_a_run_is_stopped_once_even_where_the_stop_takes_long(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+) -> None:
+    fake_app.script.pause, fake_app.script.finds = 1.0, 320  # what is under way is finished first
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers progress").wait_for()
+    stops: list[str] = []
+    page.on("request", lambda asked: stops.append(asked.url) if asked.url.endswith("/cancel") else None)
+    page.set_input_files("#photo input[type=file]", str(other_photo))
+    until(lambda: fake_app.script.closed == 1)
+    expect(page.locator("#segment-numbers .idle")).to_be_visible()
+    expect(page.locator("#segment-run")).to_be_enabled()
+    assert len(stops) == 1
