@@ -5,7 +5,7 @@ No components, no lent GPUs. What was pointed at is kept in the visit, and goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +29,7 @@ from .visits import Visit, keeping
 
 KEPT_AS = "targets"
 """Name of what is kept in the visit."""
+_ANSWERED, _TAKEN_BACK = "the last place that was answered", "places taken back before their answer"
 
 PredictRun = Callable[..., Generator[Any, None, None]]
 """`run_predict` without its models, perhaps sent to a GPU."""
@@ -140,8 +141,8 @@ def place(
         visit: whose picture it is; keeps the embedding and what was pointed at.
         photo: path of the file as it was uploaded; None takes the photo at hand.
         placed: `{"kind": "point", "x", "y", "label"}` or `{"kind": "box", "corners": [x0, y0, x1, y1]}`, in shares of
-            the picture's width and height, or with `"unit": "pixels"` in its pixels; and `objects`: how many masks
-            the page shows already.
+            the picture's width and height, or with `"unit": "pixels"` in its pixels; `objects`: how many masks
+            the page shows already; and `id`, by which the page can take it back before it is answered.
         run: `run_predict` with its models, perhaps sent to a GPU.
 
     Raises:
@@ -169,7 +170,8 @@ def place(
     else:
         raise PromptError("Point at the photo, or draw a box.")
     current, summary = targets.current, None
-    if current.can_be_asked:
+    place_id = placed.get("id")
+    if current.can_be_asked and not is_taken_back(visit, place_id):
         stored = visit.embedding(model)
         asked = (
             None if current.box is None else np.array([current.box], dtype=np.float32),
@@ -180,14 +182,20 @@ def place(
         with closing(keeping(visit, model, picture, run(picture, stored, *asked, model))) as steps:
             for item in steps:
                 if isinstance(item, Answer):
-                    answer = item
+                    targets = targets.answered(item.masks)
+                    summary = _summary(item) | {"encoded_now": stored is None}
+                elif is_taken_back(visit, place_id):
+                    break
                 else:
                     yield item
-        targets = targets.answered(answer.masks)
-        summary = _summary(answer) | {"encoded_now": stored is None}
     else:
         note = text.ONLY_BESIDE
-    _keep(visit, picture, targets)
+    with visit.lock:
+        if is_taken_back(visit, place_id):
+            targets, summary, note = targets_of(visit, picture), None, None
+        else:
+            _keep(visit, picture, targets)
+            visit.keep(_ANSWERED, place_id, picture=picture)
     yield view_of(targets, picture, display_side=display_side, summary=summary, note=note)
 
 
@@ -199,20 +207,54 @@ def place_typed(
 
 
 def change(
-    visit: Visit, photo: str | None, changed: Callable[[Targets], Targets], *, display_side: int
+    visit: Visit,
+    photo: str | None,
+    changed: Callable[[Targets], Targets],
+    *,
+    display_side: int,
+    unanswered: Sequence[str] = (),
 ) -> PromptView:
-    """Undo, clear, another object, another mask: what needs no model.
+    """Clear, another object, another mask: what needs no model.
 
     Args:
         changed: from what was pointed at to what it becomes.
+        unanswered: ids of places to take back if their answers are still to come.
 
     Raises:
         InvalidImageError, PromptError: as for `place`.
     """
     picture = visit.picture(photo or visit.photo)
-    targets = changed(targets_of(visit, picture))
-    _keep(visit, picture, targets)
+    with visit.lock:
+        _take_back(visit, picture, unanswered)
+        targets = changed(targets_of(visit, picture))
+        _keep(visit, picture, targets)
     return view_of(targets, picture, display_side=display_side)
+
+
+def undo(visit: Visit, photo: str | None, unanswered: Sequence[str], *, display_side: int) -> PromptView:
+    """Take back what was done last.
+
+    Args:
+        unanswered: ids of places whose answers the page has not seen, oldest first. The last of them is what was
+            done last: where its answer is still to come, nothing else is taken back.
+
+    Raises:
+        InvalidImageError, PromptError: as for `place`.
+    """
+    with visit.lock:
+        waits = bool(unanswered) and visit.get(_ANSWERED) != unanswered[-1]
+        return change(
+            visit,
+            photo,
+            (lambda targets: targets) if waits else Targets.undone,
+            unanswered=unanswered[-1:] if waits else (),
+            display_side=display_side,
+        )
+
+
+def is_taken_back(visit: Visit, place_id: str | None) -> bool:
+    """Whether the visitor wants no answer to a place any more."""
+    return place_id is not None and place_id in (visit.get(_TAKEN_BACK) or ())
 
 
 def targets_of(visit: Visit, picture: Picture) -> Targets:
@@ -274,6 +316,11 @@ def view_of(
         summary=summary,
         note=note,
     )
+
+
+def _take_back(visit: Visit, picture: Picture, places: Sequence[str]) -> None:
+    if places:
+        visit.keep(_TAKEN_BACK, frozenset(visit.get(_TAKEN_BACK) or ()).union(places), picture=picture)
 
 
 def _keep(visit: Visit, picture: Picture, targets: Targets) -> None:

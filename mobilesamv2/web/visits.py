@@ -31,7 +31,8 @@ class Visit:
 
     def __init__(self, key: str = "") -> None:
         self.key = key
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        """Held by who reads and then writes."""
         self._photo: Hashable = None
         self._path: str | None = None
         self._picture: Picture | None = None
@@ -49,7 +50,7 @@ class Visit:
         """
         if not photo:
             raise InvalidImageError(text.NO_PHOTO)
-        with self._lock:
+        with self.lock:
             state = _state_of(photo)
             if self._picture is None or self._photo != state:
                 self.forget()
@@ -74,7 +75,7 @@ class Visit:
 
     def keep_embedding(self, model: str, embedding: StoredEmbedding, *, picture: Picture) -> None:
         """Keep what `model` made of `picture`, unless the visitor has gone on to another picture since."""
-        with self._lock:
+        with self.lock:
             if self._picture is picture:
                 self._embeddings[model] = embedding
 
@@ -89,13 +90,13 @@ class Visit:
         Args:
             nbytes: its memory, about.
         """
-        with self._lock:
+        with self.lock:
             if self._picture is picture:
                 self._kept[name] = (value, nbytes)
 
     def forget(self) -> None:
         """Drop the picture and all that was made of it."""
-        with self._lock:
+        with self.lock:
             self._photo = self._path = self._picture = None
             self._embeddings = {}
             self._kept = {}
@@ -103,7 +104,7 @@ class Visit:
     @property
     def nbytes(self) -> int:
         """Memory of what is kept, about."""
-        with self._lock:
+        with self.lock:
             picture = 0 if self._picture is None else self._picture.nbytes
             embeddings = sum(embedding.nbytes for embedding in self._embeddings.values())
             return picture + embeddings + sum(nbytes for _, nbytes in self._kept.values())

@@ -205,6 +205,28 @@ def test_a_click_that_waits_for_its_answer_is_lost_by_undo_but_not_by_a_new_obje
         expect(page.locator("#prompt-numbers tbody tr")).to_have_count(left)
 
 
+def test_undo_takes_back_a_click_that_waits_and_leaves_the_one_before(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    click(page, 0.3, 0.3)
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
+    fake_app.script.pause = 0.5
+    click(page, 0.6, 0.6)
+    click(page, 0.7, 0.7)
+    expect(page.locator(".pad-dot.pending")).to_have_count(2)
+    page.locator("#prompt-undo").click()
+    expect(page.locator(".pad-dot")).to_have_count(2)
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("2 points")
+    expect(page.locator(".pad-dot.pending")).to_have_count(0)
+    page.locator("#prompt-undo").click()
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
+    page.wait_for_timeout(800)  # what was taken back does not come again
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
+    expect(page.locator(".pad-dot")).to_have_count(1)
+
+
 def test_two_visitors_never_see_each_others_clicks(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     ann, bob = visit(fake_app.address), visit(fake_app.address)
     for page in (ann, bob):

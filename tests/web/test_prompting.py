@@ -202,3 +202,45 @@ def test_what_is_no_place_on_the_photo_is_refused_in_a_sentence(photo: str, plac
 def test_no_photo_is_said() -> None:
     with pytest.raises(InvalidImageError, match="no photo yet"):
         place(Visit(), None, POINT)
+
+
+def undo(visit: Visit, photo: str, *unanswered: str) -> PromptView:
+    return prompting.undo(visit, photo, unanswered, display_side=30)
+
+
+def points_of(view: PromptView) -> list[int]:
+    return [shown["points"] for shown in view.objects]
+
+
+def test_undo_takes_back_a_place_that_is_not_answered_yet_and_nothing_else(photo: str) -> None:
+    visit = Visit()
+    place(visit, photo, POINT | {"id": "first"})
+    waiting = steps(visit, photo, POINT | {"id": "second"})
+    next(waiting)
+    assert points_of(undo(visit, photo, "second")) == [1]
+    assert points_of(last(waiting)) == [1]  # its answer comes too late
+    assert points_of(undo(visit, photo)) == [0]
+
+
+def test_undo_takes_back_a_place_whose_answer_is_on_its_way_to_the_page(photo: str) -> None:
+    visit = Visit()
+    place(visit, photo, POINT | {"id": "first"})
+    place(visit, photo, POINT | {"id": "second"})
+    assert points_of(undo(visit, photo, "first", "second")) == [1]
+
+
+def test_of_two_places_that_wait_undo_takes_back_the_later_one(photo: str) -> None:
+    visit = Visit()
+    first, second = (steps(visit, photo, POINT | {"id": name}) for name in ("first", "second"))
+    next(first)
+    assert points_of(undo(visit, photo, "first", "second")) == [0]
+    assert points_of(last(first)) == [1]
+    assert points_of(last(second)) == [1]
+
+
+def test_clearing_takes_back_what_is_not_answered_yet(photo: str) -> None:
+    visit = Visit()
+    waiting = steps(visit, photo, POINT | {"id": "first"})
+    next(waiting)
+    view = prompting.change(visit, photo, Targets.cleared, unanswered=["first"], display_side=30)
+    assert points_of(view) == points_of(last(waiting)) == [0]

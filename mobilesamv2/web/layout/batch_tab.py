@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import zipfile
 from collections.abc import Generator
 from contextlib import closing
@@ -25,8 +24,6 @@ from .page import Page
 from .parts import file_data, files_input, jpeg, run_buttons, slider
 from .tab import Tab
 from .wiring import on_run
-
-_SECONDS_TO_STOP = 3.0
 
 
 class BatchTab(Tab):
@@ -124,13 +121,14 @@ class BatchTab(Tab):
 
         inputs = [self.photos, self.sampler, self.prompts, self.formats, page.model]
         outputs = [self.gallery, self.link, self.archive, self.numbers]
-        on_run(page, self.buttons, segment_all, inputs, outputs, failed=[gr.skip(), {}, ""])
-        self.buttons[1].click(
-            self._stopped,
-            self.archive,
-            [self.link, self.archive, self.numbers],
-            show_progress="hidden",
-            api_visibility="private",
+        on_run(
+            page,
+            self.buttons,
+            segment_all,
+            inputs,
+            outputs,
+            failed=[gr.skip(), {}, ""],
+            last_word=(self._stopped, [self.archive], [self.link, self.archive, self.numbers]),
         )
         for changed in (self.sampler.change, self.prompts.change):
             changed(
@@ -146,16 +144,9 @@ class BatchTab(Tab):
     @staticmethod
     def _stopped(archive: str) -> tuple[Any, Any, Any]:
         """What is in the ZIP of a run that was cancelled: it is whole once the run has stopped."""
-        if not archive:
-            return gr.skip(), gr.skip(), gr.skip()
-        path = Path(archive)
-        deadline = time.monotonic() + _SECONDS_TO_STOP
-        while time.monotonic() < deadline:
-            if zipfile.is_zipfile(path):
-                with zipfile.ZipFile(path) as packed:
-                    folders = {name.split("/")[0] for name in packed.namelist() if "/" in name}
-                if not folders:
-                    break
-                return offered(path), "", page_text.idle(text.stopped(len(folders)))
-            time.sleep(0.1)
+        if archive and zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as packed:
+                folders = {name.split("/")[0] for name in packed.namelist() if "/" in name}
+            if folders:
+                return offered(Path(archive)), "", page_text.idle(text.stopped(len(folders)))
         return {}, "", page_text.idle(page_text.CANCELLED)

@@ -129,8 +129,9 @@ class PromptTab(Tab):
         def pointed(
             key: str | None, photo: str | None, model: str, event: gr.EventData
         ) -> Generator[tuple[Any, ...], None, None]:
-            visit = page.visits.of(key)
-            yield from place(visit, photo, model, placing_at(visit, photo, dict(event._data or {}), model))
+            visit, placed = page.visits.of(key), dict(event._data or {})
+            items = placing_at(visit, photo, placed, model)
+            yield from place(visit, photo, model, items, answered=placed.get("id"))
 
         def typed(
             key: str | None, photo: str | None, model: str, words: str, mode: str
@@ -139,21 +140,28 @@ class PromptTab(Tab):
             yield from place(visit, photo, model, placing_typed(visit, photo, words or "", mode, model))
 
         def place(
-            visit: Visit, photo: str | None, model: str, items: Generator[Any, None, None]
+            visit: Visit,
+            photo: str | None,
+            model: str,
+            items: Generator[Any, None, None],
+            *,
+            answered: str | None = None,
         ) -> Generator[tuple[Any, ...], None, None]:
             rest = [gr.skip() for _ in self.shown[2:]]
             try:
                 for fetched in in_sentences(page.models.fetch)(model):
+                    if prompting.is_taken_back(visit, answered):
+                        break
                     yield visit.key, *rest, page_text.step(fetched.stage, fetched.done, fetched.total)
                 with closing(paced(items)) as paced_items:
                     for item in paced_items:
                         if isinstance(item, PromptView):
-                            yield visit.key, *self._values(visit, photo, item)
+                            yield visit.key, *self._values(visit, photo, item, answered=answered)
                         else:
                             step = page_text.step(item.stage, item.done, item.total)
                             yield visit.key, *rest, step
             except gr.Error as error:
-                yield visit.key, *self._as_before(visit, photo, error)
+                yield visit.key, *self._as_before(visit, photo, error, answered=answered)
 
         at_hand = [page.visit, page.photo, page.model]
         placing, typing = (
@@ -182,47 +190,66 @@ class PromptTab(Tab):
             **private,
         )
         most = self.limits.objects
-        # What takes something back also stops an answer that is on its way; the others let it come.
-        stops = [placing, typing]
-        changes: list[tuple[Callable[..., Any], Callable[..., Targets], list[Component], list[Any]]] = [
-            (self.new.click, lambda targets: targets.with_new(most_objects=most), [], []),
-            (self.undo.click, Targets.undone, [], stops),
-            (self.pad.undo, Targets.undone, [], stops),
-            (self.remove.click, Targets.without_current, [], stops),
-            (self.clear.click, Targets.cleared, [], stops),
-            (self.candidates.input, Targets.choosing, [self.candidates], []),
-            (self.object.input, Targets.selecting, [self.object], []),
+        changes: list[tuple[Callable[..., Any], Callable[..., Targets], list[Component]]] = [
+            (self.new.click, lambda targets: targets.with_new(most_objects=most), []),
+            (self.candidates.input, Targets.choosing, [self.candidates]),
+            (self.object.input, Targets.selecting, [self.object]),
         ]
-        for event, changed, value, stopped in changes:
-            event(
-                self._changing(changed),
-                [page.visit, page.photo, *value],
-                self.shown,
-                cancels=stopped,
-                show_progress="hidden",
-                trigger_mode="multiple",
-                **private,
-            )
+        for event, changed, value in changes:
+            self._connect_change(event, self._changing(changed), value)
+        # The pad knows what has no answer yet and is to be taken back, so the buttons go through it.
+        for name, button in (("undo", self.undo), ("remove", self.remove), ("clear", self.clear)):
+            js = f"() => document.querySelector('#prompt-pad .pad').takeBack('{name}')"
+            button.click(None, js=js, queue=False, **private)
+        self._connect_change(self.pad.back, self._take_back, [], cancels=[typing])
         return [placing, typing, self.export.connect()]
+
+    def _connect_change(
+        self, event: Callable[..., Any], listener: Callable[..., Any], value: list[Component], **options: Any
+    ) -> None:
+        event(
+            listener,
+            [self.page.visit, self.page.photo, *value],
+            self.shown,
+            show_progress="hidden",
+            trigger_mode="multiple",
+            api_visibility="private",
+            **options,
+        )
 
     def _changing(self, changed: Callable[..., Targets]) -> Callable[..., tuple[Any, ...]]:
         """A listener for what needs no model; `changed` takes the targets and the value of the control."""
 
         def listener(key: str | None, photo: str | None, *value: Any) -> tuple[Any, ...]:
-            visit = self.page.visits.of(key)
-            try:
-                with sentences():
-                    view = prompting.change(
-                        visit,
-                        photo,
-                        lambda targets: changed(targets, *value),
-                        display_side=self.page.settings.display_side,
-                    )
-            except gr.Error as error:
-                return visit.key, *self._as_before(visit, photo, error)
-            return visit.key, *self._values(visit, photo, view)
+            return self._changed(key, photo, prompting.change, lambda targets: changed(targets, *value))
 
         return listener
+
+    def _take_back(self, key: str | None, photo: str | None, event: gr.EventData) -> tuple[Any, ...]:
+        """Undo, remove or clear, as the pad says; it also says which places have no answer yet."""
+        told = dict(event._data or {})
+        unanswered = [place for place in told.get("unanswered", []) if isinstance(place, str)]
+        if told.get("what") == "undo":
+            return self._changed(key, photo, prompting.undo, unanswered)
+        changed = Targets.cleared if told.get("what") == "clear" else Targets.without_current
+        return self._changed(key, photo, prompting.change, changed, unanswered=unanswered)
+
+    def _changed(
+        self,
+        key: str | None,
+        photo: str | None,
+        change: Callable[..., PromptView],
+        *what: Any,
+        **options: Any,
+    ) -> tuple[Any, ...]:
+        """What is shown after a change that needs no model."""
+        visit = self.page.visits.of(key)
+        try:
+            with sentences():
+                view = change(visit, photo, *what, display_side=self.page.settings.display_side, **options)
+        except gr.Error as error:
+            return visit.key, *self._as_before(visit, photo, error)
+        return visit.key, *self._values(visit, photo, view)
 
     def _look(self, key: str | None, photo: str | None) -> tuple[Any, Any, Any]:
         """For a photo that the browser cannot show, or was not told of: a copy that it can."""
@@ -242,24 +269,29 @@ class PromptTab(Tab):
         size = [picture.shape[1], picture.shape[0]]
         return visit.key, {"photo": _photo_of(visit, photo), "size": size}, gr.skip()
 
-    def _as_before(self, visit: Visit, photo: str | None, error: gr.Error) -> list[Any]:
-        """What is shown after an error: what was there, and the sentence."""
+    def _as_before(
+        self, visit: Visit, photo: str | None, error: gr.Error, *, answered: str | None = None
+    ) -> list[Any]:
+        """What is shown after an error: what was there, and the sentence. `answered` as for `_values`."""
         try:
             with sentences():
                 view = prompting.change(
                     visit, photo, lambda targets: targets, display_side=self.page.settings.display_side
                 )
         except gr.Error:
-            pad = {"turn": secrets.token_hex(4), "photo": _photo_of(visit, photo)}
+            pad = {"turn": secrets.token_hex(4), "answered": answered, "photo": _photo_of(visit, photo)}
             return [pad, *_NOTHING, page_text.problem(error.message)]
-        *values, numbers = self._values(visit, photo, view)
+        *values, numbers = self._values(visit, photo, view, answered=answered)
         has_objects = any(shown["points"] or shown["box"] for shown in view.objects)
         return [*values, page_text.problem(error.message) + (numbers if has_objects else "")]
 
-    def _values(self, visit: Visit, photo: str | None, view: PromptView) -> list[Any]:
-        """A view as values of the pad and of `outputs`."""
+    def _values(
+        self, visit: Visit, photo: str | None, view: PromptView, *, answered: str | None = None
+    ) -> list[Any]:
+        """A view as values of the pad and of `outputs`; `answered` is the id of the place that it answers."""
         pad = {
             "turn": secrets.token_hex(4),  # the same again is told too: marks that wait for an answer go
+            "answered": answered,
             "photo": _photo_of(visit, photo),
             "size": [view.size_hw[1], view.size_hw[0]],
             "layer": None if view.layer is None else _data_url(view.layer),

@@ -26,6 +26,7 @@ def on_run(
     outputs: list[Any],
     *,
     failed: list[Any],
+    last_word: tuple[Callable[..., Any], list[Any], list[Any]] | None = None,
 ) -> Any:
     """Let the run button start `work` and the cancel button stop it; returns the event of a run.
 
@@ -33,6 +34,8 @@ def on_run(
         work: takes the visitor's `Visit`, then the values of `inputs`; yields values for all `outputs`.
         outputs: the last of them, the status, also says what went wrong.
         failed: values for the others when a run fails, so that nothing old stays beside the sentence.
+        last_word: a listener with its inputs and outputs, for when a cancelled run has stopped; by default the
+            status says that it was.
     """
     run, cancel = buttons
     status = outputs[-1]
@@ -71,7 +74,11 @@ def on_run(
         ended(None, js=_then_focus(shown(*READY), run), **buttons_only)
     # The run button waits for the stop to come through: a click before that would be lost.
     stop_on(
-        cancel.click, [running], [status, cancel], [text.idle(text.CANCELLED), properties(interactive=False)]
+        cancel.click,
+        [running],
+        [status, cancel],
+        [text.idle(text.CANCELLED), properties(interactive=False)],
+        last_word=last_word,
     )
     return running
 
@@ -93,19 +100,28 @@ def stop_on(
     running: list[Any],
     outputs: list[Any],
     values: list[Any],
+    *,
+    last_word: tuple[Callable[..., Any], list[Any], list[Any]] | None = None,
 ) -> None:
-    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them."""
+    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them.
+
+    Args:
+        last_word: a listener with its inputs and outputs, for when the runs have stopped; by default the values again.
+    """
     stopped = event(None, cancels=running, queue=False, api_visibility="private")
     event(None, outputs=outputs, js=shown(*values), queue=False, api_visibility="private")
-    # Once more when the runs have stopped, and through the queue, which keeps the order: a step may have been on its
-    # way to the browser. Not the buttons, for the next run may have begun.
-    late = [pair for pair in zip(outputs, values, strict=True) if not isinstance(pair[0], gr.Button)]
-    last_word = [value for _, value in late]
+    if last_word is None:
+        # Not the buttons, for the next run may have begun.
+        late = [pair for pair in zip(outputs, values, strict=True) if not isinstance(pair[0], gr.Button)]
+        again = [value for _, value in late]
+        last_word = (lambda: again if len(again) > 1 else again[0]), [], [output for output, _ in late]
+    said, inputs, shown_in = last_word
+    # Through the queue, which keeps the order: a step may have been on its way to the browser.
     stopped.then(
-        lambda: last_word if len(last_word) > 1 else last_word[0],
-        None,
-        [output for output, _ in late],
-        js="() => window.allStopped().then(() => [])",
+        said,
+        inputs,
+        shown_in,
+        js="(...inputs) => window.allStopped().then(() => inputs)",
         trigger_mode="multiple",  # also while the last word about the stop before is on its way
         api_name="stopped",
         concurrency_limit=None,

@@ -13,6 +13,7 @@ let down = null; // where the pointer went down, while it is
 let corner = null; // the first corner of a box that waits for its second
 let cursor = null; // where the keys are
 let reach = null; // the corner of the box being drawn that moves
+let unanswered = []; // places that were sent and have no answer yet, oldest first
 
 const shown = () => props.value || {};
 const mode = () => document.querySelector("#prompt-mode input:checked")?.value ?? "on";
@@ -29,9 +30,18 @@ function place(event) {
 
 function send(what) {
     aloud.textContent = what.kind === "box" ? "Box placed." : "Point placed.";
-    mark(what.kind === "box" ? box(what.corners, "pending") : dot(what, what.label ? "on pending" : "beside pending"));
-    trigger("place", { ...what, objects: shown().masks ?? 0 });
+    const place = { ...what, id: Array.from(crypto.getRandomValues(new Uint32Array(2))).join("-") };
+    unanswered.push(place);
+    markPending(place);
+    trigger("place", { ...place, objects: shown().masks ?? 0 });
 }
+
+// Undo takes back what was done last, and that may have no answer yet; the others take back all of it.
+pad.takeBack = (what) => {
+    trigger("back", { what, unanswered: unanswered.map(({ id }) => id) });
+    unanswered = what === "undo" ? unanswered.slice(0, -1) : [];
+    draw();
+};
 
 function click(where, beside) {
     if (mode() === "box" && !beside) return turn(where);
@@ -87,6 +97,10 @@ function box([x0, y0, x1, y1], kind, colour) {
     return node;
 }
 
+function markPending(what) {
+    mark(what.kind === "box" ? box(what.corners, "pending") : dot(what, what.label ? "on pending" : "beside pending"));
+}
+
 function source(image, address) {
     if (image.getAttribute("src") === address) return;
     if (address) image.src = address;
@@ -106,6 +120,7 @@ function draw() {
         if (around) mark(box(around, kind, colour));
         for (const [x, y, label] of places) mark(dot({ x, y }, `${kind} ${label ? "on" : "beside"}`, colour));
     }
+    unanswered.forEach(markPending);
     const from = corner ?? down;
     if (from && reach) mark(box([from.x, from.y, reach.x, reach.y], "drawing"));
     if (cursor) mark(dot(cursor, "cursor"));
@@ -186,7 +201,7 @@ pad.addEventListener("keydown", (event) => {
         else click(here(), false);
     } else if (key === "n") click(here(), true);
     else if (key === "b") turn(here());
-    else if (key === "u" || (key === "z" && event.ctrlKey)) trigger("undo", {});
+    else if (key === "u" || (key === "z" && event.ctrlKey)) pad.takeBack("undo");
     else if (key === "Escape") drop();
     else return;
     event.preventDefault();
@@ -198,8 +213,9 @@ pad.addEventListener("blur", () => {
 });
 
 watch("value", () => {
-    const { objects = [] } = shown();
+    const { turn, objects = [], answered } = shown(); // a photo that was not pointed at yet had no turn
     if (!objects.length) corner = down = reach = null;
+    unanswered = turn ? unanswered.slice(1 + unanswered.findIndex(({ id }) => id === answered)) : [];
     draw();
 });
 draw();
