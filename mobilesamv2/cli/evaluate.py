@@ -35,9 +35,15 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pictures")
     parser.add_argument(
+        "--longest-side",
+        type=positive,
+        metavar="PIXELS",
+        help="resize every picture to this before the model sees it, to find out whether size matters",
+    )
+    parser.add_argument(
         "--recall",
         action="store_true",
-        help="also AR@10, @100 and @320 of both samplers at several budgets, which takes long",
+        help="also AR@10, @100 and @320 of both samplers at several budgets, on pictures as they are; takes long",
     )
     add_model_options(parser)
     parser.set_defaults(run=run)
@@ -52,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     split = None if options.split == "all" else options.split
     photographs = read_coco(options.data, images=options.images, split=split)[: options.limit]
     segmenter = load_segmenter(options)
-    found = prompted_iou(segmenter, _with_bar(photographs, "prompted"))
+    found = prompted_iou(segmenter, _with_bar(photographs, "prompted"), longest_side=options.longest_side)
     name = segmenter.name
     print(f"{name} on {segmenter.device_description}: {len(found)} objects in {len(photographs)} pictures")
     rows: list[dict[str, object]] = [

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 from ..images import load_image
 from ..segmenter import Segmenter
-from ..types import Bools, Floats, Masks, Rle
+from ..types import Bools, Floats, Masks, Picture, Rle, decode_rle
 from .baselines import filled_box, filled_ellipse
 from .datasets import Annotated, DatasetError
 
@@ -35,8 +36,14 @@ class PromptedIou:
         return len(self.box)
 
 
-def prompted_iou(segmenter: Segmenter, photographs: Iterable[Annotated]) -> PromptedIou:
+def prompted_iou(
+    segmenter: Segmenter, photographs: Iterable[Annotated], *, longest_side: int | None = None
+) -> PromptedIou:
     """Ask `segmenter` for every object by its true box and by one true point.
+
+    Args:
+        longest_side: pixels to which the longer side of every picture is resized before the model sees it, to find
+            out whether size matters; its answers are brought back to the size of the annotations. None: as they are.
 
     Raises:
         DatasetError: if a picture does not have the size its annotations are for.
@@ -52,10 +59,19 @@ def prompted_iou(segmenter: Segmenter, photographs: Iterable[Annotated]) -> Prom
             )
         boxes = photograph.boxes_xyxy
         points = np.stack([innermost_point(rle) for rle in photograph.rles])[:, None]
+        if longest_side is not None:
+            picture = _resized(picture, longest_side)
+        scale = np.array(picture.shape[1::-1], dtype=np.float32) / photograph.size_hw[::-1]
         embedding = segmenter.encode(picture)
-        by_box = segmenter.predict(embedding, boxes=boxes)
-        by_point = segmenter.predict(
-            embedding, points=points, labels=np.ones(points.shape[:2], dtype=np.int64), multimask=True
+        by_box = _at_size(segmenter.predict(embedding, boxes=boxes * np.tile(scale, 2)), photograph.size_hw)
+        by_point = _at_size(
+            segmenter.predict(
+                embedding,
+                points=(points + 0.5) * scale - 0.5,  # pixel centres are whole numbers
+                labels=np.ones(points.shape[:2], dtype=np.int64),
+                multimask=True,
+            ),
+            photograph.size_hw,
         )
         parts.append(
             (
@@ -116,6 +132,25 @@ def _steps_to_background(mask: Bools) -> Floats:
     following = np.where(mask, mask.shape[1], columns)[:, ::-1]
     next_one = np.minimum.accumulate(following, axis=1)[:, ::-1]
     return np.minimum(columns - last, next_one - columns).astype(np.float32)
+
+
+def _resized(picture: Picture, longest_side: int) -> Picture:
+    height, width = picture.shape[:2]
+    scale = longest_side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+
+
+def _at_size(masks: Masks, size_hw: tuple[int, int]) -> Masks:
+    """The same masks for a picture of another size; their boxes and scores stay as they are."""
+    if masks.size_hw == size_hw:
+        return masks
+    rles = []
+    for rle in masks.rles:
+        whole = Image.fromarray(decode_rle(rle).view(np.uint8) * np.uint8(255))
+        resized = np.asarray(whole.resize(size_hw[::-1], Image.Resampling.BILINEAR))
+        rles.append(coco_mask.encode(np.asfortranarray(resized > 127, dtype=np.uint8)))
+    return replace(masks, size_hw=size_hw, rles=tuple(rles))
 
 
 def _baseline_iou(photograph: Annotated, baseline: Callable[..., Rle]) -> Floats:

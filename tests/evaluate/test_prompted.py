@@ -46,10 +46,12 @@ def test_no_pairs_have_no_iou() -> None:
     assert pairwise_iou([], []).shape == (0,)
 
 
-def _masks(rles: list[Rle], prompt_index: npt.NDArray[np.int64]) -> Masks:
+def _masks(
+    rles: list[Rle], prompt_index: npt.NDArray[np.int64], *, size_hw: tuple[int, int] = (40, 60)
+) -> Masks:
     unknown = np.full(len(rles), np.nan, dtype=np.float32)
     return Masks(
-        size_hw=(40, 60),
+        size_hw=size_hw,
         rles=tuple(rles),
         scores=unknown,
         boxes_xyxy=np.zeros((len(rles), 4), dtype=np.float32),
@@ -115,15 +117,15 @@ class Knowing:
         if boxes is not None:
             assert not multimask
             rles = [filled_box(box, size_hw=self.truth.size_hw) for box in boxes]
-            return _masks(rles, np.arange(len(boxes)))
+            return _masks(rles, np.arange(len(boxes)), size_hw=self.truth.size_hw)
         assert multimask
         assert (labels == 1).all()
         assert labels.shape == points.shape[:2] == (len(self.truth.rles), 1)
-        rles = []
+        rles, nothing = [], _rle(slice(0, 0), slice(0, 0), size_hw=self.truth.size_hw)
         for rle, (x, y) in zip(self.truth.rles, points[:, 0].astype(int), strict=True):
             assert coco_mask.decode(rle)[y, x] == 1
-            rles += [EMPTY, rle, EMPTY]
-        return _masks(rles, np.repeat(np.arange(len(points)), 3))
+            rles += [nothing, rle, nothing]
+        return _masks(rles, np.repeat(np.arange(len(points)), 3), size_hw=self.truth.size_hw)
 
 
 def test_a_model_that_knows_everything_scores_one(photograph: Annotated) -> None:
@@ -140,3 +142,34 @@ def test_annotations_for_another_size_are_refused(photograph: Annotated) -> None
     wrong = Annotated(path=photograph.path, size_hw=(41, 60), rles=photograph.rles)
     with pytest.raises(DatasetError, match="is 60 x 40 pixels; its annotations are for 60 x 41"):
         prompted_iou(tiny_segmenter(), [wrong])
+
+
+class Seeing(Knowing):
+    """Knows the truth at any size of the picture, and remembers the sizes it saw."""
+
+    def __init__(self, truth: Annotated) -> None:
+        super().__init__(truth)
+        self.seen: list[tuple[int, int]] = []
+
+    def encode(self, image: npt.NDArray[np.uint8]) -> None:  # type: ignore[override]
+        self.seen.append((image.shape[0], image.shape[1]))
+        scaled = [
+            Image.fromarray(coco_mask.decode(rle)).resize(image.shape[1::-1], Image.Resampling.NEAREST)
+            for rle in self.truth.rles
+        ]
+        rles = tuple(coco_mask.encode(np.asfortranarray(mask)) for mask in scaled)
+        self.now = Annotated(path=self.truth.path, size_hw=self.seen[-1], rles=rles)
+
+    def predict(self, embedding, **prompts) -> Masks:
+        return Knowing(self.now).predict(embedding, **prompts)
+
+
+@pytest.mark.parametrize(("longest_side", "size_hw"), [(30, (20, 30)), (600, (400, 600)), (None, (40, 60))])
+def test_a_model_may_see_the_pictures_at_another_size(
+    photograph: Annotated, longest_side: int | None, size_hw: tuple[int, int]
+) -> None:
+    model = Seeing(photograph)
+    found = prompted_iou(model, [photograph], longest_side=longest_side)
+    assert model.seen == [size_hw]
+    assert found.box == pytest.approx(np.ones(3), abs=0.1)
+    assert found.point == pytest.approx(np.ones(3), abs=0.1)
