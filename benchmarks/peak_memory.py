@@ -30,7 +30,7 @@ class RandomBoxes:
 
     count: int
 
-    def detect(self, picture: Picture, *, confidence: float, iou: float, max_boxes: int) -> Detections:
+    def detect(self, picture: Picture, *, confidence: float, iou: float | None, max_boxes: int) -> Detections:
         rng = np.random.default_rng(0)
         height, width = picture.shape[:2]
         corners = rng.uniform(0, 1, (min(self.count, max_boxes), 2, 2)) * [width, height]

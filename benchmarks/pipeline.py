@@ -46,7 +46,7 @@ class GivenBoxes:
             scores=np.linspace(1, 0.5, len(boxes_xyxy), dtype=np.float32),
         )
 
-    def detect(self, picture: Picture, *, confidence: float, iou: float, max_boxes: int) -> Detections:
+    def detect(self, picture: Picture, *, confidence: float, iou: float | None, max_boxes: int) -> Detections:
         return self.found
 
 

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from . import weights as checkpoints
 from . import zoo
 from .errors import MobileSamError, WeightsError
-from .models.detector import DetectorConfig, ObjectDetector, build_detector_module, fuse_batch_norm
+from .models.detector import NMS_IOU, DetectorConfig, ObjectDetector, build_detector_module, fuse_batch_norm
 from .models.detector_files import read_detector
 from .models.sam import Sam
 from .zoo import Form, WeightsFile
@@ -108,9 +108,10 @@ def build_detector(
     if _is_path(name_or_path):
         path = checkpoints.expanded(name_or_path)
         config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
+        nms_iou = NMS_IOU
     else:
         entry = zoo.find_detector(str(name_or_path))
-        path = _found(entry.files)["whole"]
+        path, nms_iou = _found(entry.files)["whole"], entry.nms_iou
         if entry.files["whole"].form is Form.ULTRALYTICS:
             config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
             config = _as_known(config, entry.config)
@@ -123,7 +124,8 @@ def build_detector(
         raise WeightsError(f"{path} is no detector that can be used here: {error}.") from error
     checkpoints.load_strictly(network, state, source=path)
     network = fuse_batch_norm(network.eval()).requires_grad_(False)
-    return ObjectDetector(network, input_side=config.input_side).to(device=device, dtype=dtype)
+    detector = ObjectDetector(network, input_side=config.input_side, nms_iou=nms_iou)
+    return detector.to(device=device, dtype=dtype)
 
 
 def _as_known(found: DetectorConfig, known: DetectorConfig) -> DetectorConfig:

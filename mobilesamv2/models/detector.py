@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from ..ops.nms import nms
 from ..types import Floats, Picture
-from .detector_config import DetectorConfig, detector_config
+from .detector_config import NMS_IOU, DetectorConfig, detector_config
 from .detector_letterbox import Letterbox
 from .detector_network import build_detector_module, fuse_batch_norm
 
 __all__ = [
+    "NMS_IOU",
     "Detections",
     "DetectorConfig",
     "Letterbox",
@@ -69,12 +70,15 @@ class ObjectDetector(nn.Module):
     Args:
         network: an Ultralytics `DetectionModel`, from `build_detector_module`.
         input_side: longer side in pixels that pictures are scaled to.
+        nms_iou: non-maximum suppression that suits the network: of two boxes that overlap by more than this, only the
+            better is given, unless `detect` is told otherwise.
     """
 
-    def __init__(self, network: nn.Module, *, input_side: int = 1024) -> None:
+    def __init__(self, network: nn.Module, *, input_side: int = 1024, nms_iou: float = NMS_IOU) -> None:
         super().__init__()
         self.network = network
         self.input_side = input_side
+        self.nms_iou = nms_iou
         self.eval()
 
     @property
@@ -112,14 +116,14 @@ class ObjectDetector(nn.Module):
 
     @torch.inference_mode()
     def detect(
-        self, picture: Picture, *, confidence: float = 0.4, iou: float = 0.9, max_boxes: int = 320
+        self, picture: Picture, *, confidence: float = 0.4, iou: float | None = None, max_boxes: int = 320
     ) -> Detections:
         """Find the boxes of objects in a picture of any size.
 
         Args:
             picture: uint8 RGB (H, W, 3).
             confidence: only boxes with a higher score are given.
-            iou: of two boxes that overlap by more than this, only the better is given.
+            iou: of two boxes that overlap by more than this, only the better is given; None: `nms_iou`.
             max_boxes: at most so many boxes, the best ones.
         """
         letterbox = Letterbox(
@@ -133,7 +137,7 @@ class ObjectDetector(nn.Module):
             predictions,
             letterbox,
             confidence=confidence,
-            iou=iou,
+            iou=self.nms_iou if iou is None else iou,
             max_boxes=max_boxes,
             classes=len(predictions) - 4,
         )
@@ -177,7 +181,7 @@ def boxes_from_predictions(
     letterbox: Letterbox,
     *,
     confidence: float = 0.4,
-    iou: float = 0.9,
+    iou: float = NMS_IOU,
     max_boxes: int = 320,
     classes: int = 1,
 ) -> Detections:

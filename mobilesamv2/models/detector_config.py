@@ -25,6 +25,9 @@ DETECTOR_NAMES = (
 SIDES = (32, 4096)
 """The smallest and the largest input side in pixels that a file may ask for."""
 
+NMS_IOU = 0.9
+"""Non-maximum suppression of boxes in MobileSAMv2's released code; the paper does not state it."""
+
 METADATA_PREFIX = "detector."
 """What the names of a configuration's values begin with in the metadata of a safetensors file."""
 

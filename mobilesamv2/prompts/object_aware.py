@@ -27,8 +27,11 @@ class Boxes(Protocol):
 class Detector(Protocol):
     """Anything that finds boxes of objects."""
 
-    def detect(self, picture: Picture, *, confidence: float, iou: float, max_boxes: int) -> Boxes:
-        """Find at most `max_boxes` boxes above `confidence`, none overlapping another by more than `iou`."""
+    def detect(self, picture: Picture, *, confidence: float, iou: float | None, max_boxes: int) -> Boxes:
+        """Find at most `max_boxes` boxes above `confidence`, none overlapping another by more than `iou`.
+
+        None leaves that to the detector.
+        """
         ...
 
 
@@ -39,15 +42,17 @@ class ObjectAwareSampler:
     Args:
         detector: finds the boxes.
         max_prompts: at most so many boxes, the most confident ones.
-        confidence, iou: the detector's thresholds. The defaults are those of MobileSAMv2's released code; the paper
-            does not state them.
+        confidence: boxes above it are asked about. The default is that of MobileSAMv2's released code; the paper does
+            not state it.
+        iou: of two boxes that overlap by more, the better is asked about. None: as suits the detector, which is .9 in
+            MobileSAMv2's released code.
         filters: none, as in the paper.
     """
 
     detector: Detector
     max_prompts: int = MAX_PROMPTS
     confidence: float = 0.4
-    iou: float = 0.9
+    iou: float | None = None
     filters: MaskFilters = field(default_factory=MaskFilters)
     name: str = "object-aware"
 

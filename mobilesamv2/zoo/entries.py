@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..models.detector_config import DetectorConfig
+from ..models.detector_config import NMS_IOU, DetectorConfig
 from ..models.sam import SamConfig
 from ..prompts import MaskFilters
 from ..prompts.grid import SAM_FILTERS
@@ -89,9 +89,11 @@ class DetectorEntry:
         files: its checkpoint, as `{"whole": …}`.
         config: its architecture.
         summary: one line for people.
+        nms_iou: of two boxes that overlap by more, only the better is asked about; .9 in MobileSAMv2's released code.
     """
 
     name: str
     files: Mapping[str, WeightsFile]
     config: DetectorConfig = field(default_factory=DetectorConfig)
     summary: str = ""
+    nms_iou: float = NMS_IOU

@@ -191,6 +191,14 @@ def test_boxes_lie_inside_pictures_of_any_shape(detector: ObjectDetector, size: 
     assert (found.scores > 0.1).all()
 
 
+def test_a_detectors_own_suppression_holds_unless_another_is_asked_for(network: nn.Module) -> None:
+    strict, picture = ObjectDetector(network, input_side=128, nms_iou=0.3), some_picture(90, 128)
+    loose = ObjectDetector(network, input_side=128)
+    own, published = (found.detect(picture, confidence=0.1, max_boxes=300) for found in (strict, loose))
+    assert 0 < len(own) < len(published)
+    assert len(strict.detect(picture, confidence=0.1, iou=0.9, max_boxes=300)) == len(published)
+
+
 def test_at_most_max_boxes_are_given_the_best_ones(detector: ObjectDetector) -> None:
     picture = some_picture(90, 128)
     every = detector.detect(picture, confidence=0.1, max_boxes=300)

@@ -32,10 +32,10 @@ def test_each_box_is_one_prompt_for_one_mask_with_the_detectors_score():
     assert prompts.scores[0] == 1
 
 
-def test_the_published_thresholds_and_the_papers_budget_are_the_defaults():
+def test_the_published_confidence_the_detectors_own_suppression_and_the_papers_budget_are_the_defaults():
     spy = Spy(1)
     list(ObjectAwareSampler(detector=spy).rounds(PICTURE))
-    assert spy.asked == {"confidence": 0.4, "iou": 0.9, "max_boxes": 320}
+    assert spy.asked == {"confidence": 0.4, "iou": None, "max_boxes": 320}
 
 
 def test_no_mask_filter_is_applied():

@@ -187,7 +187,7 @@ class FakeDetector:
     script: Any
     finds: int | None = None
 
-    def detect(self, picture: Picture, *, confidence: float, iou: float, max_boxes: int) -> Detections:
+    def detect(self, picture: Picture, *, confidence: float, iou: float | None, max_boxes: int) -> Detections:
         found = boxes(picture, self.finds or self.script.finds)[:max_boxes]
         assert found.boxes_xyxy is not None
         scores = np.linspace(0.99, confidence, len(found), dtype=np.float32)

@@ -19,6 +19,21 @@ def upload(page: Page, path: Path) -> None:
     )  # what was shown of another photo is gone
 
 
+def segment(page: Page, photo: Path) -> None:
+    """Segment everything in a photo and wait for its numbers and its table."""
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers .facts").wait_for()
+    page.locator("#segment-table tbody tr").first.wait_for()
+
+
+def set_slider(page: Page, elem_id: str, value: str) -> None:
+    """Type a value beside a slider."""
+    box = page.locator(f"#{elem_id} input[type=number]")
+    box.fill(value)
+    box.press("Tab")
+
+
 def bring(page: Page, way: str, *paths: Path) -> None:
     """Paste photos ("paste"), or drop them far from any field ("drop")."""
     page.evaluate(

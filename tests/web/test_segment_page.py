@@ -12,19 +12,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, PHONE, FakeApp
-from .person import until, upload
+from .person import segment, set_slider, until, upload
 
 Visit = Callable[..., Page]
 
 PIXEL = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(
     Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data]"""
-
-
-def segment(page: Page, photo: Path) -> None:
-    upload(page, photo)
-    page.locator("#segment-run").click()
-    page.locator("#segment-numbers .facts").wait_for()
-    page.locator("#segment-table tbody tr").first.wait_for()
 
 
 def facts(page: Page) -> str:
@@ -38,12 +31,6 @@ def rows(page: Page) -> Any:
 def numbers_in_table(page: Page, column: int) -> list[float]:
     cells = page.locator(f"#segment-table tbody tr td:nth-child({column})").all_inner_texts()
     return [float(re.sub(r"[^0-9.]", "", cell)) for cell in cells]
-
-
-def set_slider(page: Page, elem_id: str, value: str) -> None:
-    box = page.locator(f"#{elem_id} input[type=number]")
-    box.fill(value)
-    box.press("Tab")
 
 
 def click_on_a_mask(page: Page) -> None:
