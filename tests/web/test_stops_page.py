@@ -78,3 +78,25 @@ def test_a_run_is_stopped_once_even_where_the_stop_takes_long(
     expect(page.locator("#segment-numbers .idle")).to_be_visible()
     expect(page.locator("#segment-run")).to_be_enabled()
     assert len(stops) == 1
+
+
+def test_a_run_on_a_new_photo_keeps_its_numbers_however_long_the_stop_before_takes(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+) -> None:
+    fake_app.script.pause, fake_app.script.finds = 1.5, 320
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers progress").wait_for()
+    page.set_input_files("#photo input[type=file]", str(other_photo))
+    page.locator("#segment-numbers .idle").wait_for()
+    fake_app.script.pause, fake_app.script.finds = 0.0, 3
+    page.locator("#segment-run").evaluate(
+        """async button => {
+            while (button.disabled) await new Promise(requestAnimationFrame);
+            button.click();
+        }"""
+    )
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
+    page.wait_for_timeout(1000)
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")

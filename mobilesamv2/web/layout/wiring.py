@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -110,22 +111,27 @@ def stop_on(
     """
     stopped = event(None, cancels=running, queue=False, api_visibility="private")
     event(None, outputs=outputs, js=shown(*values), queue=False, api_visibility="private")
-    if last_word is None:
-        # Not the buttons, for the next run may have begun.
-        late = [pair for pair in zip(outputs, values, strict=True) if not isinstance(pair[0], gr.Button)]
-        again = [value for _, value in late]
-        last_word = (lambda: again if len(again) > 1 else again[0]), [], [output for output, _ in late]
-    said, inputs, shown_in = last_word
     # Through the queue, which keeps the order: a step may have been on its way to the browser.
-    stopped.then(
-        said,
-        inputs,
-        shown_in,
-        js="(...inputs) => window.allStopped().then(() => inputs)",
-        trigger_mode="multiple",  # also while the last word about the stop before is on its way
-        api_name="stopped",
-        concurrency_limit=None,
-        show_progress="hidden",
+    in_order = {
+        "js": "(...inputs) => window.allStopped().then(() => inputs)",
+        "trigger_mode": "multiple",  # also while the last word about the stop before is on its way
+        "api_name": "stopped",
+        "concurrency_limit": None,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+    if last_word is not None:
+        stopped.then(*last_word, **in_order)
+        return
+    # Not the buttons, for the next run may have begun; and nothing where it has.
+    late = [pair for pair in zip(outputs, values, strict=True) if not isinstance(pair[0], gr.Button)]
+    again, nothing = json.dumps([value for _, value in late]), json.dumps([gr.skip()] * len(late))
+    stopped.then(lambda: None, None, None, **in_order).then(
+        None,
+        None,
+        [output for output, _ in late],
+        js=f"() => window.askedSinceStop() ? {nothing} : {again}",
+        queue=False,
         api_visibility="private",
     )
 

@@ -1,16 +1,20 @@
 // Makes a stop come through that Gradio sends too early or twice. A run is stopped by the number that the server gave
 // it; before that answer is here, Gradio asks to stop no number, which the server refuses while the run goes on. And
-// the server fails where it is asked to stop a run that it is just stopping. `window.allStopped` waits for all stops.
+// the server fails where it is asked to stop a run that it is just stopping.
+// `window.allStopped` waits for all stops; `window.askedSinceStop` tells whether a run was asked for since then.
 () => {
     const LONGEST_WAIT = 10000; // milliseconds for a run to get its number
     const asked = new Map(); // function: a promise of the number of its run, as long as that has none
     const waiting = new Map(); // function: stops that came before the run was asked for
     const stopped = new Map(); // number: the answer to the stop of that run
     const underWay = new Set(); // promises of stops
+    const runs = new Set(window.gradio_config.dependencies.flatMap(({ cancels }) => cancels));
+    let askedSince = false;
     const plain = window.fetch;
     const done = () => new Response('{"success": true}', {headers: {"Content-Type": "application/json"}});
 
     const join = (fn, resource, options) => {
+        askedSince ||= runs.has(fn);
         const answer = plain(resource, options);
         const number = answer.then(given => given.clone().json()).then(given => given.event_id, () => undefined);
         asked.set(fn, number);
@@ -38,7 +42,9 @@
         stopping.finally(() => underWay.delete(stopping)).catch(() => {}); // Gradio hears of it
         return stopping;
     };
+    window.askedSinceStop = () => askedSince;
     window.allStopped = async () => {
+        askedSince = false;
         await new Promise(go => setTimeout(go, 50)); // Gradio sends the stops of an event after its other listeners
         await Promise.allSettled([...underWay]);
     };
