@@ -25,6 +25,8 @@ from .detector_recall import BUDGETS, Recall, measure_recall
 CALIBRATION_PICTURES = 100
 CONFIDENCE = 0.4
 """The confidence above which the object-aware sampler takes boxes."""
+STUDY = Path(__file__).parent / "results" / "detector_study.md"
+"""What the model card says about the training data at its end; a test holds its table to what `--show` prints."""
 LEAST = 0.02
 """Boxes below this confidence are not looked at: there are thousands, and none of them matters."""
 
@@ -74,6 +76,7 @@ def export(*, data: Path, checkpoint: Path, weights: Path, boxes_per_picture: in
         command=command,
         megabytes=weights.stat().st_size / 1e6,
         remarks=remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
+        study=STUDY.read_text(encoding="utf-8"),
     )
     card.write_text(text, encoding="utf-8")
     weights.chmod(0o644)
@@ -89,11 +92,11 @@ def evaluate(*, data: Path, weights: Path) -> Recall:
     )
 
 
-def as_detector(network: nn.Module) -> ObjectDetector:
-    """A detector for inference with a copy of a network's weights."""
+def as_detector(network: nn.Module, *, input_side: int = DetectorConfig().input_side) -> ObjectDetector:
+    """A detector for inference with a copy of a network's weights, which scales pictures to `input_side`."""
     copy = build_detector_module(DetectorConfig())
     copy.load_state_dict(network.state_dict())
-    return ObjectDetector(fuse_batch_norm(copy.eval()), input_side=DetectorConfig().input_side)
+    return ObjectDetector(fuse_batch_norm(copy.eval()), input_side=input_side)
 
 
 def confidence_shift(
@@ -144,6 +147,7 @@ def model_card(
     command: str,
     megabytes: float,
     remarks: str = "",
+    study: str = "",
 ) -> str:
     """The text of the model card.
 
@@ -151,9 +155,11 @@ def model_card(
         facts: the metadata of the weights.
         command: what exported them.
         remarks: sentences about the run that only a person knows.
+        study: a section for the end.
     """
     begun_with = facts.get("begun_with")
     start = f"the weights that `{begun_with}` held then" if begun_with else "random weights"
+    ending = f"\n{study}" if study else ""
     return f"""# nano-objects
 
 The embedded object detector: it proposes boxes of anything that looks like an object, a part or a region, without
@@ -212,4 +218,4 @@ non-maximum suppression at IoU .9. `python -m training.detector evaluate --data 
 - Photographs only: drawings, documents, aerial and medical pictures were not seen.
 - COCO shows everyday scenes, mostly of North America and Europe; elsewhere expect less.
 - It tells nothing about what an object is; do not use it to find or follow people.
-"""
+{ending}"""

@@ -331,10 +331,15 @@ def test_what_is_read_instead_of_a_picture_is_what_the_detector_sees(folder: Pat
     assert recall.recall_at_half[300] == 0
 
 
-def card(folder: Path, facts: dict[str, str]) -> str:
+def card(folder: Path, facts: dict[str, str], study: str = "") -> str:
     recall = measure_recall(FakeDetector(), read_labels(folder))
     given = {"command": "COMMAND", "steps": "12", "minutes": "3", "confidence_shift": "1.5"}
-    return model_card(given | facts, recall, command="EXPORT", megabytes=6.1)
+    return model_card(given | facts, recall, command="EXPORT", megabytes=6.1, study=study)
+
+
+def test_the_model_card_ends_with_the_study(folder: Path) -> None:
+    plain = card(folder, {})
+    assert card(folder, {}, "## A study\n") == f"{plain}\n## A study\n"
 
 
 def test_the_model_card_says_what_a_run_began_with(folder: Path) -> None:
