@@ -199,19 +199,22 @@ class SegmentTab(Tab):
                 **at_once,
             )
         packing = self.export.connect()
-        first = self._connect_first_example(options, shown, run, side)
+        example = self._connect_first_example(options, shown, run, side)
         self.stage.select(pick, [page.visit], self.alone, **at_once)
         self._connect_in_browser()
-        if first is None:
-            return [running, packing]
-        self.buttons[0].click(None, cancels=[first], queue=False, api_visibility="private")
-        return [running, first, packing]
+        if example:
+            self.buttons[0].click(None, cancels=example, queue=False, api_visibility="private")
+        return [running, *example, packing]
 
-    def _connect_first_example(self, options: list[Any], shown: list[Any], run: Any, side: int) -> Any:
-        """Let a new visitor see the first example's masks: at once where they are there, else when they are made."""
+    def _connect_first_example(self, options: list[Any], shown: list[Any], run: Any, side: int) -> list[Any]:
+        """Let a new visitor see the first example's masks: at once where they are there, else when they are made.
+
+        Returns:
+            The events that do so, for others to cancel: what a visitor asks for must not be overwritten by them.
+        """
         page = self.page
         if not (page.settings.first_example and page.settings.examples):
-            return None
+            return []
         photo, example = str(page.settings.examples[0]), everything.FirstExample()
 
         def kept(key: str | None, *chosen: Any) -> tuple[Any, ...]:
@@ -234,8 +237,16 @@ class SegmentTab(Tab):
 
         inputs, outputs = [page.visit, *options], [page.visit, *shown]
         hidden = {"show_progress": "hidden", "api_visibility": "private"}
-        at_once = gr.on([page.load], kept, inputs, outputs, queue=False, **hidden)
-        return at_once.then(
+        at_once = gr.on(
+            [page.load],
+            kept,
+            inputs,
+            outputs,
+            concurrency_limit=None,
+            api_name="kept_example",
+            **hidden,
+        )
+        making = at_once.success(
             made,
             inputs,
             outputs,
@@ -244,6 +255,7 @@ class SegmentTab(Tab):
             api_name="example",
             **hidden,
         )
+        return [at_once, making]
 
     def _connect_in_browser(self) -> None:
         """What needs no server: the dial, the slider's sentence, view and opacity."""

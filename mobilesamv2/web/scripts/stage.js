@@ -193,12 +193,13 @@ card.querySelector("button").addEventListener("click", () => {
 viewer.addEventListener("keydown", event => {
     const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
     const count = shown ? shown.colours.length : 0;
-    if (event.key === "Escape") setAlone(null);
-    else if (step && count) {
+    if (step && count) {
         event.preventDefault();
         pick(looked < 0 && step < 0 ? count - 1 : (looked + step + count) % count);
     }
 });
+// Also from the table, where a mask may have been chosen.
+document.addEventListener("keydown", event => event.key === "Escape" && viewer.checkVisibility() && setAlone(null));
 photo.addEventListener("load", () => {
     if (!shown) frame.style.setProperty("--ratio", photo.naturalWidth / photo.naturalHeight);
 });
