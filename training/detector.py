@@ -288,6 +288,9 @@ def main() -> None:
         command.add_argument("--run", type=Path, default=Path("runs/nano-objects"), help="folder of the run")
     for command in (exporting, evaluating):
         command.add_argument("--weights", type=Path, default=Path("weights/nano-objects.safetensors"))
+    evaluating.add_argument(
+        "--iou", type=float, help="non-maximum suppression (default: as suits these weights)"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
@@ -322,7 +325,7 @@ def main() -> None:
             f" --checkpoint {options.checkpoint} --boxes {options.boxes}",
         )
     else:
-        print(recall_table(evaluate(data=options.data, weights=options.weights)))
+        print(recall_table(evaluate(data=options.data, weights=options.weights, iou=options.iou)))
 
 
 if __name__ == "__main__":

@@ -50,12 +50,12 @@ def measure_recall(
     detector: ObjectDetector,
     pictures: Sequence[LabelledPicture],
     *,
-    iou: float = 0.9,
+    iou: float | None = None,
     confidence: float = 0.4,
     least: float = 0.01,
     read: Callable[[LabelledPicture], Picture] = read_picture,
 ) -> Recall:
-    """Run a detector on labelled pictures, with non-maximum suppression at `iou`.
+    """Run a detector on labelled pictures, with non-maximum suppression at `iou`; None: as suits the detector.
 
     Args:
         confidence: what `boxes_per_picture` and `confident_recall` are counted above.

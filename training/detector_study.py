@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import torch
 
-from mobilesamv2.models.detector import DetectorConfig, build_detector_module
+from mobilesamv2.models.detector import NMS_IOU, DetectorConfig, build_detector_module
 from mobilesamv2.types import Picture
 
 from .coco_data import LabelledPicture, read_labels, read_picture
@@ -120,8 +120,8 @@ def _measure(checkpoint: Path, val: Sequence[LabelledPicture], *, side: int) -> 
     network.load_state_dict(weights_in(checkpoint))
     detector = as_detector(network, input_side=side)
     found = {
-        "recall": dataclasses.asdict(measure_recall(detector, val, least=0.0)),
-        "blind": dataclasses.asdict(measure_recall(detector, val, least=0.0, read=_grey)),
+        "recall": dataclasses.asdict(measure_recall(detector, val, iou=NMS_IOU, least=0.0)),
+        "blind": dataclasses.asdict(measure_recall(detector, val, iou=NMS_IOU, least=0.0, read=_grey)),
     }
     for recall in found.values():
         # These two count boxes above a confidence, which says nothing before it is calibrated.

@@ -334,7 +334,9 @@ def test_what_is_read_instead_of_a_picture_is_what_the_detector_sees(folder: Pat
 def card(folder: Path, facts: dict[str, str], study: str = "") -> str:
     recall = measure_recall(FakeDetector(), read_labels(folder))
     given = {"command": "COMMAND", "steps": "12", "minutes": "3", "confidence_shift": "1.5"}
-    return model_card(given | facts, recall, command="EXPORT", megabytes=6.1, study=study)
+    return model_card(
+        given | facts, recall, at_published=recall, command="EXPORT", megabytes=6.1, study=study
+    )
 
 
 def test_the_model_card_ends_with_the_study(folder: Path) -> None:
