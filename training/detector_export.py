@@ -166,6 +166,12 @@ def model_card(
     """
     average = [measured.average_recall[100] for measured in (at_published, recall)]
     half = [measured.recall_at_half[100] for measured in (at_published, recall)]
+    choice = "These are its last weights: nothing was chosen by the val pictures."
+    if "last.pt" not in command:
+        choice = (
+            "The checkpoint was chosen by its average recall of 100 boxes on half of the\n"
+            "val pictures, so the numbers below are slightly optimistic."
+        )
     begun_with = facts.get("begun_with")
     start = f"the weights that `{begun_with}` held then" if begun_with else "random weights"
     ending = f"\n{study}" if study else ""
@@ -205,8 +211,7 @@ they may well be one.
 
 From {start}, {facts["steps"]} steps of 8 pictures of 320 to 512 pixels, in {facts["minutes"]} minutes of
 wall clock on one core of a 2-core CPU that was busy with other work; bfloat16, AdamW, cosine schedule, averaged
-weights, fixed seed. The checkpoint was chosen by its average recall of 100 boxes on half of the val pictures, so
-the numbers below are slightly optimistic.
+weights, fixed seed. {choice}
 {remarks}
 
 Exported by

@@ -82,7 +82,7 @@ def sam_config(size: Literal["b", "l", "h"]) -> SamConfig:
     return SamConfig(encoder=vit_config(size))
 
 
-def nano_config(*, input_side: int = 576) -> SamConfig:
+def nano_config(*, input_side: int = 704) -> SamConfig:
     """The embedded model: the same system at three eighths of SAM's width, with a small encoder of stride 8."""
     return SamConfig(
         encoder=NanoEncoderConfig(detail_width=32),

@@ -46,11 +46,12 @@ ENTRIES: tuple[DetectorEntry, ...] = (
         files={
             "whole": WeightsFile(
                 filename="nano-objects.safetensors",
-                bytes=6_117_316,
-                sha256="2359e0dca72bec9ff19cec35298b8f5ad8ae02fbf4aafb4522d11275065451af",
+                bytes=6_117_428,
+                sha256="551b9ab0cd3388fede25d9c2b383748f4afff8ceb74bc306755a438827966ba5",
             )
         },
         summary="YOLOv8n with one class, comes with the package",
+        nms_iou=0.7,  # it gives several nearly equal boxes for an object; see its model card
     ),
     _pickled(
         "object-aware",
