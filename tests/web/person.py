@@ -34,6 +34,16 @@ def set_slider(page: Page, elem_id: str, value: str) -> None:
     box.press("Tab")
 
 
+def click_once_enabled(page: Page, selector: str) -> None:
+    """Click a button in the very frame in which it can be clicked: sooner than any person, or Playwright."""
+    page.locator(selector).evaluate(
+        """async button => {
+            while (button.disabled) await new Promise(requestAnimationFrame);
+            button.click();
+        }"""
+    )
+
+
 def bring(page: Page, way: str, *paths: Path) -> None:
     """Paste photos ("paste"), or drop them far from any field ("drop")."""
     page.evaluate(

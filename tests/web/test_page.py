@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as TooLate
 
 from .conftest import DESKTOP, PHONE, FakeApp
-from .person import box_of, bring, until, upload
+from .person import box_of, bring, click_once_enabled, until, upload
 
 Visit = Callable[..., Page]
 NATURAL_SIZE = "image => [image.naturalWidth, image.naturalHeight]"
@@ -124,12 +124,7 @@ def test_the_very_next_click_after_a_stop_counts(fake_app: FakeApp, visit: Visit
     page.locator("#segment-numbers progress").wait_for()
     page.locator("#segment-cancel").evaluate("button => button.click()")
     fake_app.script.pause, fake_app.script.finds = 0.0, 3
-    page.locator("#segment-run").evaluate(
-        """async button => {
-            while (button.disabled) await new Promise(requestAnimationFrame);
-            button.click();
-        }"""
-    )
+    click_once_enabled(page, "#segment-run")
     expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
     expect(page.locator("#segment-run")).to_be_enabled()
     assert fake_app.script.closed == 1

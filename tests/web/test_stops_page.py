@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from .conftest import FakeApp
-from .person import until, upload
+from .person import click_once_enabled, until, upload
 
 Visit = Callable[..., Page]
 
@@ -91,12 +91,7 @@ def test_a_run_on_a_new_photo_keeps_its_numbers_however_long_the_stop_before_tak
     page.set_input_files("#photo input[type=file]", str(other_photo))
     page.locator("#segment-numbers .idle").wait_for()
     fake_app.script.pause, fake_app.script.finds = 0.0, 3
-    page.locator("#segment-run").evaluate(
-        """async button => {
-            while (button.disabled) await new Promise(requestAnimationFrame);
-            button.click();
-        }"""
-    )
+    click_once_enabled(page, "#segment-run")
     expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
     page.wait_for_timeout(1000)
     expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
