@@ -28,11 +28,11 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mobilesamv2.models.detector import DetectorConfig, build_detector_module
 
+from .checkpoints import averaged_weights
 from .coco_data import LabelledPicture, read_labels
 from .detector_batches import Batch, BatchMaker, Mix
 from .detector_export import as_detector, evaluate, export, recall_table
@@ -159,11 +159,7 @@ def weights_in(path: Path) -> dict[str, Tensor]:
     Exported ones carry the number that `export` added to all confidence logits, so a run that begins with them first
     sees too many confident boxes; it unlearns that like any other error.
     """
-    if path.suffix == ".safetensors":
-        exported: dict[str, Tensor] = load_file(path)
-        return exported
-    average: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["average"]
-    return average
+    return averaged_weights(path, name="average")
 
 
 def _loss(network: nn.Module, criterion: Any, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -26,6 +26,7 @@ from mobilesamv2.evaluate.datasets import Annotated, read_coco
 from mobilesamv2.evaluate.prompted import prompted_iou
 from mobilesamv2.segmenter import Segmenter
 
+from .checkpoints import averaged_weights
 from .coco_data import read_labels
 from .crops import Batch, CropDataset
 from .losses import guess_loss, loss_of, window_loss
@@ -77,7 +78,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     model = Trainee()
     if begin_with is not None:
-        model.load_state_dict(model.state_dict() | _weights_in(begin_with))
+        model.load_state_dict(model.state_dict() | averaged_weights(begin_with, name="averaged"))
     model.to(device)
     model.prompt_encoder.windows.to(memory_format=torch.channels_last)  # a fifth faster
     averaged = copy.deepcopy(model).eval()
@@ -148,14 +149,6 @@ def train(
             sums = {}
             _save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
     _save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
-
-
-def _weights_in(path: Path) -> dict[str, torch.Tensor]:
-    """The averaged weights of a run's checkpoint, or those of an exported file."""
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    averaged: dict[str, torch.Tensor] = torch.load(path, weights_only=True, map_location="cpu")["averaged"]
-    return averaged
 
 
 def _save(
