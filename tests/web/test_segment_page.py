@@ -19,6 +19,15 @@ Visit = Callable[..., Page]
 PIXEL = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(
     Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data]"""
 
+SLOW_PICTURES = """
+    const atOnce = window.createImageBitmap;
+    window.createImageBitmap = async (...given) => {
+        await new Promise(resolve => setTimeout(resolve, 2000));
+        return atOnce(...given);
+    };
+"""
+"""Masks are drawn two seconds after they have come."""
+
 
 def facts(page: Page) -> str:
     return page.locator("#segment-numbers .facts").inner_text()
@@ -36,6 +45,7 @@ def numbers_in_table(page: Page, column: int) -> list[float]:
 def click_on_a_mask(page: Page) -> None:
     """Click where the first row's mask is seen."""
     rows(page).first.hover()
+    expect(page.locator("#segment-stage .tip")).to_be_visible()
     place = page.locator("#segment-stage canvas.focus").evaluate(
         """canvas => {
             const {width, height} = canvas;
@@ -90,6 +100,22 @@ def test_the_table_sorts_lights_masks_up_and_shows_one_alone_by_keyboard(
     expect(page.locator("#segment-stage .tip")).to_contain_text("of the photo")
     rows(page).nth(3).locator("button").press("Enter")
     expect(page.locator("#segment-stage .card")).to_contain_text("Prompt")
+
+
+def test_the_table_can_be_used_before_its_masks_are_drawn(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address, first=SLOW_PICTURES)
+    segment(page, photo)
+    stage = page.locator("#segment-stage")
+    rows(page).nth(2).locator("button").press("Enter")
+    expect(stage.locator(".card")).to_contain_text("Mask 3")
+    page.get_by_label("One mask per pixel").check()
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("of the photo covered")
+    rows(page).nth(3).hover()
+    expect(stage.locator(".card")).to_be_hidden()  # drawn anew
+    expect(stage.locator(".tip")).to_contain_text("of the photo")
+    expect(rows(page).nth(3)).to_have_class(re.compile("looked"))
 
 
 def test_filters_answer_without_another_run(fake_app: FakeApp, visit: Visit, photo: Path) -> None:

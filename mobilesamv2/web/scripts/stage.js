@@ -1,7 +1,7 @@
 // The picture area: a photo, the masks over it from a picture of ids, hover, click and keys, one mask alone.
 // Told by its value {edition, photo, labels, colours, tips, size, name}; tells `select` {edition, mask}.
 // Others on the page send events to `.viewer`: stage:photo {url}, stage:set {view | opacity}, mask:look {index}, mask:pick {index},
-// mask:alone {edition, index, layer, card, box, prompt} or null.
+// mask:alone {edition, index, layer, card, box, prompt} or null. `stage:drawn` says that other masks are shown now.
 const viewer = element.querySelector(".viewer");
 const frame = viewer.querySelector(".frame");
 const photo = viewer.querySelector("img");
@@ -13,6 +13,7 @@ let waiting = ""; // the address of the photo at hand, which is shown until it h
 let alone = null;
 let looked = -1;
 let latest = 0; // of pictures that overtake each other the last one counts
+let drawn = Promise.resolve(); // when the newest is
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, {detail}));
 
@@ -84,6 +85,7 @@ async function draw(value) {
     viewer.setAttribute("aria-label", value.name);
     setAlone(null);
     look(-1);
+    tell("stage:drawn");
 }
 
 function look(index) { // light up what can be seen of a mask
@@ -166,7 +168,8 @@ async function setAlone(one) {
     tell("mask:looked", {index: one.index});
 }
 
-function pick(index) {
+async function pick(index) {
+    await drawn; // the table may show masks a moment before
     if (!shown || !shown.edition) return;
     if (index < 0) setAlone(null);
     else trigger("select", {edition: shown.edition, mask: index});
@@ -221,5 +224,5 @@ viewer.addEventListener("stage:set", event => {
 viewer.addEventListener("mask:look", event => alone || look(event.detail.index));
 viewer.addEventListener("mask:pick", event => pick(event.detail.index));
 viewer.addEventListener("mask:alone", event => setAlone(event.detail));
-watch("value", () => draw(props.value));
-if (props.value) draw(props.value);
+watch("value", () => (drawn = draw(props.value)));
+if (props.value) drawn = draw(props.value);

@@ -70,4 +70,8 @@ document.addEventListener("mask:looked", event => {
     for (const row of box.querySelectorAll("tr[data-mask]"))
         row.classList.toggle("looked", Number(row.dataset.mask) === event.detail.index);
 });
+document.addEventListener("stage:drawn", () => { // a row may be looked at since before
+    const row = box.querySelector("tr[data-mask]:is(:hover, :focus-within)");
+    if (row) send("mask:look", Number(row.dataset.mask));
+});
 watch("value", draw);
