@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from .browser import find_chromium
 from .fakes import script, serve_fake
+from .person import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP = (1280, 800)
@@ -93,6 +94,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.goto(address)
         # A link may lead to another tab, which hides this button.
         page.locator("#segment-run").wait_for(state="attached" if "tab=" in address else "visible")
+        page.locator("html.scripted").wait_for()
         return page
 
     yield open_page
@@ -159,10 +161,13 @@ def fake_app_of_the_session() -> Iterator[FakeApp]:
 
 
 @pytest.fixture
-def fake_app(fake_app_of_the_session: FakeApp) -> FakeApp:
-    """The fake page with its script as new."""
-    vars_of(fake_app_of_the_session.script, script())
-    return fake_app_of_the_session
+def fake_app(fake_app_of_the_session: FakeApp) -> Iterator[FakeApp]:
+    """The fake page with its script as new. At the end: no run of this test goes on into the next."""
+    app = fake_app_of_the_session
+    vars_of(app.script, script())
+    yield app
+    app.script.pause = 0.0
+    until(lambda: app.script.under_way == 0)
 
 
 def vars_of(namespace: Any, values: dict[str, Any]) -> None:

@@ -35,8 +35,8 @@ def script(**changed: Any) -> dict[str, Any]:
     """What a `FakeSegmenter` does, and what became of it: a fresh one, but for what is `changed`.
 
     `pause`: seconds of each step; `finds`: boxes that its detector finds; `error`: raised by a run instead;
-    `encoded`: pictures encoded; `started`, `closed`: runs begun, and stopped before their end; `asked`: sampler and
-    prompts of each run.
+    `encoded`: pictures encoded; `started`, `closed`: runs begun, and stopped before their end; `under_way`: those that
+    are not at an end; `asked`: sampler and prompts of each run.
     """
     return {
         "pause": 0.0,
@@ -45,6 +45,7 @@ def script(**changed: Any) -> dict[str, Any]:
         "encoded": 0,
         "started": 0,
         "closed": 0,
+        "under_way": 0,
         "asked": (),
         **changed,
     }
@@ -122,6 +123,7 @@ class FakeSegmenter:
         if self.script.error:
             raise self.script.error
         self.script.started += 1
+        self.script.under_way += 1
         try:
             picture = load_image(image)
             timings = dict.fromkeys(STAGES, 0.0)
@@ -170,6 +172,8 @@ class FakeSegmenter:
         except GeneratorExit:
             self.script.closed += 1
             raise
+        finally:
+            self.script.under_way -= 1
 
     def _one_round(
         self, picture: Picture, sampler: str, max_prompts: int | None, points_per_side: int | None

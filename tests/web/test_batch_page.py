@@ -45,7 +45,7 @@ def test_several_photos_come_with_a_gallery_and_one_zip_and_a_bad_one_is_named(
 def test_cancelling_stops_the_work_and_hands_out_what_is_done(
     fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
 ) -> None:
-    fake_app.script.pause = 0.3
+    fake_app.script.pause = 1.0
     page = visit(fake_app.address)
     open_batch(page, photo, other_photo, photo)
     page.locator("#batch-run").click()

@@ -37,7 +37,7 @@ def test_the_real_model_is_measured(real_app: str, visit: Visit, photo: Path) ->
 def test_curves_grow_and_what_is_measured_stays_when_the_rest_is_cancelled(
     fake_app: FakeApp, visit: Visit, photo: Path
 ) -> None:
-    fake_app.script.pause, fake_app.script.finds = 0.1, 40
+    fake_app.script.pause, fake_app.script.finds = 0.3, 40
     page = visit(fake_app.address)
     measure(page, photo, largest="1,024 prompts")
     dots = page.locator("#budget-curves .chart").first.locator(".dot")

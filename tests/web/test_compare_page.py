@@ -150,7 +150,7 @@ def test_another_photo_clears_the_comparison(
 
 
 def test_cancel_stops_a_comparison(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
-    fake_app.script.pause, fake_app.script.finds = 0.1, 320
+    fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address)
     upload(page, photo)
     open_tab(page, "Compare samplers")

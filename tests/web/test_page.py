@@ -99,7 +99,7 @@ def test_examples_have_names_for_those_who_cannot_see_them(fake_app: FakeApp, vi
 def test_cancel_stops_the_work_and_another_run_can_follow(
     fake_app: FakeApp, visit: Visit, photo: Path
 ) -> None:
-    fake_app.script.pause, fake_app.script.finds = 0.05, 320
+    fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address)
     upload(page, photo)
     expect(page.locator("#segment-cancel")).to_be_disabled()
@@ -142,7 +142,7 @@ def test_another_photo_clears_the_result(fake_app: FakeApp, visit: Visit, photo:
 
 
 def test_another_photo_stops_a_run_and_leaving_does_too(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
-    fake_app.script.pause, fake_app.script.finds = 0.05, 320
+    fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address)
     upload(page, photo)
     page.locator("#segment-run").click()
@@ -279,7 +279,7 @@ def test_a_model_arrives_with_its_progress_and_can_be_cancelled(
 
 
 def test_who_has_to_wait_sees_the_place_in_the_queue(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
-    fake_app.script.pause, fake_app.script.finds = 0.1, 320
+    fake_app.script.pause, fake_app.script.finds = 0.3, 320
     first, second = visit(fake_app.address), visit(fake_app.address)
     for page in (first, second):
         upload(page, photo)

@@ -37,7 +37,8 @@ def test_a_click_shows_a_mask_and_three_to_choose_from(fake_app: FakeApp, visit:
     before = page.locator(".pad-layer").get_attribute("src")
     choices.nth(2).click()
     expect(page.locator("#prompt-numbers tbody")).to_contain_text("0.52")
-    assert page.locator(".pad-layer").get_attribute("src") != before
+    assert before
+    expect(page.locator(".pad-layer")).not_to_have_attribute("src", before)
     assert fake_app.script.asked == (("given", 3),)
 
 
@@ -194,7 +195,7 @@ def test_clicks_that_follow_each_other_fast_all_count(fake_app: FakeApp, visit: 
 def test_a_click_that_waits_for_its_answer_is_lost_by_undo_but_not_by_a_new_object(
     fake_app: FakeApp, visit: Visit, photo: Path
 ) -> None:
-    fake_app.script.pause = 0.4
+    fake_app.script.pause = 1.0
     page = visit(fake_app.address)
     open_pad(page, photo)
     for button, left in (("#prompt-undo", 0), ("#prompt-new", 1)):
@@ -212,11 +213,12 @@ def test_undo_takes_back_a_click_that_waits_and_leaves_the_one_before(
     open_pad(page, photo)
     click(page, 0.3, 0.3)
     expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
-    fake_app.script.pause = 0.5
+    fake_app.script.pause = 2.0
     click(page, 0.6, 0.6)
     click(page, 0.7, 0.7)
     expect(page.locator(".pad-dot.pending")).to_have_count(2)
     page.locator("#prompt-undo").click()
+    fake_app.script.pause = 0.0
     expect(page.locator(".pad-dot")).to_have_count(2)
     expect(page.locator("#prompt-numbers tbody")).to_contain_text("2 points")
     expect(page.locator(".pad-dot.pending")).to_have_count(0)
@@ -310,10 +312,10 @@ def test_the_real_model_answers_two_visitors_at_once(
         expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
         expect(page.locator("#prompt-candidates label:has(input)")).to_have_count(3)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    layers = [
-        page.locator(".pad-layer").evaluate("i => i.naturalWidth > i.naturalHeight") for page in (ann, bob)
-    ]
-    assert layers == [True, False]
+    for page, is_wide in ((ann, True), (bob, False)):
+        expect(page.locator(".pad-layer")).to_have_js_property("complete", True)
+        size_of = page.locator(".pad-layer").evaluate("i => [i.naturalWidth, i.naturalHeight]")
+        assert (size_of[0] > size_of[1]) == is_wide
 
 
 def test_what_segment_everything_shows_can_be_downloaded_after_its_filters(

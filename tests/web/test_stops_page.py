@@ -27,13 +27,28 @@ SLOW_LINE = """{
 """The server's answer to a run takes its time, as on a slow line; `window.stops` are the runs it was asked to stop."""
 
 
+SLOW_BEGINNING = """{
+    const plain = window.fetch;
+    let slow = true; // until the first answer has come
+    window.fetch = async (resource, options) => {
+        const path = new URL(resource.url ?? resource, location).pathname;
+        const wait = slow && path.endsWith("/queue/join");
+        const answer = await plain(resource, options);
+        if (wait) await new Promise(go => setTimeout(go, 5000));
+        if (wait) slow = false;
+        return answer;
+    };
+}"""
+"""The first things that a page asks for, among them its first example, are answered five seconds late."""
+
+
 def stops_of(page: Page) -> list[str | None]:
     stops: list[str | None] = page.evaluate("window.stops")
     return stops
 
 
 def test_a_stop_counts_before_the_run_has_its_number(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
-    fake_app.script.pause, fake_app.script.finds = 0.05, 320
+    fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address, first=SLOW_LINE)
     upload(page, photo)
     page.locator("#segment-run").click()
@@ -52,7 +67,7 @@ def test_a_stop_counts_before_the_run_has_its_number(fake_app: FakeApp, visit: V
 def test_a_photo_that_comes_before_the_run_has_its_number_stops_it(
     fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
 ) -> None:
-    fake_app.script.pause, fake_app.script.finds = 0.05, 320
+    fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address, first=SLOW_LINE)
     upload(page, photo)
     page.locator("#segment-run").click()
@@ -95,3 +110,17 @@ def test_a_run_on_a_new_photo_keeps_its_numbers_however_long_the_stop_before_tak
     expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
     page.wait_for_timeout(1000)
     expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
+
+
+def test_the_first_example_never_comes_over_a_photo_that_was_chosen_before(
+    real_app: str, visit: Visit, photo: Path
+) -> None:
+    page = visit(real_app, first=SLOW_BEGINNING)
+    page.set_input_files("#photo input[type=file]", str(photo))
+    page.locator("#photo img").wait_for()
+    page.wait_for_timeout(9000)
+    expect(page.locator("#segment-numbers .idle")).to_be_visible()
+    expect(page.locator("#segment-stage .viewer.waiting")).to_be_visible()
+    page.locator("#segment-run").click()
+    expect(page.locator("#segment-numbers .facts")).to_be_visible()
+    expect(page.locator("#segment-numbers")).not_to_contain_text("This is an example")

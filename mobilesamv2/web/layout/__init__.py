@@ -125,6 +125,7 @@ def build_demo(
         gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
         for name in ("stop", "names", "bring", "radios"):
             demo.load(None, js=script(name), queue=False, api_visibility="private")
+        demo.load(None, js=_SCRIPTED, queue=False, api_visibility="private")
         masthead.connect(demo)
         running = [event for tab in tabs for event in tab.connect()]
         add_endpoints(page)
@@ -139,6 +140,9 @@ def build_demo(
         )
     return demo
 
+
+_SCRIPTED = '() => document.documentElement.classList.add("scripted")'
+"""Says that the scripts run, for programs that use the page as soon as it is there."""
 
 _ADDRESS = '(photo) => photo?.url ?? ""'
 

@@ -209,6 +209,8 @@ class SegmentTab(Tab):
     def _connect_first_example(self, options: list[Any], shown: list[Any], run: Any, side: int) -> list[Any]:
         """Let a new visitor see the first example's masks: at once where they are there, else when they are made.
 
+        Unless there is a photo by then: it was chosen while the page was still being set up.
+
         Returns:
             The events that do so, for others to cancel: what a visitor asks for must not be overwritten by them.
         """
@@ -217,15 +219,19 @@ class SegmentTab(Tab):
             return []
         photo, example = str(page.settings.examples[0]), everything.FirstExample()
 
-        def kept(key: str | None, *chosen: Any) -> tuple[Any, ...]:
+        def kept(key: str | None, chosen_photo: Any, *chosen: Any) -> tuple[Any, ...]:
             visit = page.visits.of(key)
+            if chosen_photo is not None:
+                return visit.key, *(gr.skip() for _ in shown)
             view = example.shown_to(visit, photo, *_asked(*chosen), side=side)
             values = [gr.skip() for _ in shown] if view is None else self._shown(view, is_example=True)
             return visit.key, *values
 
-        def made(key: str | None, *chosen: Any) -> Generator[tuple[Any, ...], None, None]:
+        def made(key: str | None, chosen_photo: Any, *chosen: Any) -> Generator[tuple[Any, ...], None, None]:
             visit = page.visits.of(key)
             yield visit.key, *(gr.skip() for _ in shown)  # a generator that yields nothing would clear them
+            if chosen_photo is not None:
+                return
             items = in_sentences(example.steps)
             with closing(paced(items(visit, photo, *_asked(*chosen), run=run, side=side))) as steps:
                 for item in steps:
@@ -235,7 +241,7 @@ class SegmentTab(Tab):
                         told = page_text.step(item.stage, item.done, item.total)
                         yield visit.key, *(gr.skip() for _ in shown[:-1]), told
 
-        inputs, outputs = [page.visit, *options], [page.visit, *shown]
+        inputs, outputs = [page.visit, page.photo, *options], [page.visit, *shown]
         hidden = {"show_progress": "hidden", "api_visibility": "private"}
         at_once = gr.on(
             [page.load],

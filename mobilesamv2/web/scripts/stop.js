@@ -8,7 +8,10 @@
     const waiting = new Map(); // function: stops that came before the run was asked for
     const stopped = new Map(); // number: the answer to the stop of that run
     const underWay = new Set(); // promises of stops
-    const runs = new Set(window.gradio_config.dependencies.flatMap(({ cancels }) => cancels));
+    const { dependencies } = window.gradio_config;
+    const runs = new Set(dependencies.flatMap(({ cancels }) => cancels));
+    for (const { id, api_name } of dependencies)
+        if (["kept_example", "example"].includes(api_name)) runs.delete(id); // nobody asks for these
     let askedSince = false;
     const plain = window.fetch;
     const done = () => new Response('{"success": true}', {headers: {"Content-Type": "application/json"}});
