@@ -1,12 +1,20 @@
-"""Weights that a run can begin with."""
+"""Files that a run leaves, and the weights that one can begin with."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+
+
+def save(path: Path, **state: Any) -> None:
+    """Write a checkpoint: a run that is stopped meanwhile leaves the old file or the new one, never half of one."""
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)
 
 
 def averaged_weights(path: Path, *, name: str) -> dict[str, Tensor]:

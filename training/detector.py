@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from mobilesamv2.models.detector import DetectorConfig, build_detector_module
 
-from .checkpoints import averaged_weights
+from .checkpoints import averaged_weights, save
 from .coco_data import LabelledPicture, read_labels
 from .detector_batches import Batch, BatchMaker, Mix
 from .detector_export import as_detector, evaluate, export, recall_table
@@ -131,7 +131,7 @@ def train(
             _log(run, step=step, minutes=seconds / 60, recall=dataclasses.asdict(recall))
             if recall.average_recall[100] > best:
                 best = recall.average_recall[100]
-                _save(
+                save(
                     run / "best.pt",
                     average=average.state_dict(),
                     step=step,
@@ -140,7 +140,7 @@ def train(
                 )
             evaluated = seconds = time.monotonic() - started
         if finished or seconds - saved > config.checkpoint_every_minutes * 60:
-            _save(
+            save(
                 last,
                 network=network.state_dict(),
                 average=average.state_dict(),
@@ -223,12 +223,6 @@ def _follow(average: nn.Module, network: nn.Module, *, decay: float) -> None:
             kept.lerp_(new, 1 - decay)
         else:
             kept.copy_(new)
-
-
-def _save(path: Path, **state: Any) -> None:
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)  # a stopped run leaves the old file or the new one, never half of one
 
 
 def _log(run: Path, **record: Any) -> None:

@@ -26,7 +26,7 @@ from mobilesamv2.evaluate.datasets import Annotated, read_coco
 from mobilesamv2.evaluate.prompted import prompted_iou
 from mobilesamv2.segmenter import Segmenter
 
-from .checkpoints import averaged_weights
+from .checkpoints import averaged_weights, save
 from .coco_data import read_labels
 from .crops import Batch, CropDataset
 from .losses import guess_loss, loss_of, window_loss
@@ -147,28 +147,8 @@ def train(
             log.write(json.dumps(record) + "\n")
             log.flush()
             sums = {}
-            _save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
-    _save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
-
-
-def _save(
-    path: Path,
-    *,
-    model: nn.Module,
-    averaged: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-    spent: float,
-) -> None:
-    state = {
-        "model": model.state_dict(),
-        "averaged": averaged.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-        "spent": spent,
-    }
-    torch.save(state, path.with_suffix(".new"))
-    path.with_suffix(".new").replace(path)  # whole or not at all
+            save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
+    save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
 
 
 def export(*, run: Path, into: Path) -> None:
