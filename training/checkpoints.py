@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +25,11 @@ def averaged_weights(path: Path, *, name: str) -> dict[str, Tensor]:
         return exported
     averaged: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)[name]
     return averaged
+
+
+def mean_of(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of the same weights of several runs; of counts, which are whole numbers, the first."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
+        for name, value in states[0].items()
+    }

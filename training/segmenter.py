@@ -26,7 +26,7 @@ from mobilesamv2.evaluate.datasets import Annotated, read_coco
 from mobilesamv2.evaluate.prompted import prompted_iou
 from mobilesamv2.segmenter import Segmenter
 
-from .checkpoints import averaged_weights, save
+from .checkpoints import averaged_weights, mean_of, save
 from .coco_data import read_labels
 from .crops import Batch, CropDataset
 from .losses import guess_loss, loss_of, window_loss
@@ -151,19 +151,23 @@ def train(
     save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
 
 
-def export(*, run: Path, into: Path) -> None:
-    """Write the averaged weights of a run as float16 safetensors."""
-    state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
+def export(*, run: Sequence[Path], into: Path) -> None:
+    """Write the averaged weights of a run as float16 safetensors; of several runs, the mean of theirs.
+
+    Runs that began with the same weights lie so close together that their mean is better than each of them ("model
+    soups", arXiv 2203.05482). Of runs that began apart it is of no use.
+    """
+    states = [torch.load(one / "checkpoint.pt", weights_only=True, map_location="cpu") for one in run]
     tensors = {
         name: value.half() if value.is_floating_point() and "gaussian" not in name else value
-        for name, value in state["averaged"].items()
+        for name, value in mean_of([state["averaged"] for state in states]).items()
     }
     metadata = {
         "format": "pt",
         "model": "nano",
         "licence": "AGPL-3.0-or-later",
-        "steps": str(state["step"]),
-        "minutes": f"{state['spent'] / 60:.1f}",
+        "steps": str(sum(state["step"] for state in states)),
+        "minutes": f"{sum(state['spent'] for state in states) / 60:.1f}",
     }
     save_file({name: value.contiguous() for name, value in tensors.items()}, into, metadata=metadata)
     print(f"{into}: {into.stat().st_size / 1e6:.1f} MB after {metadata['steps']} steps")
@@ -190,7 +194,13 @@ def main() -> None:
     )
     training.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help="the highest one")
     exporting = commands.add_parser("export", help="write a run's weights as safetensors")
-    exporting.add_argument("--run", type=Path, default=Path("runs/nano"))
+    exporting.add_argument(
+        "--run",
+        type=Path,
+        nargs="+",
+        default=[Path("runs/nano")],
+        help="of several that began with the same weights, the mean is exported",
+    )
     exporting.add_argument("--into", type=Path, default=Path("weights/nano.safetensors"))
     options = vars(parser.parse_args())
     {"train": train, "export": export}[options.pop("command")](**options)

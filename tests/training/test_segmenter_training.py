@@ -5,11 +5,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from training import crops
+from training.checkpoints import save
 from training.crops import MASK_STRIDE, CropDataset, _filled_boxes_in
 from training.losses import box_only_loss, guess_loss, loss_of, window_loss
-from training.segmenter import schedule
+from training.segmenter import export, schedule
 from training.trainee import Trainee
 
 
@@ -98,3 +100,20 @@ def test_the_learning_rate_falls_and_rises_once_for_the_decoder():
     assert rates[100] == pytest.approx(0, abs=1e-9)
     rises = [index for index, (before, after) in enumerate(pairwise(rates)) if after > before]
     assert rises == [79]
+
+
+def test_of_several_runs_the_mean_is_exported(tmp_path):
+    """Whole numbers, which count batches, are those of the first run."""
+    for run, value, step in (("one", 1.0, 100), ("other", 2.0, 150)):
+        (tmp_path / run).mkdir()
+        averaged = {"layer.weight": torch.full((2,), value), "norm.num_batches_tracked": torch.tensor(step)}
+        save(tmp_path / run / "checkpoint.pt", averaged=averaged, step=step, spent=60.0 * step)
+    export(run=[tmp_path / "one", tmp_path / "other"], into=tmp_path / "mean.safetensors")
+    with safe_open(tmp_path / "mean.safetensors", "pt") as file:
+        assert file.get_tensor("layer.weight").tolist() == [1.5, 1.5]
+        assert file.get_tensor("layer.weight").dtype == torch.float16
+        assert file.get_tensor("norm.num_batches_tracked") == 100
+        assert {name: file.metadata()[name] for name in ("steps", "minutes")} == {
+            "steps": "250",
+            "minutes": "250.0",
+        }
