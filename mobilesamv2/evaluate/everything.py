@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..images import load_image
+from ..prompts import GridSampler
+from ..refine import filtered
 from ..segmenter import Segmenter
 from ..types import Floats, Masks, Picture, Rle
 from .average_recall import Matches, match, recall_table
@@ -25,7 +27,8 @@ class Budgets:
 
     Args:
         boxes: the largest number of object-aware prompts, for one row each.
-        points_per_side: of the grid, for one row each.
+        points_per_side: of the grid, for two rows each: with the model's own filters, and without them but for
+            duplicates.
         baselines: also the boxes themselves, filled as ellipses, and random boxes.
     """
 
@@ -83,10 +86,15 @@ def _answers(segmenter: Segmenter, picture: Picture, budgets: Budgets) -> Iterat
             assert scores is not None
             yield "its boxes, filled as ellipses", 0, _drawn(filled_ellipse, boxes, scores, size_hw)
     for side in budgets.points_per_side:
-        result = segmenter.segment_everything(
-            picture, sampler="grid", points_per_side=side, embedding=embedding
-        )
-        yield f"grid of {side} x {side} points", len(result.prompts), result.masks
+        # Filters throw away much, and which ones suit depends on the model: so also what comes without them.
+        own = segmenter.grid_filters
+        duplicates_only = replace(own, predicted_iou=None, stability=None)
+        sampler = GridSampler(side, filters=replace(duplicates_only, box_nms=None))
+        result = segmenter.segment_everything(picture, sampler=sampler, embedding=embedding)
+        decoded = result.masks.select(np.argsort(result.masks.prompt_index, kind="stable"))
+        for name, filters in (("", own), (", all but duplicates", duplicates_only)):
+            kept = decoded.select(filtered(decoded, filters))
+            yield f"grid of {side} x {side} points{name}", len(result.prompts), kept
     if budgets.baselines:
         boxes = random_boxes(max(MAX_MASKS), size_hw)
         scores = np.linspace(1, 0, len(boxes), dtype=np.float32)

@@ -11,6 +11,7 @@ from PIL import Image
 from mobilesamv2.evaluate.baselines import filled_box
 from mobilesamv2.evaluate.datasets import Annotated
 from mobilesamv2.evaluate.everything import Budgets, everything_table, random_boxes
+from mobilesamv2.prompts import GridSampler, MaskFilters
 from tests.tiny import picture, tiny_segmenter
 
 BOXES = ((2, 3, 40, 30), (10, 10, 50, 38), (0, 0, 60, 40))
@@ -31,6 +32,7 @@ def test_each_budget_and_baseline_has_a_row(photograph: Annotated) -> None:
         ("object-aware, 5 boxes at most", 3.0),
         ("its boxes, filled as ellipses", 0.0),
         ("grid of 3 x 3 points", 9.0),
+        ("grid of 3 x 3 points, all but duplicates", 9.0),
         ("random boxes, filled", 0.0),
     ]
     assert {"AR@10", "AR@100", "AR@320", "AR@320 small"} <= rows[0].keys()
@@ -48,7 +50,22 @@ def test_a_model_without_a_detector_is_measured_by_its_grids(photograph: Annotat
     rows = everything_table(
         tiny_segmenter(detector=None), [photograph], budgets=Budgets(points_per_side=(2,), baselines=False)
     )
-    assert [row["way"] for row in rows] == ["grid of 2 x 2 points"]
+    assert [row["way"] for row in rows] == [
+        "grid of 2 x 2 points",
+        "grid of 2 x 2 points, all but duplicates",
+    ]
+
+
+def test_grids_are_filtered_as_if_they_had_been_decoded_so(photograph: Annotated) -> None:
+    segmenter = tiny_segmenter(detector=None)
+    segmenter.grid_filters = MaskFilters(predicted_iou=0.0, stability=0.5, box_nms=0.7)
+    budgets = Budgets(points_per_side=(6,), baselines=False)
+    own, unfiltered = everything_table(segmenter, [photograph], budgets=budgets)
+    asked = segmenter.segment_everything(photograph.path, sampler="grid", points_per_side=6)
+    every = GridSampler(6, filters=MaskFilters(box_nms=0.7))
+    assert own["masks"] == len(asked.masks)
+    assert unfiltered["masks"] == len(segmenter.segment_everything(photograph.path, sampler=every).masks)
+    assert own["masks"] != unfiltered["masks"]
 
 
 def test_no_photographs_have_no_rows() -> None:
