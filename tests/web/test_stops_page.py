@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import FakeApp
-from .person import click_once_enabled, until, upload
+from .person import click, click_once_enabled, open_pad, open_tab, until, upload
 
 Visit = Callable[..., Page]
 
@@ -110,6 +111,34 @@ def test_a_run_on_a_new_photo_keeps_its_numbers_however_long_the_stop_before_tak
     expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
     page.wait_for_timeout(1000)
     expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
+
+
+@pytest.mark.parametrize("busy_tab", ["Segment everything", "Point and box"])
+def test_a_click_on_a_new_photo_counts_while_the_run_on_the_one_before_is_being_stopped(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path, busy_tab: str
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    fake_app.script.pause, fake_app.script.finds = 1.5, 320  # what is under way is finished first
+    if busy_tab == "Point and box":
+        click(page, 0.5, 0.5)
+        page.locator("#prompt-numbers progress").wait_for()
+    else:
+        open_tab(page, busy_tab)
+        page.locator("#segment-run").click()
+        page.locator("#segment-numbers progress").wait_for()
+        open_tab(page, "Point and box")
+    page.set_input_files("#photo input[type=file]", str(other_photo))
+    expect(page.locator(".pad-photo")).to_have_js_property("naturalWidth", 200)
+    click(page, 0.5, 0.5)
+    expect(page.locator(".pad-layer")).to_be_visible(timeout=20_000)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    expect(page.locator("#prompt-numbers progress")).to_have_count(0)
+    page.wait_for_timeout(1000)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    open_tab(page, "Segment everything")  # where nothing of the photo before is left
+    expect(page.locator("#segment-numbers .idle")).to_be_visible()
+    expect(page.locator("#segment-run")).to_be_enabled()
 
 
 def test_the_first_example_never_comes_over_a_photo_that_was_chosen_before(

@@ -71,9 +71,8 @@ def on_run(
         api_name=run.elem_id,  # or it would take an endpoint's name from it
         api_visibility="private",
     )
-    for ended in (running.success, running.failure):  # the latter also when a stop has come through
-        ended(None, js=_then_focus(shown(*READY), run), **buttons_only)
-    # The run button waits for the stop to come through: a click before that would be lost.
+    for ended in (running.success, running.failure):  # the latter also at a stop, before it has come through
+        ended(None, js=_once_stopped(_then_focus(shown(*READY), run)), **buttons_only)
     stop_on(
         cancel.click,
         [running],
@@ -96,6 +95,11 @@ def _then_focus(js: str, button: gr.Button) -> str:
     }}"""
 
 
+def _once_stopped(js: str) -> str:
+    """JavaScript that does `js` when no stop is under way any more."""
+    return f"() => window.runs.allStopped().then({js})"
+
+
 def stop_on(
     event: Callable[..., Any],
     running: list[Any],
@@ -113,7 +117,7 @@ def stop_on(
     event(None, outputs=outputs, js=shown(*values), queue=False, api_visibility="private")
     # Through the queue, which keeps the order: a step may have been on its way to the browser.
     in_order = {
-        "js": "(...inputs) => window.allStopped().then(() => inputs)",
+        "js": "(...inputs) => (window.runs.forget(), window.runs.allStopped().then(() => inputs))",
         "trigger_mode": "multiple",  # also while the last word about the stop before is on its way
         "api_name": "stopped",
         "concurrency_limit": None,
@@ -123,14 +127,14 @@ def stop_on(
     if last_word is not None:
         stopped.then(*last_word, **in_order)
         return
-    # Not the buttons, for the next run may have begun; and nothing where it has.
+    # Not the buttons, nor what the next run shows, for it may have begun.
     late = [pair for pair in zip(outputs, values, strict=True) if not isinstance(pair[0], gr.Button)]
-    again, nothing = json.dumps([value for _, value in late]), json.dumps([gr.skip()] * len(late))
+    again, nothing = json.dumps([(output._id, value) for output, value in late]), json.dumps(gr.skip())
     stopped.then(lambda: None, None, None, **in_order).then(
         None,
         None,
         [output for output, _ in late],
-        js=f"() => window.askedSinceStop() ? {nothing} : {again}",
+        js=f"() => {again}.map(([id, value]) => window.runs.willShow(id) ? {nothing} : value)",
         queue=False,
         api_visibility="private",
     )
