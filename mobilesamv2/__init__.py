@@ -26,7 +26,8 @@ from .errors import (
 if TYPE_CHECKING:
     from .comparison import Comparison, compare
     from .loading import load
-    from .segmenter import Embedding, Progress, Segmenter
+    from .progress import Progress
+    from .segmenter import Embedding, Segmenter
     from .types import Masks, Prompts, SegmentationResult
     from .zoo import models
 else:

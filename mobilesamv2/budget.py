@@ -9,10 +9,11 @@ from itertools import pairwise
 
 from .comparison import warm_up
 from .errors import PromptError
-from .images import load_image
+from .images import ImageInput, load_image
 from .matching import covered_share
+from .progress import Progress, run_to_end
 from .prompts import GridSampler, MaskFilters, ObjectAwareSampler
-from .segmenter import Embedding, ImageInput, Progress, Segmenter, run_to_end
+from .segmenter import Embedding, Segmenter
 from .types import Masks, Picture, Prompts, SegmentationResult
 
 BUDGETS = (16, 32, 64, 128, 256, 512, 1024)

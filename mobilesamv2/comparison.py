@@ -9,10 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from .errors import PromptError, UnknownModelError
-from .images import load_image
+from .images import ImageInput, load_image
 from .matching import Matching, covered_share, match_masks
+from .progress import Progress, run_to_end
+from .prompts.chosen import SAMPLERS
 from .prompts.object_aware import MAX_PROMPTS, ObjectAwareSampler
-from .segmenter import SAMPLERS, Embedding, ImageInput, Progress, Segmenter, run_to_end
+from .segmenter import Embedding, Segmenter
 from .types import STAGES, Picture, SegmentationResult
 
 SHARED_STAGES = ("preprocess", "encode")

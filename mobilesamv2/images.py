@@ -18,6 +18,8 @@ from .errors import InvalidImageError
 from .geometry import Frame
 from .types import Picture
 
+ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8]
+"""A path, a Pillow image, or uint8 RGB (H, W, 3)."""
 MAX_PIXELS = 120_000_000
 """More pixels are refused before anything is decoded. This lets in what phones and medium-format cameras make
 (108 megapixels) and keeps one copy of the picture at 360 MB."""
@@ -54,7 +56,7 @@ _DECODING_ERRORS = (
 )
 
 
-def load_image(image: str | Path | Image.Image | npt.NDArray[np.uint8]) -> Picture:
+def load_image(image: ImageInput) -> Picture:
     """Read a picture as people see it: upright, on white where it is transparent, in 8-bit RGB.
 
     The rotation that a camera noted in EXIF is applied. Of an animation the first frame is taken (of a Pillow

@@ -5,41 +5,31 @@ Values flow and nothing is remembered: one `Segmenter` serves any number of visi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 
 from .answers import all_masks, kept_masks, without_duplicates
-from .errors import PromptError, UnknownModelError
+from .errors import PromptError
 from .geometry import Frame
-from .images import load_image
+from .images import ImageInput, load_image
+from .models.chunks import suitable_chunk
 from .models.preprocess import to_input
 from .models.sam import Sam
 from .models.shared_image import SharedImage
-from .prompts import GridSampler, MaskFilters, ObjectAwareSampler, Sampler
+from .progress import Progress, run_to_end
+from .prompts import MaskFilters, Sampler
+from .prompts.chosen import chosen_sampler
 from .prompts.given import prompts_from
 from .prompts.grid import SAM_FILTERS
-from .prompts.object_aware import MAX_PROMPTS, Detector
+from .prompts.object_aware import Detector
 from .stopwatch import Stopwatch
 from .types import Masks, Prompts, SegmentationResult
-
-ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8]
-SAMPLERS = ("object-aware", "grid")
-Result = TypeVar("Result")
-
-_CPU_BUDGET = 512 * 2**20
-_GPU_BUDGET = 4 * 2**30
-_LARGEST_CHUNK = {"cpu": 8, "cuda": 128}
-_SHARED_CHUNK_PER_CORE = 8
-"""Prompts that share their image need little memory; so many a core are decoded between two looks at who waits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +47,6 @@ class Embedding:
     kernel: Tensor | None
     frame: Frame
     timings: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: `done` of `total` in `stage`, counted in prompts while decoding."""
-
-    stage: str
-    done: int
-    total: int
 
 
 class Segmenter:
@@ -252,7 +233,14 @@ class Segmenter:
         embedding: Embedding | None = None,
     ) -> Generator[Progress, None, SegmentationResult]:
         """As `segment_everything`, pausing after every stage and chunk. Closing the generator stops the work."""
-        chosen = self._sampler(sampler, max_prompts=max_prompts, points_per_side=points_per_side)
+        chosen = chosen_sampler(
+            sampler,
+            max_prompts=max_prompts,
+            points_per_side=points_per_side,
+            grid_filters=self.grid_filters,
+            detector=self.detector,
+            model=self.name,
+        )
         watch = Stopwatch(self.device)
         with watch.stage("preprocess"):
             picture = load_image(image)
@@ -317,34 +305,6 @@ class Segmenter:
             duplicates_removed=len(passed) - len(masks),
         )
 
-    def _sampler(
-        self, sampler: str | Sampler, *, max_prompts: int | None, points_per_side: int | None
-    ) -> Sampler:
-        if not isinstance(sampler, str):
-            if max_prompts is not None or points_per_side is not None:
-                raise PromptError(
-                    "A sampler object brings its own options; leave max_prompts and points_per_side out."
-                )
-            return sampler
-        if max_prompts is not None and max_prompts < 1:
-            raise PromptError(f"max_prompts must be at least 1; got {max_prompts}.")
-        if sampler == "grid":
-            side = 32 if points_per_side is None else points_per_side
-            if max_prompts is not None:
-                side = min(side, math.isqrt(max_prompts))
-            return GridSampler(points_per_side=side, filters=self.grid_filters)
-        if sampler == "object-aware":
-            if points_per_side is not None:
-                raise PromptError(
-                    "points_per_side belongs to grid search; object-aware sampling takes max_prompts."
-                )
-            if self.detector is None:
-                raise PromptError(
-                    f"{self.name} was built without a detector; use grid search, or give it one."
-                )
-            return ObjectAwareSampler(detector=self.detector, max_prompts=max_prompts or MAX_PROMPTS)
-        raise UnknownModelError(f"There is no sampler {sampler!r}. Known: {', '.join(SAMPLERS)}.")
-
     def _answers(
         self, embedding: Embedding, prompts: Prompts, mask_inputs: Tensor | None
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -395,27 +355,6 @@ class Segmenter:
         )
 
     def _chunks(self, embedding: Embedding, count: int, shared: SharedImage | None) -> Iterator[slice]:
-        if shared is None:
-            size = self.chunk_size or self._suitable_chunk(embedding)
-        else:
-            size = self.chunk_size or max(16, _SHARED_CHUNK_PER_CORE * torch.get_num_threads())
+        hw = (embedding.features.shape[2], embedding.features.shape[3])
+        size = self.chunk_size or suitable_chunk(self.sam, hw, sharing=shared is not None)
         return (slice(start, min(start + size, count)) for start in range(0, count, size))
-
-    def _suitable_chunk(self, embedding: Embedding) -> int:
-        """How many prompts with images of their own to decode at once: few on a CPU, whose caches are small."""
-        channels = self.sam.mask_decoder.config.width
-        height, width = embedding.features.shape[2:]
-        # At the most about ten copies of the image tokens and three of the upscaled ones (16 times as many pixels
-        # of an eighth of the channels) are alive at once.
-        bytes_per_prompt = (10 + 3 * 16 / 8) * channels * height * width * embedding.features.element_size()
-        budget = _CPU_BUDGET if self.device.type == "cpu" else _GPU_BUDGET
-        return max(1, min(_LARGEST_CHUNK.get(self.device.type, 32), int(budget / bytes_per_prompt)))
-
-
-def run_to_end(steps: Generator[object, None, Result]) -> Result:
-    """What a generator of progress returns in the end, without looking at its progress."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return cast(Result, stop.value)

@@ -15,7 +15,7 @@ from mobilesamv2.budget import (
 )
 from mobilesamv2.errors import PromptError
 from mobilesamv2.matching import covered_share
-from mobilesamv2.segmenter import Progress
+from mobilesamv2.progress import Progress
 from tests.tiny import picture, tiny_segmenter
 
 FIVE = ((2, 3, 40, 30), (10, 10, 50, 38), (0, 0, 60, 40), (30, 5, 55, 20), (1, 1, 9, 9))

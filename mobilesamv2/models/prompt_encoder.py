@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -10,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .dense_prompts import DensePrompts, on_patches
 from .drawn_prompts import draw_boxes, draw_points, grown
 from .layers import LayerNorm2d
 from .likeness import Likeness
+from .position_encoding import PositionEncoding
 from .windows import WindowGuess, box_windows, pasted, point_windows
 
 
@@ -62,52 +63,6 @@ class FirstGuess:
     cells: Tensor
     masks: Tensor | None
     drawn: dict[str, Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class DensePrompts:
-    """The dense prompts of N prompts, as mixtures of a few vectors that every prompt of a kind is mixed from.
-
-    Args:
-        constant: (width,), what is the same in every prompt and pixel.
-        vectors: (D, width), what the rest is mixed from; D may be 0.
-        shares: (N, D, h, w), of each vector in each pixel; None where D is 0.
-    """
-
-    constant: Tensor
-    vectors: Tensor
-    shares: Tensor | None
-
-    def written_out(self, embedding_hw: tuple[int, int]) -> Tensor:
-        """(N, width, h, w), or (1, width, h, w) where all prompts have the same."""
-        constant = self.constant.reshape(1, -1, 1, 1)
-        if self.shares is None:
-            return constant.expand(1, -1, *embedding_hw)
-        return torch.einsum("ndyx,dc->ncyx", self.shares, self.vectors) + constant
-
-
-class PositionEncoding(nn.Module):
-    """Random Fourier features of positions in the unit square (arXiv 2006.10739)."""
-
-    positional_encoding_gaussian_matrix: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, width // 2))
-
-    def forward(self, xy: Tensor) -> Tensor:
-        """Encode (..., 2) coordinates in [0, 1], x before y, as (..., width)."""
-        matrix = self.positional_encoding_gaussian_matrix
-        angles = 2 * math.pi * ((2 * xy - 1).to(matrix.dtype) @ matrix)
-        return torch.cat([angles.sin(), angles.cos()], dim=-1)
-
-    def grid(self, height: int, width: int) -> Tensor:
-        """Encode the centres of a `height` x `width` grid as (1, channels, height, width)."""
-        device = self.positional_encoding_gaussian_matrix.device
-        y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
-        x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
-        xy = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
-        return torch.as_tensor(self(xy)).permute(2, 0, 1)[None]
 
 
 class PromptEncoder(nn.Module):
@@ -246,7 +201,7 @@ class PromptEncoder(nn.Module):
         constant, vectors = self.dense_basis(masked=True)
         x = masks.to(vectors.dtype)
         for layer in list(self.mask_downscaling)[:-1]:
-            x = _on_patches(x, layer) if isinstance(layer, nn.Conv2d) else layer(x)
+            x = on_patches(x, layer) if isinstance(layer, nn.Conv2d) else layer(x)
         shares = x.new_zeros(len(x), len(vectors), *x.shape[2:])
         shares[:, : x.shape[1]] = x
         if guess is not None:
@@ -391,15 +346,3 @@ class PromptEncoder(nn.Module):
         if points is not None and labels is not None:
             drawn["points"] = draw_points((points.float() + 0.5) * scale, labels, size_hw)
         return drawn
-
-
-def _on_patches(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """A convolution whose stride is its size, as one product. For one channel libraries are many times slower."""
-    if len(x) == 0:
-        return torch.as_tensor(layer(x))  # whose libraries, unlike `pixel_unshuffle`, know nothing as a batch
-    side = layer.kernel_size[0]
-    patches = F.pixel_unshuffle(x, side)  # (N, in * side * side, h, w)
-    assert layer.bias is not None
-    weight = layer.weight.flatten(1).expand(len(x), -1, -1)
-    product = torch.baddbmm(layer.bias[:, None], weight, patches.flatten(2))
-    return product.view(len(x), len(layer.weight), *patches.shape[2:])

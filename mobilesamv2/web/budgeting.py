@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 
 from ..budget import BudgetCurves, BudgetPoint, budget_steps, budgets_up_to
-from ..segmenter import Progress
+from ..progress import Progress
 from ..stored import StoredEmbedding
 from ..types import Picture
 from ..verdict import budget_verdict

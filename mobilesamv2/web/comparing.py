@@ -13,8 +13,8 @@ import numpy.typing as npt
 from ..comparison import Comparison, Contender, Standing, contest_steps
 from ..errors import PromptError
 from ..matching import MATCH_IOU
+from ..progress import Progress
 from ..render import draw_prompts, fit_within, label_colours, mask_layer, overlay, prompt_layer
-from ..segmenter import Progress
 from ..stored import StoredEmbedding
 from ..types import Masks, Picture, SegmentationResult
 from ..verdict import verdict

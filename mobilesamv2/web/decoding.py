@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import PromptError
+from ..progress import Progress
 from ..prompts import GridSampler, MaskFilters, ObjectAwareSampler, Sampler
 from ..prompts.piecewise import PiecewiseSampler
-from ..segmenter import Progress, Segmenter
+from ..segmenter import Segmenter
 from ..stored import StoredEmbedding
 from ..types import Ints, Masks, Picture, Prompts, SegmentationResult
 from .encoding import encoded

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from ..segmenter import Embedding, Progress, Segmenter
+from ..progress import Progress
+from ..segmenter import Embedding, Segmenter
 from ..stored import StoredEmbedding
 from ..types import Picture
 

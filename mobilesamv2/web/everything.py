@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import MobileSamError
+from ..progress import Progress
 from ..render import fit_within
-from ..segmenter import Progress
 from ..stored import StoredEmbedding
 from ..types import Masks, Picture, Prompts
 from .decoding import Ask, Decoded, Found

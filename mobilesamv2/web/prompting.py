@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import PromptError
+from ..progress import Progress
 from ..render import fit_within, mask_layer
-from ..segmenter import Progress
 from ..stopwatch import Stopwatch
 from ..stored import StoredEmbedding
 from ..types import Masks, Picture

@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from ..progress import Progress
 from ..render import fit_within, overlay
-from ..segmenter import Progress
 from ..stored import StoredEmbedding
 from ..types import Picture, SegmentationResult
 from .encoding import encoded

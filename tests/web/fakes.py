@@ -20,8 +20,9 @@ from mobilesamv2.geometry import Frame
 from mobilesamv2.images import load_image
 from mobilesamv2.models.detector import Detections
 from mobilesamv2.ops.rle import encode_window
+from mobilesamv2.progress import Progress
 from mobilesamv2.prompts import MaskFilters, Sampler
-from mobilesamv2.segmenter import Embedding, Progress
+from mobilesamv2.segmenter import Embedding
 from mobilesamv2.types import STAGES, Masks, Picture, Prompts, SegmentationResult
 from mobilesamv2.web import budgeting, comparing, segmenting
 from mobilesamv2.web.layout import build_demo, launch

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mobilesamv2.errors import PromptError
-from mobilesamv2.segmenter import Progress
+from mobilesamv2.progress import Progress
 from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.web import decoding
 from mobilesamv2.web.decoding import Ask, Decoded, Found, run_everything

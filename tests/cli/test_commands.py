@@ -1,0 +1,114 @@
+"""The other commands, in this process on a tiny model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from mobilesamv2.cli import main
+from mobilesamv2.cli.table import table
+
+from .conftest import saved
+
+
+def test_compare_prints_an_aligned_table_and_writes_pictures(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = saved(tmp_path / "a.png")
+    options = ["--max-prompts", "2", "--points-per-side", "3"]
+    assert main(["compare", str(photo), "-o", str(tmp_path / "out"), *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    head, grid, aware = lines[1:4]
+    assert head.split()[:2] == ["sampler", "prompts"]
+    assert grid.split()[:2] == ["grid", "9"]
+    assert aware.split()[:2] == ["object-aware", "2"]
+    assert len(head) == len(grid) == len(aware)
+    assert (tmp_path / "out" / "comparison.json").is_file()
+    assert len(list((tmp_path / "out").glob("*.png"))) == 4
+
+
+def test_compare_takes_any_two_samplers_and_budgets(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    options = ["--first", "grid:2", "--second", "grid", "--points-per-side", "3"]
+    assert main(["compare", str(saved(tmp_path / "a.png")), "-o", str(out), *options]) == 0
+    _, _, first, second, verdict = capsys.readouterr().out.splitlines()
+    assert (first.split()[:2], second.split()[:2]) == (["grid:2", "4"], ["grid:3", "9"])
+    assert verdict.endswith("Both share one encoding.")
+    expected = {f"grid-{side}-{kind}.png" for side in (2, 3) for kind in ("overlay", "prompts")}
+    assert {path.name for path in out.glob("*.png")} == expected
+    assert json.loads((out / "comparison.json").read_text())["verdict"] in verdict
+
+
+def test_budget_prints_a_row_for_each_point_and_a_sentence(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["budget", str(saved(tmp_path / "a.png")), "--largest", "16"]) == 0
+    head, names, aware, grid, sentence = capsys.readouterr().out.splitlines()
+    assert "tiny on CPU" in head
+    assert names.split()[:3] == ["sampler", "budget", "prompts"]
+    assert (aware.split()[:2], grid.split()[:3]) == (["object-aware", "16"], ["grid", "16", "16"])
+    assert sentence.endswith(".")
+
+
+def test_compare_refuses_a_sampler_that_there_is_not(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(saved(tmp_path / "a.png"))
+    assert main(["compare", photo, "-o", str(tmp_path / "out"), "--first", "dots:9"]) == 1
+    assert "There is no sampler 'dots'" in capsys.readouterr().err
+
+
+def test_compare_refuses_what_is_no_photograph(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", str(tmp_path / "none.jpg"), "-o", str(tmp_path / "out")]) == 1
+    assert "There is no file" in capsys.readouterr().err
+
+
+def test_evaluate_prints_the_model_beside_its_baselines(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved(tmp_path / "images" / "a.png")
+    dense = np.zeros((40, 60), dtype=np.uint8, order="F")
+    dense[5:25, 10:40] = 1
+    rle = coco_mask.encode(dense)
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 60, "height": 40, "split": "val"}],
+        "annotations": [
+            {"image_id": 1, "segmentation": {"size": [40, 60], "counts": rle["counts"].decode("ascii")}}
+        ],
+    }
+    data = tmp_path / "annotations.json"
+    data.write_text(json.dumps(content))
+    assert main(["evaluate", "--data", str(data), "--recall"]) == 0
+    out = capsys.readouterr().out
+    assert "1 objects in 1 pictures" in out
+    assert "the filled box" in out
+    assert "1.000" in out
+    assert "AR@320" in out
+    assert "grid of 32 x 32 points" in out
+    assert main(["evaluate", "--data", str(data), "--split", "test"]) == 1
+    assert "has no picture with a mask in the split 'test'" in capsys.readouterr().err
+
+
+def test_serve_hands_its_options_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    import mobilesamv2.web.layout as layout
+
+    calls = []
+    monkeypatch.setattr(layout, "serve", lambda settings, **options: calls.append((settings, options)))
+    assert main(["serve", "--host", "0.0.0.0", "--port", "8123", "--model", "mobilesam"]) == 0
+    ((settings, options),) = calls
+    assert settings.model == "mobilesam"
+    assert options == {"host": "0.0.0.0", "port": 8123}
+
+
+def test_a_table_aligns_text_to_the_left_and_numbers_to_the_right() -> None:
+    rows = [{"name": "a", "some_count": 5, "x": 0.25}, {"name": "long", "some_count": 12345678901, "x": 10.0}]
+    assert table(rows) == ("name   some count       x\na               5   0.250\nlong  12345678901  10.000")
+    assert table([]) == ""
