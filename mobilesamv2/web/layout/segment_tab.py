@@ -219,10 +219,8 @@ class SegmentTab(Tab):
             return []
         photo, example = str(page.settings.examples[0]), everything.FirstExample()
 
-        def kept(key: str | None, chosen_photo: Any, *chosen: Any) -> tuple[Any, ...]:
+        def kept(key: str | None, *chosen: Any) -> tuple[Any, ...]:
             visit = page.visits.of(key)
-            if chosen_photo is not None:
-                return visit.key, *(gr.skip() for _ in shown)
             view = example.shown_to(visit, photo, *_asked(*chosen), side=side)
             values = [gr.skip() for _ in shown] if view is None else self._shown(view, is_example=True)
             return visit.key, *values
@@ -241,12 +239,12 @@ class SegmentTab(Tab):
                         told = page_text.step(item.stage, item.done, item.total)
                         yield visit.key, *(gr.skip() for _ in shown[:-1]), told
 
-        inputs, outputs = [page.visit, page.photo, *options], [page.visit, *shown]
+        outputs = [page.visit, *shown]
         hidden = {"show_progress": "hidden", "api_visibility": "private"}
         at_once = gr.on(
             [page.load],
             kept,
-            inputs,
+            [page.visit, *options],
             outputs,
             concurrency_limit=None,
             api_name="kept_example",
@@ -254,7 +252,7 @@ class SegmentTab(Tab):
         )
         making = at_once.success(
             made,
-            inputs,
+            [page.visit, page.photo, *options],
             outputs,
             concurrency_id=MODEL_LANE,
             concurrency_limit=1,
