@@ -287,8 +287,8 @@ def contest_steps(
         embedding = segmenter.encode(picture)
     warm_up(segmenter, picture, embedding)
     first, second = contenders
-    after = yield from segmenter.steps(picture, **second.options(), embedding=embedding)
     before = yield from segmenter.steps(picture, **first.options(), embedding=embedding)
+    after = yield from segmenter.steps(picture, **second.options(), embedding=embedding)
     return Comparison(first=before, second=after, contenders=(first, second))
 
 

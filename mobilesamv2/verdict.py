@@ -60,7 +60,7 @@ def _only_one(loser: str, nothing: Standing, winner: str, something: Standing) -
     failed = "kept no mask" if nothing.prompts else "found no objects"
     return (
         f"{_capital(loser)} {failed} on this photo; {winner} kept {count(something.masks, 'mask')} "
-        f"over {percent(something.coverage)} of it in {seconds(something.sampling_seconds)}."
+        f"covering {percent(something.coverage)} of it in {seconds(something.sampling_seconds)}."
     )
 
 
@@ -78,7 +78,7 @@ def _kept_more(first: Standing, second: Standing) -> str:
 def _numbers(standing: Standing) -> str:
     nouns = ("point", "points") if standing.contender.sampler == "grid" else ("box", "boxes")
     return (
-        f"{number(standing.masks)} over {percent(standing.coverage)} from {count(standing.prompts, *nouns)} "
+        f"{number(standing.masks)} covering {percent(standing.coverage)} from {count(standing.prompts, *nouns)} "
         f"in {seconds(standing.sampling_seconds)}"
     )
 
@@ -135,6 +135,6 @@ def _points(point: BudgetPoint) -> str:
 
 def _gave(point: BudgetPoint, of_what: str = "") -> str:
     return (
-        f"{count(point.masks, 'mask')} over {percent(point.coverage)}{of_what} in "
+        f"{count(point.masks, 'mask')} covering {percent(point.coverage)}{of_what} in "
         f"{seconds(point.decode_seconds)} of decoding"
     )

@@ -40,7 +40,7 @@ def test_a_whole_sentence_reads_like_this() -> None:
     said = verdict(grid(masks=1, coverage=0.033, seconds=20.13), aware(seconds=1.2, coverage=0.61))
     assert said == (
         "Object-aware sampling was 17 times faster than grid search here and kept more masks over more of the "
-        "photo: 43 over 61 % from 43 boxes in 1.20 s, against 1 over 3 % from 1,024 points in 20.1 s."
+        "photo: 43 covering 61 % from 43 boxes in 1.20 s, against 1 covering 3 % from 1,024 points in 20.1 s."
     )
 
 
@@ -76,12 +76,12 @@ def test_coverage_is_told_as_far_as_the_digits_go(coverage: float, words: str) -
         (
             9,
             0,
-            "Object-aware sampling found no objects on this photo; grid search kept 9 masks over 50 % of it in",
+            "Object-aware sampling found no objects on this photo; grid search kept 9 masks covering 50 % of it in",
         ),
         (
             0,
             9,
-            "Grid search kept no mask on this photo; object-aware sampling kept 9 masks over 50 % of it in",
+            "Grid search kept no mask on this photo; object-aware sampling kept 9 masks covering 50 % of it in",
         ),
         (0, 0, "Neither sampler kept a mask on this photo."),
     ],
@@ -174,28 +174,28 @@ NOTHING = [(16, 0, 0.0), (64, 0, 0.0)]
     [
         (
             curves((16, 16, 0.4), (45, 45, 0.61), grid=[(16, 3, 0.3), (64, 9, 0.7)], proposed=45),
-            "All 45 boxes that the detector proposed gave 45 masks over 61 % of this photo in 900 ms of decoding; "
-            "to cover as much a grid takes 64 points: 9 masks over 70 % in 1.28 s of decoding.",
+            "All 45 boxes that the detector proposed gave 45 masks covering 61 % of this photo in 900 ms of decoding; "
+            "to cover as much a grid takes 64 points: 9 masks covering 70 % in 1.28 s of decoding.",
         ),
         (
             curves((16, 16, 0.4), (64, 64, 0.61), grid=[(16, 3, 0.3), (64, 1, 0.2)], proposed=64),
-            "The best 64 boxes gave 64 masks over 61 % of this photo in 1.28 s of decoding; "
-            "no grid up to 64 points covers as much: 16 points gave 3 masks over 30 % in 320 ms of decoding.",
+            "The best 64 boxes gave 64 masks covering 61 % of this photo in 1.28 s of decoding; "
+            "no grid up to 64 points covers as much: 16 points gave 3 masks covering 30 % in 320 ms of decoding.",
         ),
         (
             curves((1, 1, 0.2), grid=[(16, 3, 0.3), (64, 1, 0.2)], proposed=1),
-            "The only box that the detector proposed gave 1 mask over 20 % of this photo in 20 ms of decoding; "
-            "already 16 points of a grid cover as much: 3 masks over 30 % in 320 ms of decoding.",
+            "The only box that the detector proposed gave 1 mask covering 20 % of this photo in 20 ms of decoding; "
+            "already 16 points of a grid cover as much: 3 masks covering 30 % in 320 ms of decoding.",
         ),
         (
             curves((5, 5, 0.2), grid=NOTHING, proposed=5),
-            "All 5 boxes that the detector proposed gave 5 masks over 20 % of this photo in 100 ms of decoding; "
+            "All 5 boxes that the detector proposed gave 5 masks covering 20 % of this photo in 100 ms of decoding; "
             "no grid up to 64 points kept a mask.",
         ),
         (
             curves(grid=[(16, 3, 0.3), (64, 9, 0.3)], proposed=0),
             "The detector proposed no objects on this photo; of the grids, 16 points cover most: "
-            "3 masks over 30 % in 320 ms of decoding.",
+            "3 masks covering 30 % in 320 ms of decoding.",
         ),
         (
             curves(grid=NOTHING, proposed=0),

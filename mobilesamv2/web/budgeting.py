@@ -66,7 +66,7 @@ def budget(
         MobileSamError: whatever else the model cannot do, in a sentence.
     """
     yield Step("read")
-    picture = visit.picture(photo)
+    picture = visit.picture(visit.seen(photo))
     points: tuple[BudgetPoint, ...] = ()
     with closing(
         keeping(visit, model, picture, run(picture, visit.embedding(model), largest, model))

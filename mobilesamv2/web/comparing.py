@@ -119,7 +119,7 @@ def compare(
         contenders: the left and the right one.
     """
     yield Step("read")
-    picture = visit.picture(photo)
+    picture = visit.picture(visit.seen(photo))
     running = run(picture, visit.embedding(model), contenders, model)
     with closing(keeping(visit, model, picture, running)) as steps:
         for item in steps:

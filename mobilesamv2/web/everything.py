@@ -75,7 +75,7 @@ def segment_everything(
 
     Args:
         visit: whose picture it is; keeps the embedding and all answers.
-        photo: path of the upload; None takes the photo at hand.
+        photo: path of the upload; None takes the example, if that is seen.
         ask: what to ask; what was asked before is not asked again.
         run: `run_everything` with its models, perhaps sent to a GPU.
         side: longest side of pictures for the page.
@@ -85,7 +85,7 @@ def segment_everything(
         MobileSamError: whatever else the model cannot do, in a sentence.
     """
     yield Step("read")
-    picture = visit.picture(photo or visit.photo)
+    picture = visit.picture(visit.seen(photo))
     decoded: Decoded | None = visit.get(ask.source)
     if decoded is None or not decoded.answers(ask.max_prompts):
         # A larger grid has other points: it is asked anew. Further boxes come after those that were asked.
@@ -114,11 +114,11 @@ class FirstExample:
         if visit.photo is not None or ask.source not in self._kept:
             return None
         decoded, embedding = self._kept[ask.source]
-        picture = visit.picture(photo)
+        picture, visit.example = visit.picture(photo), photo
         if embedding is not None:
             visit.keep_embedding(ask.model, embedding, picture=picture)
         visit.keep(ask.source, decoded, picture=picture, nbytes=decoded.nbytes)
-        return look_again(visit, ask, look, side=side)
+        return look_again(visit, photo, ask, look, side=side)
 
     def steps(
         self, visit: Visit, photo: str, ask: Ask, look: Look, *, run: EverythingRun, side: int
@@ -126,6 +126,7 @@ class FirstExample:
         """Make it for a visitor who has no photo yet, as `segment_everything` does, and keep it for the others."""
         if visit.at_hand is not None:
             return
+        visit.example = photo
         yield from segment_everything(visit, photo, ask, look, run=run, side=side)
         decoded = visit.get(ask.source)
         if decoded is not None and visit.photo == photo:
@@ -171,10 +172,10 @@ def stage_view(visit: Visit, picture: Picture, decoded: Decoded, look: Look, *, 
     return StageView(**{**vars(view), "rows": table_rows(found), "summary": summary})
 
 
-def look_again(visit: Visit, ask: Ask, look: Look, *, side: int) -> StageView | None:
-    """Another look at what is decoded, without asking the model; None where nothing is."""
+def look_again(visit: Visit, photo: str | None, ask: Ask, look: Look, *, side: int) -> StageView | None:
+    """Another look at what is decoded of a photo, without asking the model; None where nothing is."""
     picture, decoded = visit.at_hand, visit.get(ask.source)
-    if picture is None or decoded is None:
+    if picture is None or decoded is None or not visit.has(photo):
         return None
     return stage_view(visit, picture, decoded, look, side=side)
 

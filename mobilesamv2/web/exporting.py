@@ -47,14 +47,14 @@ class Takeable:
     info: Mapping[str, Any]
 
 
-def everything_shown(visit: Visit) -> Takeable:
-    """What *Segment everything* shows at the moment, after all filters.
+def everything_shown(visit: Visit, photo: str | None) -> Takeable:
+    """What *Segment everything* shows of the chosen photo at the moment, after all filters.
 
     Raises:
         PromptError: if nothing is shown.
     """
     picture, kept = visit.at_hand, visit.get("shown")
-    if picture is None or kept is None:
+    if picture is None or kept is None or not visit.has(photo):
         raise PromptError(text.NOTHING_SEGMENTED)
     found: Shown = kept[1]
     wheel = label_colours(int(found.numbers.max()) + 1) if len(found.numbers) else label_colours(0)
@@ -67,14 +67,14 @@ def everything_shown(visit: Visit) -> Takeable:
     )
 
 
-def everything_pointed_at(visit: Visit) -> Takeable:
-    """The objects of *Point and box*.
+def everything_pointed_at(visit: Visit, photo: str | None) -> Takeable:
+    """The objects of *Point and box* on the chosen photo.
 
     Raises:
         PromptError: if there is none.
     """
     picture = visit.at_hand
-    if picture is None or not (targets := targets_of(visit, picture)).shown:
+    if picture is None or not visit.has(photo) or not (targets := targets_of(visit, picture)).shown:
         raise PromptError(text.NOTHING_POINTED_AT)
     return Takeable(
         picture=picture,

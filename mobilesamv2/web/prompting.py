@@ -139,7 +139,7 @@ def place(
 
     Args:
         visit: whose picture it is; keeps the embedding and what was pointed at.
-        photo: path of the file as it was uploaded; None takes the photo at hand.
+        photo: path of the file as it was uploaded; None takes the example, if that is seen.
         placed: `{"kind": "point", "x", "y", "label"}` or `{"kind": "box", "corners": [x0, y0, x1, y1]}`, in shares of
             the picture's width and height, or with `"unit": "pixels"` in its pixels; `objects`: how many masks
             the page shows already; and `id`, by which the page can take it back before it is answered.
@@ -151,7 +151,7 @@ def place(
         MobileSamError: whatever else the model cannot do.
     """
     yield Step("read")
-    picture = visit.picture(photo or visit.photo)
+    picture = visit.picture(visit.seen(photo))
     before = targets_of(visit, picture)
     note = text.LOST if not before.shown and _whole(placed, "objects") > 0 else None
     in_pixels = placed.get("unit") == "pixels"
@@ -223,7 +223,7 @@ def change(
     Raises:
         InvalidImageError, PromptError: as for `place`.
     """
-    picture = visit.picture(photo or visit.photo)
+    picture = visit.picture(visit.seen(photo))
     with visit.lock:
         _take_back(visit, picture, unanswered)
         targets = changed(targets_of(visit, picture))

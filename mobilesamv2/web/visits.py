@@ -33,6 +33,8 @@ class Visit:
         self.key = key
         self.lock = threading.RLock()
         """Held by who reads and then writes."""
+        self.example: str | None = None
+        """Path of the example that the visitor sees before choosing a photo."""
         self._photo: Hashable = None
         self._path: str | None = None
         self._picture: Picture | None = None
@@ -63,6 +65,19 @@ class Visit:
     def photo(self) -> str | None:
         """Path of the photo at hand, or None."""
         return self._path
+
+    def seen(self, photo: str | None) -> str | None:
+        """Path of the photo that the visitor sees, or None: the one they chose, or else the example.
+
+        The photo at hand may be another one still: a visit hears of a new photo when something is asked of it.
+        """
+        return photo or (self._path if self._path == self.example else None)
+
+    def has(self, photo: str | None) -> bool:
+        """Whether what is kept was made of the photo that the visitor sees."""
+        with self.lock:
+            seen = self.seen(photo)
+            return seen is not None and self._picture is not None and self._photo == _state_of(seen)
 
     @property
     def at_hand(self) -> Picture | None:

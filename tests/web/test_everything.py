@@ -45,7 +45,7 @@ class Page(Fake):
 
     def again(self, asked: Ask, **look: Any) -> StageView | None:
         wanted = Look(**{"max_prompts": asked.max_prompts, **look})
-        return everything.look_again(self.visit, asked, wanted, side=SIDE)
+        return everything.look_again(self.visit, self.visit.photo, asked, wanted, side=SIDE)
 
 
 def summary(view: StageView | None) -> dict[str, Any]:
@@ -184,17 +184,33 @@ def test_another_visitor_has_nothing_to_look_at(wide_photo: Path) -> None:
     page = Page(finds=5)
     view = page.view(wide_photo, ask())
     other = Visit()
-    assert everything.look_again(other, ask(), Look(), side=SIDE) is None
+    assert everything.look_again(other, str(wide_photo), ask(), Look(), side=SIDE) is None
     with pytest.raises(MobileSamError):
         everything.pick(other, view.edition, 0, side=SIDE)
 
 
-def test_no_photo_takes_the_one_at_hand(wide_photo: Path) -> None:
+def test_without_a_photo_the_example_is_taken_if_it_is_seen(wide_photo: Path, tmp_path: Path) -> None:
     page = Page(finds=5)
     with pytest.raises(InvalidImageError, match="no photo yet"):
         page.view(None, ask())
-    page.view(wide_photo, ask(2))
+    last(
+        FirstExample().steps(
+            page.visit, str(wide_photo), ask(2), Look(), run=partial(run_everything, page.models), side=SIDE
+        )
+    )
     assert summary(page.view(None, ask(5)))["prompts"] == 5
+    other = tmp_path / "other.png"
+    other.write_bytes(wide_photo.read_bytes())
+    page.view(other, ask(2))
+    with pytest.raises(InvalidImageError, match="no photo yet"):
+        page.view(None, ask(5))
+
+
+def test_what_is_decoded_of_another_photo_is_not_looked_at(wide_photo: Path, tmp_path: Path) -> None:
+    page = Page(finds=5)
+    page.view(wide_photo, ask())
+    for other in (None, str(tmp_path / "other.png")):
+        assert everything.look_again(page.visit, other, ask(), Look(), side=SIDE) is None
 
 
 @pytest.mark.parametrize("finds", [0, 1])

@@ -85,10 +85,10 @@ def test_packing_that_is_stopped_leaves_no_file(tmp_path: Path) -> None:
 
 def test_what_is_shown_is_taken_after_its_filters_and_in_its_colours(visit: Visit) -> None:
     with pytest.raises(PromptError, match=text.NOTHING_SEGMENTED):
-        exporting.everything_shown(visit)
+        exporting.everything_shown(visit, visit.photo)
     found = Shown(masks=MASKS.select([1]), numbers=np.array([7]), prompts=None, whole=2)
     visit.keep("shown", ("e", found), picture=visit.at_hand)
-    taken = exporting.everything_shown(visit)
+    taken = exporting.everything_shown(visit, visit.photo)
     assert taken.masks.rles == (MASKS.rles[1],)
     assert taken.file_name == "my cat.png"
     assert taken.info == {"masks": 1, "masks_before_filters": 2}
@@ -97,10 +97,10 @@ def test_what_is_shown_is_taken_after_its_filters_and_in_its_colours(visit: Visi
 
 def test_what_was_pointed_at_is_taken_in_the_colours_of_the_objects(visit: Visit) -> None:
     with pytest.raises(PromptError, match=text.NOTHING_POINTED_AT):
-        exporting.everything_pointed_at(visit)
+        exporting.everything_pointed_at(visit, visit.photo)
     targets = Targets(size_hw=(40, 60)).with_point(5, 5, label=1, most_points=9).answered(MASKS.select([0]))
     visit.keep("targets", targets, picture=visit.at_hand)
-    taken = exporting.everything_pointed_at(visit)
+    taken = exporting.everything_pointed_at(visit, visit.photo)
     assert taken.masks.rles == (MASKS.rles[0],)
     assert taken.colours.shape == (1, 3)
 
@@ -108,7 +108,18 @@ def test_what_was_pointed_at_is_taken_in_the_colours_of_the_objects(visit: Visit
 def test_nothing_is_there_to_take_from_a_visitor_without_a_photo() -> None:
     for take in (exporting.everything_shown, exporting.everything_pointed_at):
         with pytest.raises(PromptError, match="no masks to take away yet"):
-            take(Visit())
+            take(Visit(), None)
+
+
+def test_masks_of_another_photo_than_the_chosen_one_are_not_taken(visit: Visit, tmp_path: Path) -> None:
+    visit.keep("shown", ("e", Shown(MASKS, np.arange(2), None, 2)), picture=visit.at_hand)
+    targets = Targets(size_hw=(40, 60)).with_point(5, 5, label=1, most_points=9).answered(MASKS.select([0]))
+    visit.keep("targets", targets, picture=visit.at_hand)
+    for take in (exporting.everything_shown, exporting.everything_pointed_at):
+        assert len(take(visit, visit.photo).masks)
+        for other in (None, str(tmp_path / "other.png")):
+            with pytest.raises(PromptError, match="no masks to take away yet"):
+                take(visit, other)
 
 
 @pytest.mark.parametrize("named", ["masks,cutouts", "cutouts masks", ["cutouts", "masks"]])

@@ -43,10 +43,10 @@ class ExportPanel:
     Args:
         page: what all tabs share.
         name: of the tab, for ids: "segment" gives #segment-formats, #segment-download and #segment-file.
-        take: what is on the page, of the visit; raises a `MobileSamError` where nothing is.
+        take: what is on the page, of the visit and the chosen photo; raises a `MobileSamError` where nothing is.
     """
 
-    def __init__(self, page: Page, name: str, take: Callable[[Visit], Takeable]) -> None:
+    def __init__(self, page: Page, name: str, take: Callable[[Visit, str | None], Takeable]) -> None:
         self.page, self._take = page, take
         with gr.Group(elem_classes="export"):
             self.formats = formats_input(f"{name}-formats")
@@ -63,15 +63,17 @@ class ExportPanel:
         """Wire the panel up; returns the event of packing, for others to cancel."""
         page = self.page
 
-        def pack(visit: Visit, formats: list[str]) -> Generator[Any, None, None]:
+        def pack(visit: Visit, photo: str | None, formats: list[str]) -> Generator[Any, None, None]:
             chosen = exporting.formats_of(formats)
-            yield from exporting.pack(self._take(visit), chosen, new_folder())
+            yield from exporting.pack(self._take(visit, photo), chosen, new_folder())
 
-        def packing(key: str | None, formats: list[str]) -> Generator[tuple[Any, ...], None, None]:
+        def packing(
+            key: str | None, photo: str | None, formats: list[str]
+        ) -> Generator[tuple[Any, ...], None, None]:
             visit = page.visits.of(key)
             yield visit.key, {}, ""
             try:
-                with closing(paced(in_sentences(pack)(visit, formats))) as items:
+                with closing(paced(in_sentences(pack)(visit, photo, formats))) as items:
                     for item in items:
                         if isinstance(item, Path):
                             yield visit.key, offered(item), ""
@@ -83,7 +85,7 @@ class ExportPanel:
 
         return self.button.click(
             packing,
-            [page.visit, self.formats],
+            [page.visit, page.photo, self.formats],
             [page.visit, *self.outputs],
             show_progress="hidden",
             concurrency_limit=2,

@@ -254,7 +254,7 @@ class PromptTab(Tab):
     def _look(self, key: str | None, photo: str | None) -> tuple[Any, Any, Any]:
         """For a photo that the browser cannot show, or was not told of: a copy that it can."""
         visit = self.page.visits.of(key)
-        if (photo := photo or visit.photo) is None:
+        if (photo := visit.seen(photo)) is None:
             return visit.key, {}, gr.skip()
         try:
             with sentences():

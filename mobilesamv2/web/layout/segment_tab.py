@@ -165,10 +165,10 @@ class SegmentTab(Tab):
                         told = page_text.step(item.stage, item.done, item.total)
                         yield gr.skip(), gr.skip(), gr.skip(), told
 
-        def look_again(key: str | None, *chosen: Any) -> tuple[Any, ...]:
+        def look_again(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
             ask, look = _asked(*chosen)
             with sentences():
-                view = everything.look_again(page.visits.of(key), ask, look, side=side)
+                view = everything.look_again(page.visits.of(key), photo, ask, look, side=side)
             if view is None:  # nothing is decoded with these options: what is shown stays
                 return *(gr.skip() for _ in range(4)), gr.update(value=text.RUN)
             assert view.summary is not None  # a view of what is decoded has all numbers
@@ -193,7 +193,7 @@ class SegmentTab(Tab):
         for changed in (self.sampler, self.prompts, self.confidence, page.model, *self.looks):
             changed.change(
                 look_again,
-                [page.visit, *options],
+                [page.visit, page.photo, *options],
                 [*shown, self.buttons[0]],
                 trigger_mode="always_last",
                 **at_once,

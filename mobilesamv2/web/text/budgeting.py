@@ -22,10 +22,11 @@ LARGEST_INFO = (
     "Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest."
 )
 NAMES = {"object-aware": ("aware", "Object-aware"), "grid": ("grid", "Grid search")}
+MASKS = "Masks kept"
 _NOUNS = {"object-aware": "Boxes", "grid": "Points"}
 _Value = Callable[[BudgetPoint], float]
 _PANELS: tuple[tuple[str, _Value, Callable[[float], str], float | None], ...] = (
-    ("Masks kept", lambda point: point.masks, lambda value: number(round(value)), None),
+    (MASKS, lambda point: point.masks, lambda value: number(round(value)), None),
     ("Photo covered", lambda point: point.coverage, percent, 1.0),
     ("Decoder time", lambda point: point.decode_seconds, seconds, None),
 )
@@ -48,6 +49,7 @@ def curves(points: Sequence[BudgetPoint], budgets: Sequence[int]) -> str:
             ticks=budgets,
             told=told,
             top=top,
+            whole=title == MASKS,
         )
         for title, value, told, top in _PANELS
     )

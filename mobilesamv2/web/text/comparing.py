@@ -165,4 +165,5 @@ def _speed(side: str, speedup: float | None) -> str:
         return "1 ×"
     if speedup is None:
         return "–"
-    return f"<b>{speedup:.1f} ×</b>" if speedup >= 0.95 else f"<b>{speedup:.2g} ×</b>"
+    digits = ".2g" if speedup < 0.95 else ".1f" if speedup < 9.95 else ".0f"  # as `times` has them
+    return f"<b>{speedup:{digits}} ×</b>"

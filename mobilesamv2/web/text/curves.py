@@ -33,6 +33,7 @@ def chart(
     ticks: Sequence[int],
     told: Callable[[float], str],
     top: float | None = None,
+    whole: bool = False,
 ) -> str:
     """Lines over a logarithmic x axis and a y axis from 0, for eyes and, in a sentence, for ears.
 
@@ -40,9 +41,10 @@ def chart(
         ticks: numbers along the x axis, rising and above 0, at least one.
         told: a value of y as text.
         top: of the y axis; None: the next round number above all values.
+        whole: values are counts, so the y axis has no fractions.
     """
     values = [y for line in lines for _, y in line.points]
-    heights = rounds_up_to(max(values, default=0) if top is None else top)
+    heights = rounds_up_to(max(values, default=0) if top is None else top, whole=whole)
     low = min([ticks[0], *(x for line in lines for x, _ in line.points)])
     width = math.log(ticks[-1] / low) or 1.0
 
@@ -78,12 +80,17 @@ def chart(
     )
 
 
-def rounds_up_to(value: float) -> list[float]:
-    """Round numbers from 0 to the first that is not below `value`: two to six of them, evenly spaced."""
+def rounds_up_to(value: float, *, whole: bool = False) -> list[float]:
+    """Round numbers from 0 to the first that is not below `value`: two to six of them, evenly spaced.
+
+    Args:
+        whole: no fractions.
+    """
     if value <= 0:
         return [0.0, 1.0]
     power = 10.0 ** math.floor(math.log10(value / 5))
     step = next(power * digit for digit in (1, 2, 2.5, 5, 10) if power * digit * 5 >= value * (1 - 1e-9))
+    step = max(1.0, float(round(step))) if whole else step
     count = max(1, math.ceil(value / step * (1 - 1e-9)))
     return [step * index for index in range(count + 1)]
 
