@@ -19,6 +19,7 @@ class PiecewiseSampler:
         piece: prompts at a time.
         skip: leave out so many prompts at the beginning of its first round: they were asked before.
         filters: instead of the sampler's own; None: those.
+        prompts: what was asked so far.
         answers: what came so far, in the order asked, `prompt_index` counted from the first prompt asked here.
         asked: prompts whose answers came.
         total: prompts of the rounds that have begun.
@@ -28,6 +29,7 @@ class PiecewiseSampler:
     piece: int = 32
     skip: int = 0
     filters: MaskFilters = field(default_factory=MaskFilters)
+    prompts: list[Prompts] = field(default_factory=list)
     answers: list[Masks] = field(default_factory=list)
     asked: int = 0
     total: int = 0
@@ -59,6 +61,7 @@ class PiecewiseSampler:
                     masks = yield part
                     masks = replace(masks, prompt_index=masks.prompt_index + start)
                     came.append(masks)
+                    self.prompts.append(part)
                     self.answers.append(replace(masks, prompt_index=masks.prompt_index + before))
                     self.asked += len(part)
                 prompts = rounds.send(Masks.concatenate(came))

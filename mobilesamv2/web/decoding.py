@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -16,9 +16,10 @@ from ..prompts import GridSampler, MaskFilters, ObjectAwareSampler, Sampler
 from ..prompts.piecewise import PiecewiseSampler
 from ..segmenter import Segmenter
 from ..stored import StoredEmbedding
-from ..types import Ints, Masks, Picture, Prompts, SegmentationResult
+from ..types import STAGES, Ints, Masks, Picture, Prompts, SegmentationResult
 from .encoding import encoded
 from .models import Models
+from .numbering import free_numbers
 
 _PIECE = 16
 """Prompts between two looks at what came: a few chunks on a CPU."""
@@ -54,14 +55,19 @@ class Found:
 
     Args:
         masks: `prompt_index` counts all prompts asked of the picture.
+        prompts: those that they answer.
         asked, total: prompts of this run.
         filters: the sampler's own.
+        run: prompts and masks apart, what the run is and took so far. Its seconds are those between two steps: making
+            masks and filtering count as decoding.
     """
 
     masks: Masks
+    prompts: Prompts
     asked: int
     total: int
     filters: MaskFilters
+    run: SegmentationResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +104,19 @@ class Decoded:
             run=bare,
         )
 
+    @classmethod
+    def so_far(cls, looks: Sequence[Found], *, skip: int) -> Decoded:
+        """What a run gave that was stopped after these looks, at least one; the first `skip` prompts it left out."""
+        masks = Masks.concatenate([look.masks for look in looks])
+        return cls(
+            masks=replace(masks, prompt_index=masks.prompt_index - skip),
+            prompts=Prompts.concatenate([look.prompts for look in looks]),
+            budget=skip + looks[-1].asked,
+            filters=looks[-1].filters,
+            numbers=np.arange(len(masks)),
+            run=looks[-1].run,
+        )
+
     @property
     def is_grid(self) -> bool:
         return self.run.sampler == "grid"
@@ -114,6 +133,8 @@ class Decoded:
 
     def answers(self, max_prompts: int) -> bool:
         """Whether a budget can be answered without asking the model."""
+        if self.is_grid:  # the largest square that fits counts
+            return math.isqrt(max_prompts) <= math.isqrt(self.budget)
         return max_prompts <= self.budget or self.is_complete
 
     def within(self, max_prompts: int) -> Decoded:
@@ -160,7 +181,7 @@ class Decoded:
             masks=masks,
             prompts=Prompts.concatenate([self.prompts, more.prompts]),
             budget=more.budget,
-            numbers=np.arange(len(masks)),
+            numbers=np.concatenate([self.numbers, free_numbers(len(later), taken=self.numbers)]),
             run=replace(self.run, timings=timings, masks_decoded=decoded),
         )
 
@@ -186,21 +207,42 @@ def run_everything(
     pieces = PiecewiseSampler(sampler, piece=_PIECE, skip=skip, filters=everything)
     embedding = yield from encoded(segmenter, picture, stored)
     steps = segmenter.steps(picture, sampler=pieces, embedding=embedding)
-    looked, seen = time.monotonic(), 0
+    looked, seen, stage = time.monotonic(), 0, "preprocess"
+    seconds = dict.fromkeys(STAGES, 0.0) | embedding.timings
     with closing(steps):
         while True:
+            started = time.perf_counter()
             try:
                 step = next(steps)
             except StopIteration as end:
                 result: SegmentationResult = end.value
                 break
+            seconds[stage] += time.perf_counter() - started
+            stage = step.stage
             if step.stage == "decode":
                 step = Progress("decode", min(step.done, pieces.total), pieces.total)
             yield step
             if len(pieces.answers) > seen and time.monotonic() - looked >= _LOOK_SECONDS:
                 came = Masks.concatenate(pieces.answers[seen:])
                 came = in_order_asked(replace(came, prompt_index=came.prompt_index + skip))
-                yield Found(masks=came, asked=pieces.asked, total=pieces.total, filters=own)
+                prompts = Prompts.concatenate(pieces.prompts[seen:])
+                so_far = SegmentationResult(
+                    masks=Masks.empty(came.size_hw),
+                    prompts=prompts,
+                    timings=dict(seconds),
+                    masks_decoded=pieces.asked * (3 if prompts.multimask else 1),
+                    sampler=sampler.name,
+                    model=segmenter.name,
+                    device=segmenter.device_description,
+                )
+                yield Found(
+                    masks=came,
+                    prompts=prompts,
+                    asked=pieces.asked,
+                    total=pieces.total,
+                    filters=own,
+                    run=so_far,
+                )
                 looked, seen = time.monotonic(), len(pieces.answers)
     yield Decoded.of(result, budget=ask.max_prompts, filters=own)
 

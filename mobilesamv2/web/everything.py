@@ -6,17 +6,17 @@ import secrets
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from ..errors import MobileSamError
 from ..progress import Progress
+from ..refine import filtered
 from ..render import fit_within
 from ..stored import StoredEmbedding
-from ..types import Masks, Picture, Prompts
+from ..types import Picture
 from .decoding import Ask, Decoded, Found
+from .numbering import numbered_like
 from .steps import HasStage, Step
 from .text import everything as text
 from .viewing import (
@@ -35,6 +35,9 @@ from .visits import Visit, keeping
 
 EverythingRun = Callable[..., Generator[Progress | StoredEmbedding | Found | Decoded, None, None]]
 """`run_everything` without its models, perhaps sent to a GPU."""
+SHOWN, LOOKED, RUN = "shown", "looked", "run"
+"""What a visit keeps: an edition with its `Shown`; the ask and look that it is of; and how the latest run is, which is
+"running", "done" or "stopped"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +94,52 @@ def segment_everything(
         # A larger grid has other points: it is asked anew. Further boxes come after those that were asked.
         before = None if decoded is None or decoded.is_grid else decoded
         skip = 0 if before is None else len(before.prompts)
-        running = run(picture, visit.embedding(ask.model), ask, skip)
-        for item in keeping(visit, ask.model, picture, with_looks(running, picture, before, look, side)):
-            if isinstance(item, Decoded):
-                decoded = item if before is None else before.extended(item)
-            else:
-                yield item
+        known: Shown | None = None if visit.get(SHOWN) is None else visit.get(SHOWN)[1]
+        looks: list[Found] = []
+        running = noted(run(picture, visit.embedding(ask.model), ask, skip), looks)
+        seen = with_looks(running, picture, before, look, side, known=known)
+        visit.keep(RUN, "running", picture=picture)
+        state = "stopped"
+        try:
+            with closing(keeping(visit, ask.model, picture, seen)) as items:
+                for item in items:
+                    if isinstance(item, Decoded):
+                        decoded = joined(before, item, known)
+                    else:
+                        yield item
+            state = "done"
+        except GeneratorExit:
+            # A part of the boxes answers a smaller budget; a part of a grid is no smaller grid.
+            if looks and ask.sampler != "grid":
+                part = joined(before, Decoded.so_far(looks, skip=skip), known)
+                visit.keep(ask.source, part, picture=picture, nbytes=part.nbytes)
+            raise
+        finally:
+            visit.keep(RUN, state, picture=picture)
         assert decoded is not None  # the last item of a run
         visit.keep(ask.source, decoded, picture=picture, nbytes=decoded.nbytes)
+    visit.keep(RUN, "done", picture=picture)
     yield Step("draw")
-    yield stage_view(visit, picture, decoded, look, side=side)
+    yield stage_view(visit, picture, decoded, ask, look, side=side)
+
+
+def joined(before: Decoded | None, found: Decoded, known: Shown | None) -> Decoded:
+    """What was found, after what was decoded before; else with the numbers of what was seen of the photo."""
+    if before is not None:
+        return before.extended(found)
+    if known is None:
+        return found
+    seen = filtered(found.masks, found.filters)
+    return replace(found, numbers=numbered_like(found.masks, seen, known.masks, known.numbers))
+
+
+def noted(running: Generator[Any, None, None], looks: list[Found]) -> Generator[Any, None, None]:
+    """Hand on what a run yields, and put its looks into a list. Closing this closes `running`."""
+    with closing(running):
+        for item in running:
+            if isinstance(item, Found):
+                looks.append(item)
+            yield item
 
 
 class FirstExample:
@@ -140,10 +179,17 @@ def with_looks(
     look: Look,
     side: int,
     *,
+    known: Shown | None = None,
     now: Callable[[], float] = time.monotonic,
 ) -> Generator[Any, None, None]:
-    """Turn what was found on the way into views; drawing takes a fifth of the time at most."""
-    came = [] if before is None else [before.masks]
+    """Turn what was found on the way into views; drawing takes a fifth of the time at most.
+
+    Args:
+        before: what was decoded before.
+        known: what is seen of the photo.
+    """
+    looks: list[Found] = []
+    skip = 0 if before is None else len(before.prompts)
     small: Picture | None = None
     next_look = 0.0
     with closing(running):
@@ -151,23 +197,25 @@ def with_looks(
             if not isinstance(item, Found):
                 yield item
                 continue
-            came.append(item.masks)
+            looks.append(item)
             started = now()
             if started < next_look:
                 continue
-            masks = Masks.concatenate(came)
-            prompts = Prompts(boxes_xyxy=np.zeros((0, 4), dtype=np.float32))
-            found = shown(masks, np.arange(len(masks)), prompts, item.filters, look)
+            part = joined(before, Decoded.so_far(looks, skip=skip), known)
+            found = shown(part.masks, part.numbers, part.prompts, part.filters, look)
             small = fit_within(picture, side) if small is None else small
             yield _on_stage(picture, small, found, edition="")
             next_look = now() + 4 * (now() - started)
 
 
-def stage_view(visit: Visit, picture: Picture, decoded: Decoded, look: Look, *, side: int) -> StageView:
+def stage_view(
+    visit: Visit, picture: Picture, decoded: Decoded, ask: Ask, look: Look, *, side: int
+) -> StageView:
     """What `look` leaves of what was decoded; the visit keeps it for clicks."""
     found, summary = view_of(decoded, look)
     edition = secrets.token_hex(4)
-    visit.keep("shown", (edition, found), picture=picture, nbytes=found.nbytes)
+    visit.keep(SHOWN, (edition, found), picture=picture, nbytes=found.nbytes)
+    visit.keep(LOOKED, (ask, look), picture=picture)
     view = _on_stage(picture, fit_within(picture, side), found, edition=edition)
     return StageView(**{**vars(view), "rows": table_rows(found), "summary": summary})
 
@@ -177,7 +225,12 @@ def look_again(visit: Visit, photo: str | None, ask: Ask, look: Look, *, side: i
     picture, decoded = visit.at_hand, visit.get(ask.source)
     if picture is None or decoded is None or not visit.has(photo):
         return None
-    return stage_view(visit, picture, decoded, look, side=side)
+    return stage_view(visit, picture, decoded, ask, look, side=side)
+
+
+def is_shown(visit: Visit, photo: str | None, ask: Ask, look: Look) -> bool:
+    """Whether the last view was of this photo, and of this ask and look."""
+    return visit.has(photo) and visit.get(LOOKED) == (ask, look)
 
 
 def pick(visit: Visit, edition: str, index: int, *, side: int) -> MaskView | None:
@@ -186,7 +239,7 @@ def pick(visit: Visit, edition: str, index: int, *, side: int) -> MaskView | Non
     Raises:
         MobileSamError: if what is shown is no longer kept.
     """
-    kept: tuple[str, Shown] | None = visit.get("shown")
+    kept: tuple[str, Shown] | None = visit.get(SHOWN)
     if kept is None:
         raise MobileSamError(text.GONE)
     found = kept[1]

@@ -17,6 +17,7 @@ from ..errors import PromptError
 from ..export import NUMBERED, add_file, chosen_formats, files_of, result_record, safe_name
 from ..render import label_colours
 from ..types import Masks, Picture, SegmentationResult
+from .everything import SHOWN
 from .prompting import targets_of
 from .segmenting import SegmentRun
 from .steps import HasStage, Step
@@ -53,7 +54,7 @@ def everything_shown(visit: Visit, photo: str | None) -> Takeable:
     Raises:
         PromptError: if nothing is shown.
     """
-    picture, kept = visit.at_hand, visit.get("shown")
+    picture, kept = visit.at_hand, visit.get(SHOWN)
     if picture is None or kept is None or not visit.has(photo):
         raise PromptError(text.NOTHING_SEGMENTED)
     found: Shown = kept[1]

@@ -112,7 +112,7 @@ def summary_of(decoded: Decoded, part: Decoded, found: Shown, look: Look) -> Sum
         "budget": decoded.budget,
         "is_complete": decoded.is_complete,
         "can_answer": decoded.answers(look.max_prompts),
-        "masks_decoded": len(part.masks),
+        "masks_decoded": run.masks_decoded * len(part.prompts) // max(1, len(decoded.prompts)),
         "masks": len(found.masks),
         "coverage": covered_share(found.masks),
         "apart": look.apart,

@@ -189,4 +189,4 @@ def _state_of(photo: str) -> Hashable:
         told = Path(photo).stat()
     except (OSError, ValueError):
         return photo  # reading it will say what is wrong
-    return photo, told.st_size, told.st_mtime_ns
+    return photo, told.st_size  # not when it was written: another visitor may upload the same file

@@ -103,6 +103,26 @@ def test_each_view_shows_its_layers_without_another_run(fake_app: FakeApp, visit
     assert fake_app.script.encoded == 1
 
 
+def test_prompts_are_drawn_where_each_has_its_picture(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    page = visit(fake_app.address)
+    open_tab(page, "Compare samplers")
+    draw = page.get_by_label("Draw the prompts")
+    page.get_by_label("Found by one").check()
+    expect(draw).to_be_disabled()
+    page.get_by_label("Both").check()
+    expect(draw).to_be_enabled()
+
+
+def test_the_example_that_is_seen_is_compared(real_app: str, visit: Visit) -> None:
+    page = visit(real_app)
+    expect(page.locator("#segment-numbers")).to_contain_text("This is an example")
+    open_tab(page, "Compare samplers")
+    choose(page, "#compare-left", "Object-aware 16")
+    choose(page, "#compare-right", "Object-aware 32")
+    page.locator("#compare-run").click()
+    expect(page.locator("#compare-numbers .verdict")).to_contain_text("32 boxes")
+
+
 def test_everything_is_in_sight_at_once_on_a_desktop(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address, DESKTOP)
     compared(page, photo)

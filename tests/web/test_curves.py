@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -62,6 +63,15 @@ def test_names_from_outside_cannot_bring_markup() -> None:
     html = chart("<b>", [Line("aware", "<i>", ((16, 1),))], ticks=(16,), told=number)
     assert "<b><b>" not in html
     assert "<i>," not in html
+
+
+@pytest.mark.parametrize("most", range(12))
+def test_counts_have_no_fractions_on_their_axis(most: int) -> None:
+    html = chart("Masks", [Line("grid", "Grid", ((16, most),))], ticks=(16,), told=number, whole=True)
+    marks = [int(mark) for mark in re.findall(r'<span class="y"[^>]*>([^<]*)</span>', html)]
+    assert len(marks) == len(set(marks)) >= 2
+    assert len({after - before for before, after in pairwise(marks)}) == 1
+    assert marks[-1] >= most
 
 
 def test_round_numbers_on_the_axis_have_no_zeros_behind_their_point() -> None:

@@ -70,6 +70,22 @@ def test_masks_can_be_looked_at_as_they_come(monkeypatch: pytest.MonkeyPatch) ->
     assert came.tolist() == list(range(48))
 
 
+@pytest.mark.parametrize("skip", [0, 16])
+def test_what_a_stopped_run_decoded_answers_a_smaller_budget(
+    monkeypatch: pytest.MonkeyPatch, skip: int
+) -> None:
+    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.0)
+    items = list(run_everything(models(finds=50), PICTURE, None, ask(50), skip))
+    looks = [item for item in items if isinstance(item, Found)][:2]
+    part = Decoded.so_far(looks, skip=skip)
+    whole = part if not skip else decoded(skip).extended(part)
+    same(whole, decoded(skip + 32))
+    assert (whole.budget, whole.run.masks_decoded) == (skip + 32, skip + 32)
+    assert not whole.is_complete
+    assert part.run.timings["encode"] > 0
+    assert all(seconds >= 0 for seconds in part.run.timings.values())
+
+
 @pytest.mark.parametrize("prompts", [1, 7, 50, 90])
 def test_fewer_boxes_are_those_of_a_smaller_run(prompts: int) -> None:
     same(decoded(90).within(prompts), decoded(prompts))
@@ -124,7 +140,8 @@ def test_what_can_be_answered_without_the_model() -> None:
     assert everything.answers(1000)
     grid = decoded(100, "grid")
     assert grid.answers(64)
-    assert not grid.answers(256)
+    assert grid.answers(120)  # 10 x 10, too
+    assert not grid.answers(121)
 
 
 @pytest.mark.parametrize("prompts", [1, 16, 320])

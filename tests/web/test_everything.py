@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mobilesamv2.errors import InvalidImageError, MobileSamError
-from mobilesamv2.matching import covered_share
+from mobilesamv2.matching import covered_share, match_masks
 from mobilesamv2.web import decoding, everything
 from mobilesamv2.web.decoding import Ask, run_everything
 from mobilesamv2.web.everything import FirstExample, MaskView, StageView
@@ -90,6 +90,50 @@ def test_fewer_prompts_are_answered_at_once_and_more_ask_only_the_rest(wide_phot
     assert summary(page.view(wide_photo, ask(48)))["prompts"] == 48
     assert page.script.asked == (("object-aware", 32), ("object-aware", 16))
     assert page.script.encoded == 1
+
+
+def test_a_stopped_run_leaves_its_boxes_and_the_next_asks_the_rest(
+    wide_photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.0)
+    page = Page(finds=50)
+    running = page.run(wide_photo, ask())
+    while not isinstance(next(running), StageView):
+        pass
+    running.close()
+    left = summary(page.again(ask()))
+    assert (left["prompts"], left["can_answer"]) == (16, False)
+    assert page.visit.get(everything.RUN) == "stopped"
+    assert summary(page.view(wide_photo, ask()))["prompts"] == 50
+    assert page.visit.get(everything.RUN) == "done"
+    assert page.script.asked[-1] == ("object-aware", 34)
+
+
+def test_a_stopped_grid_leaves_nothing(wide_photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.0)
+    page = Page()
+    running = page.run(wide_photo, ask(256, "grid"))
+    while not isinstance(next(running), StageView):
+        pass
+    running.close()
+    assert page.again(ask(256, "grid")) is None
+
+
+def test_a_thing_keeps_its_colour_where_another_sampler_finds_it_too(wide_photo: Path) -> None:
+    page = Page(finds=30)
+    page.view(wide_photo, ask())
+    _, boxes = page.visit.get(everything.SHOWN)
+    grid = page.view(wide_photo, ask(64, "grid"), Look(max_prompts=64))
+    _, points = page.visit.get(everything.SHOWN)
+    pairs = match_masks(boxes.masks, points.masks).pairs
+    assert len(pairs)
+    assert boxes.numbers[pairs[:, 0]].tolist() == points.numbers[pairs[:, 1]].tolist()
+    assert len(set(points.numbers)) == len(points.numbers)
+    assert len(grid.colours) == len(points.numbers)
+    again = page.again(ask())
+    assert again is not None
+    _, back = page.visit.get(everything.SHOWN)
+    assert back.numbers.tolist() == boxes.numbers.tolist()
 
 
 def test_a_larger_grid_is_asked_anew(wide_photo: Path) -> None:

@@ -13,6 +13,7 @@ from mobilesamv2.web.text import page
 def summary(**changed: Any) -> dict[str, Any]:
     return {
         "device": "CPU, 2 threads",
+        "sampler": "object-aware",
         "prompts": 40,
         "prompts_decoded": 40,
         "is_complete": False,
@@ -49,7 +50,12 @@ def mask(**changed: Any) -> dict[str, Any]:
         ({"masks": 12}, "masks of 40 decoded"),
         ({"masks": 1, "masks_decoded": 1}, "1</dd><dt>mask</dt>"),
         ({"prompts": 16}, "Answered at once: 16 of the 40 prompts"),
+        ({"prompts": 16}, "<dt>for all 40, on CPU, 2 threads</dt>"),
         ({"can_answer": False}, "Press Decode the rest"),
+        (
+            {"can_answer": False, "sampler": "grid"},
+            "40 points of the decoded grid. Press Decode the larger grid",
+        ),
         ({"is_complete": True}, "found 40 boxes at this confidence"),
         ({"hint": "Try this."}, "Try this."),
     ],

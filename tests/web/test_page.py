@@ -109,9 +109,9 @@ def test_cancel_stops_the_work_and_another_run_can_follow(
     expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
     until(lambda: fake_app.script.closed == 1)
 
-    fake_app.script.pause, fake_app.script.finds = 0.0, 3
+    fake_app.script.pause = 0.0
     page.locator("#segment-run").click()
-    expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("320masks")
     expect(page.locator("#segment-cancel")).to_be_disabled()
     assert (fake_app.script.started, fake_app.script.closed) == (2, 1)
 
@@ -123,11 +123,50 @@ def test_the_very_next_click_after_a_stop_counts(fake_app: FakeApp, visit: Visit
     page.locator("#segment-run").click()
     page.locator("#segment-numbers progress").wait_for()
     page.locator("#segment-cancel").evaluate("button => button.click()")
-    fake_app.script.pause, fake_app.script.finds = 0.0, 3
     click_once_enabled(page, "#segment-run")
-    expect(page.locator("#segment-numbers .facts")).to_contain_text("3masks")
+    page.wait_for_timeout(500)  # what the stopped run tells of its end comes now
+    expect(page.locator("#segment-cancel")).to_be_enabled()
+    expect(page.locator("#segment-run")).to_be_disabled()
+    fake_app.script.pause = 0.0
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("320masks")
     expect(page.locator("#segment-run")).to_be_enabled()
     assert fake_app.script.closed == 1
+
+
+def test_a_cancelled_run_leaves_what_it_decoded_to_be_used(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    fake_app.script.pause, fake_app.script.finds = 0.3, 320
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-stage canvas.areas").wait_for()
+    page.locator("#segment-cancel").click()
+    numbers = page.locator("#segment-numbers")
+    expect(numbers).to_contain_text("Cancelled. These are the ")
+    expect(numbers).to_contain_text("Press Decode the rest for the others.")
+    expect(page.locator("#segment-run")).to_have_text("Decode the rest")
+    count = page.locator("#segment-table tbody tr").count()
+    assert 16 <= count < 320
+    expect(numbers.locator(".facts")).to_contain_text(f"{count}prompts asked")
+    page.locator("#segment-table tbody tr button").first.click()
+    expect(page.locator("#segment-stage .card")).to_be_visible()
+    fake_app.script.pause = 0.0
+    page.locator("#segment-run").click()
+    expect(numbers.locator(".facts")).to_contain_text("320masks")
+    assert [prompts for _, prompts in fake_app.script.asked] == [320 - count]
+
+
+def test_a_grid_that_is_cancelled_leaves_nothing(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+    fake_app.script.pause = 0.3
+    page = visit(fake_app.address + "?sampler=grid")
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-stage canvas.areas").wait_for()
+    page.locator("#segment-cancel").click()
+    expect(page.locator("#segment-numbers .idle")).to_have_text("Cancelled.")
+    expect(page.locator("#segment-stage .viewer.waiting")).to_be_visible()
+    expect(page.locator("#segment-run")).to_have_text("Segment")
 
 
 def test_another_photo_clears_the_result(fake_app: FakeApp, visit: Visit, photo: Path) -> None:

@@ -152,6 +152,64 @@ def test_the_slider_answers_fewer_prompts_at_once_and_offers_to_decode_the_rest(
     assert fake_app.script.asked == (("object-aware", 64), ("object-aware", 16))
 
 
+def test_controls_that_were_moved_during_a_run_count_at_its_end(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    fake_app.script.pause, fake_app.script.finds = 0.2, 40
+    page = visit(fake_app.address)
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers progress").wait_for()
+    set_slider(page, "min-iou", "0.8")
+    set_slider(page, "prompts", "32")
+    expect(page.locator("#segment-run")).to_be_enabled()
+    expect(page.locator("#segment-numbers .facts")).to_contain_text("32prompts asked")
+    ious = page.locator("#segment-table tbody tr td:nth-child(5)").all_inner_texts()
+    assert 0 < len(ious) < 32
+    assert min(map(float, ious)) >= 0.8
+
+
+def test_a_larger_grid_is_offered_only_where_it_has_other_points(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address + "?sampler=grid&prompts=64")
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers .facts").wait_for()
+    set_slider(page, "prompts", "80")  # 8 x 8, too
+    expect(page.locator("#segment-numbers")).not_to_contain_text("Press")
+    expect(page.locator("#segment-run")).to_have_text("Segment")
+    set_slider(page, "prompts", "100")
+    expect(page.locator("#segment-run")).to_have_text("Decode the larger grid")
+    expect(page.locator("#segment-numbers")).to_contain_text("These are the 64 points of the decoded grid.")
+
+
+def test_a_mask_chosen_in_the_table_is_brought_into_sight(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address, PHONE)
+    segment(page, photo)
+    last = page.locator("#segment-table tbody tr button").last
+    last.scroll_into_view_if_needed()
+    last.click()
+    expect(page.locator("#segment-stage .card")).to_be_visible()
+    expect(page.locator("#segment-stage .frame")).to_be_in_viewport(ratio=0.9)
+    expect(page.locator("#segment-stage .card")).to_be_in_viewport()
+
+
+def test_filters_do_not_bring_the_photo_before_back(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    segment(page, photo)
+    upload(page, other_photo)
+    expect(page.locator("#segment-stage .viewer.waiting")).to_be_visible()
+    set_slider(page, "min-iou", "0.5")
+    page.wait_for_timeout(1000)
+    expect(page.locator("#segment-stage .viewer.waiting")).to_be_visible()
+    expect(page.locator("#segment-table tr")).to_have_count(0)
+
+
 def test_the_dial_sets_the_rest_and_the_rest_sets_the_dial(fake_app: FakeApp, visit: Visit) -> None:
     page = visit(fake_app.address)
     page.get_by_label("Fast").check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,31 @@ def test_a_key_that_nobody_was_given_is_no_way_in() -> None:
     all_visits = visits()
     made_up = all_visits.of("made up")
     assert made_up.key != "made up"
+
+
+def test_a_photo_that_somebody_uploads_again_is_still_the_same(wide_photo: Path) -> None:
+    visit = Visit("ann")
+    picture = visit.picture(str(wide_photo))
+    visit.keep("masks", 3, picture=picture)
+    os.utime(wide_photo, (1, 1))
+    assert visit.has(str(wide_photo))
+    assert visit.picture(str(wide_photo)) is picture
+    assert visit.get("masks") == 3
+
+
+def test_only_the_example_is_seen_without_being_chosen(wide_photo: Path, tmp_path: Path) -> None:
+    visit, other = Visit("ann"), tmp_path / "other.png"
+    other.write_bytes(wide_photo.read_bytes())
+    assert visit.seen(None) is None
+    assert not visit.has(None)
+    visit.example = str(wide_photo)
+    visit.picture(str(wide_photo))
+    assert visit.seen(None) == str(wide_photo)
+    assert visit.has(None)
+    assert not visit.has(str(other))
+    visit.picture(str(other))
+    assert visit.seen(None) is None
+    assert visit.seen(str(other)) == str(other)
 
 
 def test_a_picture_is_read_once_and_cannot_be_changed(wide_photo: Path) -> None:

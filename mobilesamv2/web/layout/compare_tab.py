@@ -33,6 +33,7 @@ _DUEL = f"""<div class="duel" data-view="both">
 <p class="duel-names" hidden><span class="left"></span><span class="matched"></span><span class="right"></span></p>
 <p class="duel-empty">{text.EMPTY}</p>
 </div>"""
+_CAN_DRAW = '(view) => ({__type__: "update", interactive: view !== "alone"})'
 _CHOOSE_VIEW = "(view, drawn, value) => ({...value, view, drawn})"
 
 
@@ -115,6 +116,8 @@ class CompareTab(Tab):
                 queue=False,
                 api_visibility="private",
             )
+        # What each asked belongs to its own picture: there is none where both are shown in one.
+        self.view.change(None, self.view, self.draw, js=_CAN_DRAW, queue=False, api_visibility="private")
         inputs = [page.photo, self.left, self.right, page.model]
         outputs = [self.duel, self.details, self.numbers]
         return [on_run(page, self.buttons, compare, inputs, outputs, failed=[{}, ""])]

@@ -23,7 +23,7 @@ from ..visits import Visit
 from .export_panel import ExportPanel
 from .page import Page
 from .parts import properties, run_buttons, slider
-from .parts import shown as shown_in_browser
+from .parts import shown as in_browser
 from .sentences import in_sentences, sentences
 from .stage import alone_value, mask_stage, mask_table, stage_value, table_value, tell_stage
 from .tab import Tab
@@ -170,10 +170,28 @@ class SegmentTab(Tab):
             with sentences():
                 view = everything.look_again(page.visits.of(key), photo, ask, look, side=side)
             if view is None:  # nothing is decoded with these options: what is shown stays
-                return *(gr.skip() for _ in range(4)), gr.update(value=text.RUN)
-            assert view.summary is not None  # a view of what is decoded has all numbers
-            label = text.RUN if view.summary["can_answer"] else text.RUN_REST
-            return *self._shown(view), gr.update(value=label)
+                return *unchanged, gr.update(value=text.RUN)
+            return *self._shown(view), _run_label(view)
+
+        def after_run(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
+            visit = page.visits.of(key)
+            if visit.get(everything.RUN) != "done":  # this one was stopped, or the next has begun
+                return *unchanged, gr.skip()
+            if everything.is_shown(visit, photo, *_asked(*chosen)):
+                return *unchanged, gr.skip()
+            return look_again(key, photo, *chosen)  # a control was moved meanwhile
+
+        def after_stop(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
+            visit, (ask, look) = page.visits.of(key), _asked(*chosen)
+            run_state = visit.get(everything.RUN)
+            if run_state == "running":  # the next one
+                return *unchanged, gr.skip()
+            with sentences():
+                view = everything.look_again(visit, photo, ask, look, side=side)
+            if view is None:
+                nothing = page_text.idle(page_text.CANCELLED)
+                return None, None, None, nothing, gr.update(value=text.RUN)
+            return *self._shown(view, is_cancelled=run_state == "stopped"), _run_label(view)
 
         def pick(key: str | None, event: gr.EventData) -> Any:
             told: dict[str, Any] = event._data or {}
@@ -184,17 +202,26 @@ class SegmentTab(Tab):
 
         options = [self.sampler, self.prompts, self.confidence, page.model, *self.looks]
         shown = [self.stage, self.alone, self.table, self.numbers]
+        unchanged = [gr.skip() for _ in shown]
         at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        controls, with_label = [page.visit, page.photo, *options], [*shown, self.buttons[0]]
         running = on_run(
-            page, self.buttons, segment, [page.photo, *options], shown, failed=[None, None, None]
+            page,
+            self.buttons,
+            segment,
+            [page.photo, *options],
+            shown,
+            failed=[None, None, None],
+            last_word=(after_stop, controls, with_label),
         )
-        whole = shown_in_browser(properties(value=text.RUN))
+        whole = in_browser(properties(value=text.RUN))
         running.success(None, None, self.buttons[0], js=whole, queue=False, api_visibility="private")
+        running.success(after_run, controls, with_label, **at_once)
         for changed in (self.sampler, self.prompts, self.confidence, page.model, *self.looks):
             changed.change(
                 look_again,
-                [page.visit, page.photo, *options],
-                [*shown, self.buttons[0]],
+                controls,
+                with_label,
                 trigger_mode="always_last",
                 **at_once,
             )
@@ -277,10 +304,20 @@ class SegmentTab(Tab):
         self.view.change(None, self.view, None, js=tell_stage("stage:set", "{view: value}"), **quiet)
         self.opacity.change(None, self.opacity, None, js=tell_stage("stage:set", "{opacity: value}"), **quiet)
 
-    def _shown(self, view: StageView, *, is_example: bool = False) -> tuple[Any, Any, Any, Any]:
+    def _shown(
+        self, view: StageView, *, is_example: bool = False, is_cancelled: bool = False
+    ) -> tuple[Any, Any, Any, Any]:
         """A view as values of picture area, mask alone, table and numbers."""
-        numbers = gr.skip() if view.summary is None else text.numbers(view.summary, is_example=is_example)
+        numbers = gr.skip()
+        if view.summary is not None:
+            numbers = text.numbers(view.summary, is_example=is_example, is_cancelled=is_cancelled)
         return stage_value(view), None, table_value(view), numbers
+
+
+def _run_label(view: StageView) -> Any:
+    """What the run button says beside a view of what is decoded."""
+    assert view.summary is not None  # such a view has all numbers
+    return gr.update(value=text.run_label(view.summary))
 
 
 def _asked(

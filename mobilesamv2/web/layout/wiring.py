@@ -71,8 +71,9 @@ def on_run(
         api_name=run.elem_id,  # or it would take an endpoint's name from it
         api_visibility="private",
     )
-    for ended in (running.success, running.failure):  # the latter also at a stop, before it has come through
-        ended(None, js=_once_stopped(_then_focus(shown(*READY), run)), **buttons_only)
+    ready = _then_focus(shown(*READY), run)
+    running.success(None, js=_once_stopped(ready), **buttons_only)
+    running.failure(None, js=_once_stopped(_unless_late(run, ready)), **buttons_only)  # also at a stop
     stop_on(
         cancel.click,
         [running],
@@ -98,6 +99,12 @@ def _then_focus(js: str, button: gr.Button) -> str:
 def _once_stopped(js: str) -> str:
     """JavaScript that does `js` when no stop is under way any more."""
     return f"() => window.runs.allStopped().then({js})"
+
+
+def _unless_late(run: gr.Button, js: str) -> str:
+    """JavaScript that does `js` at the end of a run, but not where that was stopped and the next one was begun."""
+    nothing = json.dumps([gr.skip()] * 2)
+    return f'() => window.runs.isLate("{run.elem_id}") ? {nothing} : ({js})()'
 
 
 def stop_on(

@@ -12,6 +12,7 @@ let shown = null; // what lies on the stage, and `ids`: for each pixel the place
 let waiting = ""; // the address of the photo at hand, which is shown until it has masks
 let alone = null;
 let looked = -1;
+let wanted = false; // whether the mask to come was chosen elsewhere, perhaps where the picture cannot be seen
 let latest = 0; // of pictures that overtake each other the last one counts
 let drawn = Promise.resolve(); // when the newest is
 
@@ -166,6 +167,13 @@ async function setAlone(one) {
     makeRoom(true);
     looked = one.index;
     tell("mask:looked", {index: one.index});
+    if (wanted) bringIntoView();
+    wanted = false;
+}
+
+function bringIntoView() {
+    const {top, bottom} = viewer.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) viewer.scrollIntoView({block: "start"});
 }
 
 async function pick(index) {
@@ -222,7 +230,10 @@ viewer.addEventListener("stage:set", event => {
     if (view && alone) setAlone(alone);
 });
 viewer.addEventListener("mask:look", event => alone || look(event.detail.index));
-viewer.addEventListener("mask:pick", event => pick(event.detail.index));
+viewer.addEventListener("mask:pick", event => {
+    wanted = true;
+    pick(event.detail.index);
+});
 viewer.addEventListener("mask:alone", event => setAlone(event.detail));
 watch("value", () => (drawn = draw(props.value)));
 if (props.value) drawn = draw(props.value);

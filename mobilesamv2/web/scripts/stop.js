@@ -4,9 +4,11 @@
 // once, and what must wait for a stop waits here: the next run of the same function, whose task the server would stop
 // with the one before, and those who ask.
 // `window.runs.allStopped` waits for all stops; `window.runs.willShow` tells whether a run that was asked for since
-// `window.runs.forget` shows something in a component.
+// `window.runs.forget` shows something in a component. Gradio takes a stopped run for a failed one, twice: at once, and
+// when the server tells of its end; `window.runs.isLate` tells whether the next run was asked for in between.
 () => {
     const LONGEST_WAIT = 10000; // milliseconds for a run to get its number
+    const LATEST_END = 1000; // milliseconds after a stop
     const asked = new Map(); // function: a promise of the number of its run, as long as that has none
     const waiting = new Map(); // function: stops that came before the run was asked for
     const stopped = new Set(); // numbers of runs
@@ -17,11 +19,15 @@
     for (const { id, api_name, outputs } of dependencies)
         if (cancelled.has(id) && !["kept_example", "example"].includes(api_name)) shows.set(id, outputs);
     const shown = new Set(); // components of the runs that were asked for
+    const stops = new Map(); // name of a function: when its last run was stopped, and whether that was heard once
+    const asks = new Map(); // name of a function: when its last run was asked for
+    const names = new Map(dependencies.map(({ id, api_name }) => [id, api_name]));
     const plain = window.fetch;
     const done = () => new Response('{"success": true}', {headers: {"Content-Type": "application/json"}});
 
     const join = (fn, resource, options) => {
         for (const id of shows.get(fn) ?? []) shown.add(id);
+        asks.set(names.get(fn), performance.now());
         const before = waiting.has(fn) ? [] : [...underWay].filter(([, other]) => other === fn).map(([stop]) => stop);
         const answer = Promise.all(before).then(() => plain(resource, options));
         const number = answer.then(given => given.clone().json()).then(given => given.event_id).catch(() => undefined);
@@ -41,6 +47,7 @@
         if (!number || stopped.has(number)) return; // it never began, or the server would fail: it is just stopping it
         stopped.add(number);
         await plain(resource, {...options, body: JSON.stringify({...body, event_id: number})});
+        stops.set(names.get(body.fn_index), {at: performance.now(), heard: false});
     };
     const noted = (fn, stopping) => {
         const ended = stopping.catch(() => {}).then(() => underWay.delete(ended)); // without a server there is no run
@@ -50,6 +57,14 @@
     window.runs = {
         forget: () => shown.clear(),
         willShow: id => shown.has(id),
+        isLate: name => {
+            const stop = stops.get(name);
+            if (!stop) return false;
+            const isLate = stop.heard && asks.get(name) > stop.at && performance.now() - stop.at < LATEST_END;
+            if (stop.heard) stops.delete(name);
+            stop.heard = true;
+            return isLate;
+        },
         allStopped: async () => {
             await new Promise(go => setTimeout(go, 50)); // Gradio sends the stops of an event after its other listeners
             await Promise.all(underWay.keys());

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from ...words import count, number, percent, seconds
+from .page import CANCELLED
 from .segmenting import stage_bar
 
 IDLE = "Press Segment: masks, coverage and seconds appear here."
@@ -13,6 +14,7 @@ EXAMPLE = "This is an example. Drop a photo of your own, or choose another examp
 GONE = "This result is no longer kept. Press Segment to make it again."
 RUN = "Segment"
 RUN_REST = "Decode the rest"
+RUN_LARGER = "Decode the larger grid"
 
 EFFORTS = ("Fast", "Balanced", "Thorough")
 EFFORT_INFO = "Sets sampler, prompts and confidence, to be changed below and under Advanced."
@@ -55,24 +57,36 @@ def hint(sampler: str, *, prompts: int, decoded: int, masks: int) -> str | None:
     return f"None of the {count(decoded, 'mask')} passes the filters. Loosen them below."
 
 
-def numbers(summary: dict[str, Any], *, is_example: bool = False) -> str:
+def run_label(summary: dict[str, Any]) -> str:
+    """What the run button says after a run: what is not decoded yet of what is asked."""
+    if summary["can_answer"]:
+        return RUN
+    return RUN_LARGER if summary["sampler"] == "grid" else RUN_REST
+
+
+def numbers(summary: dict[str, Any], *, is_example: bool = False, is_cancelled: bool = False) -> str:
     """The large numbers, the stages as one bar, and a sentence where one is needed."""
+    part = summary["prompts"] < summary["prompts_decoded"]
+    of_all = f"for all {number(summary['prompts_decoded'])}, " if part else ""
     hidden = summary["masks_decoded"] - summary["masks"]
     of = f" of {number(summary['masks_decoded'])} decoded" if hidden else ""
     facts = (
         (number(summary["masks"]), ("mask" if summary["masks"] == 1 and not of else "masks") + of),
         (number(summary["prompts"]), "prompt asked" if summary["prompts"] == 1 else "prompts asked"),
         (percent(summary["coverage"]), "of the photo covered"),
-        (seconds(summary["total_seconds"]), f"on {summary['device']}"),
+        (seconds(summary["total_seconds"]), f"{of_all}on {summary['device']}"),
     )
     tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
     note = EXAMPLE if is_example else summary["hint"] or _note(summary)
+    note = f"{CANCELLED} {note}" if is_cancelled else note
     told = f'<p class="note">{escape(note)}</p>' if note else ""
     return f'<div class="outcome"><dl class="facts">{tiles}</dl>{stage_bar(summary["seconds"])}{told}</div>'
 
 
 def _note(summary: dict[str, Any]) -> str:
     asked, decoded = summary["prompts"], summary["prompts_decoded"]
+    if not summary["can_answer"] and summary["sampler"] == "grid":
+        return f"These are the {count(decoded, 'point')} of the decoded grid. Press {RUN_LARGER} to ask all of its own."
     if not summary["can_answer"]:
         return f"These are the {count(decoded, 'prompt')} that are decoded. Press {RUN_REST} for the others."
     if asked < decoded:
