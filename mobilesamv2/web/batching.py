@@ -27,7 +27,7 @@ from ..render import fit_within, overlay
 from ..types import Masks, Picture, SegmentationResult
 from ..words import count
 from .segmenting import SegmentRun
-from .steps import HasStage
+from .steps import HasStage, Step
 from .text import batching as text
 from .visits import Visit, keeping
 
@@ -95,7 +95,8 @@ def batch(
 ) -> Generator[HasStage | PhotoDone | PhotoFailed | BatchView, None, None]:
     """Segment everything in each photo: steps and photos as they are done, and the summary at the end.
 
-    Stopped at any time, it leaves a ZIP of the photos that were done; a photo is in it as a whole or not at all.
+    Stopped at any time, it leaves a ZIP of the photos that were done, with their data set and summary; a photo is in it
+    as a whole or not at all.
 
     Args:
         photos: paths of files as they were uploaded; the names of the files name the folders.
@@ -112,42 +113,48 @@ def batch(
     records: list[dict[str, Any]] = []
     failures: list[dict[str, str]] = []
     found: list[tuple[str, Masks]] = []
+    summary = {"photos": records, "failures": failures}
     with ZipFile(archive, "w") as packed:
-        for place, (photo, name, folder) in enumerate(zip(photos, names, folders, strict=True)):
+        try:
+            for place, (photo, name, folder) in enumerate(zip(photos, names, folders, strict=True)):
 
-            def step(of: HasStage, name: str = name, place: int = place) -> PhotoStep:
-                return PhotoStep(of.stage, of.done, of.total, name, place, len(photos))
+                def step(of: HasStage, name: str = name, place: int = place) -> PhotoStep:
+                    return PhotoStep(of.stage, of.done, of.total, name, place, len(photos))
 
-            yield step(PhotoStep("read", 0, 0, name, place, len(photos)))
-            visit = Visit()
-            try:
-                picture = visit.picture(photo)
-            except InvalidImageError as error:
-                failures.append({"photo": name, "error": str(error)})
-                yield PhotoFailed(name, str(error))
-                continue
-            running = run(picture, None, sampler, max_prompts, model)
-            with closing(keeping(visit, model, picture, running)) as steps:
-                for item in steps:
-                    if isinstance(item, SegmentationResult):
-                        result = item
-                    else:
-                        yield step(item)
-            yield step(PhotoStep("pack", 0, 0, name, place, len(photos)))
-            height, width = result.masks.size_hw
-            record = {"photo": name, "folder": folder, "width": width, "height": height}
-            record |= result_record(result)
-            # No step in here: what is stopped is stopped between photos.
-            for path, content in files_of(
-                picture, result.masks, formats=formats, file_name=name, info=result_record(result)
-            ):
-                add_file(packed, f"{folder}/{path}", content)
-            records.append(record)
-            found.append((name, result.masks))
-            small = overlay(fit_within(picture, thumbnail_side), result.masks)
-            yield PhotoDone(overlay=small, record=record)
-        summary = {"photos": records, "failures": failures}
-        if "coco" in formats:
-            add_file(packed, ALL_MASKS, json_bytes(coco_dataset(found)))
-        add_file(packed, SUMMARY_NAME, json_bytes(summary))
+                yield step(Step("read"))
+                visit = Visit()
+                try:
+                    picture = visit.picture(photo)
+                except InvalidImageError as error:
+                    failures.append({"photo": name, "error": str(error)})
+                    yield PhotoFailed(name, str(error))
+                    continue
+                running = run(picture, None, sampler, max_prompts, model)
+                with closing(keeping(visit, model, picture, running)) as steps:
+                    for item in steps:
+                        if isinstance(item, SegmentationResult):
+                            result = item
+                        else:
+                            yield step(item)
+                yield step(Step("pack"))
+                # No step in here: what is stopped is stopped between photos.
+                for path, content in files_of(
+                    picture, result.masks, formats=formats, file_name=name, info=result_record(result)
+                ):
+                    add_file(packed, f"{folder}/{path}", content)
+                record = _record(name, folder, result)
+                records.append(record)
+                found.append((name, result.masks))
+                small = overlay(fit_within(picture, thumbnail_side), result.masks)
+                yield PhotoDone(overlay=small, record=record)
+        finally:  # also of what is stopped
+            if "coco" in formats:
+                add_file(packed, ALL_MASKS, json_bytes(coco_dataset(found)))
+            add_file(packed, SUMMARY_NAME, json_bytes(summary))
     yield BatchView(summary)
+
+
+def _record(photo: str, folder: str, result: SegmentationResult) -> dict[str, Any]:
+    """What the summary says of a photo that is done."""
+    height, width = result.masks.size_hw
+    return {"photo": photo, "folder": folder, "width": width, "height": height, **result_record(result)}

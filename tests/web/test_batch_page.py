@@ -22,11 +22,16 @@ def open_batch(page: Page, *photos: Path) -> None:
     expect(page.locator("#batch-photos .file-preview tr.file")).to_have_count(len(photos))
 
 
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.png"
+    path.write_text("no picture")
+    return path
+
+
 def test_several_photos_come_with_a_gallery_and_one_zip_and_a_bad_one_is_named(
-    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path, tmp_path: Path
+    fake_app: FakeApp, visit: Visit, photo: Path, bad: Path, other_photo: Path
 ) -> None:
-    bad = tmp_path / "notes.png"
-    bad.write_text("no picture")
     page = visit(fake_app.address)
     open_batch(page, photo, bad, other_photo)
     with page.expect_download() as download:
@@ -42,19 +47,35 @@ def test_several_photos_come_with_a_gallery_and_one_zip_and_a_bad_one_is_named(
     expect(page.locator("#source")).to_be_hidden()
 
 
-def test_cancelling_stops_the_work_and_hands_out_what_is_done(
-    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+def test_files_that_all_fail_are_named_and_nothing_is_downloaded(
+    fake_app: FakeApp, visit: Visit, bad: Path
+) -> None:
+    page = visit(fake_app.address)
+    downloads: list[object] = []
+    page.on("download", lambda download: downloads.append(download))
+    open_batch(page, bad)
+    page.locator("#batch-run").click()
+    expect(page.locator("#batch-numbers .problem")).to_contain_text("notes.png is not a picture")
+    expect(page.locator("#batch-run")).to_be_enabled()
+    expect(page.locator("#batch-numbers .facts")).to_have_count(0)
+    expect(page.locator("#batch-file .export-link[href]")).to_have_count(0)
+    assert downloads == []
+
+
+def test_cancelling_stops_the_work_hands_out_what_is_done_and_still_names_what_failed(
+    fake_app: FakeApp, visit: Visit, photo: Path, bad: Path, other_photo: Path
 ) -> None:
     fake_app.script.pause = 1.0
     page = visit(fake_app.address)
-    open_batch(page, photo, other_photo, photo)
+    open_batch(page, photo, bad, other_photo)
     page.locator("#batch-run").click()
-    expect(page.locator("#batch-numbers")).to_contain_text("Photo 2 of 3: other.png")
+    expect(page.locator("#batch-numbers")).to_contain_text("Photo 3 of 3: other.png")
     with page.expect_download() as download:
         page.locator("#batch-cancel").click()
     with zipfile.ZipFile(download.value.path()) as packed:
-        assert {name.split("/")[0] for name in packed.namelist()} == {"photo"}
+        assert {name.split("/")[0] for name in packed.namelist()} == {"photo", "coco.json", "summary.json"}
     expect(page.locator("#batch-numbers")).to_contain_text("holds the 1 photo that was done")
+    expect(page.locator("#batch-numbers .problem")).to_contain_text("notes.png is not a picture")
     expect(page.locator("#batch-run")).to_be_enabled()
     assert fake_app.script.closed == 1
 

@@ -84,19 +84,31 @@ def test_each_step_tells_its_photo(photos: list[str], tmp_path: Path) -> None:
     assert "Photo 2 of 3: broken.jpg" in text.step(bad)
 
 
-def test_what_is_stopped_leaves_the_photos_that_were_done(photos: list[str], tmp_path: Path) -> None:
-    running = batch(photos, tmp_path / "all.zip")
-    while not isinstance(next(running), PhotoDone):
+@pytest.mark.parametrize("formats", [("coco", "masks"), ("masks",)])
+def test_what_is_stopped_leaves_the_photos_that_were_done_with_their_data_set_and_what_failed(
+    photos: list[str], tmp_path: Path, formats: tuple[str, ...]
+) -> None:
+    running = batch(photos, tmp_path / "all.zip", formats=formats)
+    while not isinstance(next(running), PhotoFailed):
         pass
     next(running)
     running.close()
     with zipfile.ZipFile(tmp_path / "all.zip") as packed:
-        assert {name.split("/")[0] for name in packed.namelist()} == {"cat"}
+        assert packed.testzip() is None
+        names = {name.split("/")[0] for name in packed.namelist()}
+        assert names == {"cat", "summary.json", *(["coco.json"] if "coco" in formats else [])}
+        summary = json.loads(packed.read("summary.json"))
+        if "coco" in formats:
+            (image,) = json.loads(packed.read("coco.json"))["images"]
+            assert image["file_name"] == summary["photos"][0]["photo"]
+    assert [record["folder"] for record in summary["photos"]] == ["cat"]
+    assert [failure["photo"] for failure in summary["failures"]] == ["broken.jpg"]
 
 
-def test_photos_that_are_all_bad_are_a_summary_too(photos: list[str], tmp_path: Path) -> None:
+def test_photos_that_are_all_bad_are_a_summary_too_without_numbers(photos: list[str], tmp_path: Path) -> None:
     *_, view = batch(photos[1:2], tmp_path / "all.zip")
     assert view.summary["photos"] == []
+    assert text.numbers(view.summary) == text.failures(view.summary["failures"])
     assert "broken.jpg" in text.numbers(view.summary)
 
 

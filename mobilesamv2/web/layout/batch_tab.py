@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Generator
 from contextlib import closing
@@ -11,6 +12,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from ...export import SUMMARY_NAME
 from .. import batching, exporting, segmenting
 from ..batching import BatchView, PhotoDone, PhotoFailed, PhotoStep
 from ..steps import paced
@@ -115,7 +117,8 @@ class BatchTab(Tab):
                     elif isinstance(item, PhotoFailed):
                         failed += text.failures([{"error": item.error}])
                     elif isinstance(item, BatchView):
-                        yield gr.skip(), offered(archive), "", text.numbers(item.summary)
+                        link = offered(archive) if done else {}
+                        yield gr.skip(), link, "", text.numbers(item.summary)
                     elif isinstance(item, PhotoStep):
                         yield gr.skip(), gr.skip(), gr.skip(), failed + text.step(item)
 
@@ -143,10 +146,13 @@ class BatchTab(Tab):
 
     @staticmethod
     def _stopped(archive: str) -> tuple[Any, Any, Any]:
-        """What is in the ZIP of a run that was cancelled: it is whole once the run has stopped."""
+        """What is in the ZIP of a run that was cancelled, and what failed: it is whole once the run has stopped."""
+        summary: dict[str, Any] = {"photos": [], "failures": []}
         if archive and zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:
-                folders = {name.split("/")[0] for name in packed.namelist() if "/" in name}
-            if folders:
-                return offered(Path(archive)), "", page_text.idle(text.stopped(len(folders)))
-        return {}, "", page_text.idle(page_text.CANCELLED)
+                if SUMMARY_NAME in packed.namelist():
+                    summary = json.loads(packed.read(SUMMARY_NAME))
+        photos, failed = len(summary["photos"]), text.failures(summary["failures"])
+        if photos:
+            return offered(Path(archive)), "", failed + page_text.idle(text.stopped(photos))
+        return {}, "", failed + page_text.idle(page_text.CANCELLED)

@@ -53,13 +53,15 @@ def failures(failed: Sequence[dict[str, str]]) -> str:
 
 
 def numbers(summary: dict[str, Any]) -> str:
-    """All photos together, and a row for each."""
+    """All photos together, and a row for each; where none was done, only what failed."""
     photos = summary["photos"]
+    if not photos:
+        return failures(summary["failures"])
     took = sum(record["seconds_in_all"] for record in photos)
     facts = (
         (number(len(photos)), "photo" if len(photos) == 1 else "photos"),
         (number(sum(record["masks"] for record in photos)), "masks"),
-        (seconds(took), f"on {photos[0]['device']}" if photos else "in all"),
+        (seconds(took), f"on {photos[0]['device']}"),
     )
     tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
     rows = "".join(
@@ -72,7 +74,5 @@ def numbers(summary: dict[str, Any]) -> str:
         '<table class="targets"><thead><tr><th scope="col">Photo</th><th scope="col">Pixels</th>'
         '<th scope="col">Prompts</th><th scope="col">Masks</th><th scope="col">Time</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
-        if rows
-        else ""
     )
     return f'<div class="outcome"><dl class="facts">{tiles}</dl>{failures(summary["failures"])}{table}</div>'
