@@ -99,7 +99,8 @@ def batch(
     as a whole or not at all.
 
     Args:
-        photos: paths of files as they were uploaded; the names of the files name the folders.
+        photos: paths of files as they were uploaded; the names of the files name the folders. Of files of one name
+            the folder is told too: "cat/cat.png", "cat-2/cat.png".
         formats: of `mobilesamv2.export.FORMATS`.
         archive: where the ZIP goes.
         run: `segmenting.run_segment` with its models, perhaps sent to a GPU.
@@ -142,9 +143,10 @@ def batch(
                     picture, result.masks, formats=formats, file_name=name, info=result_record(result)
                 ):
                     add_file(packed, f"{folder}/{path}", content)
-                record = _record(name, folder, result)
+                only = f"{folder}/{name}" if names.count(name) > 1 else name
+                record = _record(only, folder, result)
                 records.append(record)
-                found.append((name, result.masks))
+                found.append((only, result.masks))
                 small = overlay(fit_within(picture, thumbnail_side), result.masks)
                 yield PhotoDone(overlay=small, record=record)
         finally:  # also of what is stopped

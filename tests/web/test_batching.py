@@ -105,6 +105,20 @@ def test_what_is_stopped_leaves_the_photos_that_were_done_with_their_data_set_an
     assert [failure["photo"] for failure in summary["failures"]] == ["broken.jpg"]
 
 
+def test_photos_of_one_name_are_told_apart_by_their_folders(photos: list[str], tmp_path: Path) -> None:
+    other = save(tmp_path / "dog.png", seed=2)
+    *items, view = batch([*photos, other], tmp_path / "all.zip")
+    told = ["cat/cat.png", "cat-2/cat.png", "dog.png"]
+    with zipfile.ZipFile(tmp_path / "all.zip") as packed:
+        images = json.loads(packed.read("coco.json"))["images"]
+        (alone,) = json.loads(packed.read("cat-2/coco.json"))["images"]
+    assert [image["file_name"] for image in images] == told
+    assert alone["file_name"] == "cat.png"
+    assert [record["photo"] for record in view.summary["photos"]] == told
+    captions = [text.caption(item.record) for item in items if isinstance(item, PhotoDone)]
+    assert [caption.partition(":")[0] for caption in captions] == told
+
+
 def test_photos_that_are_all_bad_are_a_summary_too_without_numbers(photos: list[str], tmp_path: Path) -> None:
     *_, view = batch(photos[1:2], tmp_path / "all.zip")
     assert view.summary["photos"] == []
