@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -138,3 +139,15 @@ def test_formats_that_do_not_exist_are_refused_in_a_sentence(named: object) -> N
 )
 def test_sizes_have_as_many_digits_as_they_deserve(size: int, said: str) -> None:
     assert text.size(size) == said
+
+
+def test_what_is_said_of_the_sizes_of_pictures_is_so() -> None:
+    sizes = {}
+    for name, content in files_of(picture(), MASKS, formats=tuple(FORMATS)):
+        if name.endswith(".png"):
+            with Image.open(io.BytesIO(content)) as image:
+                assert image.format == "PNG"
+                sizes[name] = image.size
+    assert {name for name, size in sizes.items() if size != (60, 40)} == {"cutouts/0001.png"}
+    assert "Cut-outs: cropped to the mask" in text.FORMATS_INFO
+    assert "PNGs; all but cut-outs have the photo's size" in text.FORMATS_INFO

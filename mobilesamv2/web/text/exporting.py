@@ -17,7 +17,8 @@ FORMATS = (
 FORMATS_LABEL = "Files"
 FORMATS_INFO = (
     "COCO JSON: run lengths that pycocotools reads. Label map: the number of its mask for each pixel, with a legend. "
-    "Masks: black and white, one file each. Cut-outs: transparent elsewhere. Pictures are PNGs of the photo's own size."
+    "Masks: black and white, one file each. Cut-outs: cropped to the mask, transparent elsewhere. Pictures are PNGs; "
+    "all but cut-outs have the photo's size."
 )
 DOWNLOAD = "Download"
 NOTHING_SEGMENTED = "There are no masks to take away yet: segment the photo first."
