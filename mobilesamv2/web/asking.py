@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -19,6 +18,8 @@ from .prompting import Answer, Limits, PredictRun
 from .steps import HasStage, Step
 from .text import prompting as text
 from .visits import Visit, keeping
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +155,7 @@ def _plain(name: str, value: object) -> list[Any]:
     if isinstance(value, str):
         try:
             found = json.loads(value) if value.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):
             found = value
     if found is None:
         return []
@@ -207,7 +208,8 @@ def _numbers(what: str, form: str, given: object, length: int) -> list[float]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    # As large as the arrays hold; NaN is not either.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _short(value: object) -> str:
