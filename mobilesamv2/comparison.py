@@ -21,6 +21,8 @@ SHARED_STAGES = ("preprocess", "encode")
 """Stages that do not depend on the sampler."""
 GRID_SIDE = 32
 """Points per side of a grid where none are named."""
+_DIGITS = 9
+"""Of a number in a contender's name: Python reads thousands of them slowly or not at all."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ class Contender:
             UnknownModelError, PromptError: if it is none of these.
         """
         sampler, colon, given = text.strip().partition(":")
-        if colon and not given.strip().isdecimal():
+        if colon and not (given.strip().isdecimal() and len(given.strip()) <= _DIGITS):
             raise PromptError(
-                f"Write a sampler and a whole number, like grid:16 or object-aware:64; got {text!r}."
+                f"Write a sampler and a whole number, like grid:16 or object-aware:64; got {text!r:.60}."
             )
         budget = int(given) if colon else None
         if sampler == "grid":

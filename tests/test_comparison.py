@@ -138,6 +138,8 @@ def test_a_contender_without_numbers_has_the_usual_ones():
         ("grid:", PromptError, "whole number"),
         ("grid:many", PromptError, "'grid:many'"),
         ("grid:-4", PromptError, "whole number"),
+        ("grid:" + "9" * 5000, PromptError, "whole number"),
+        ("object-aware:" + "9" * 10, PromptError, "whole number"),
         ("object-aware:0", PromptError, "max_prompts must be at least 1; got 0"),
         ("grid:0", PromptError, "points_per_side must be at least 1; got 0"),
     ],
