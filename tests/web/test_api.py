@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import struct
+import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -184,12 +187,47 @@ def test_pictures_of_every_kind_are_segmented(
     assert summary["picture_size"] == [64, 48]
 
 
-def test_a_file_that_was_not_uploaded_cannot_be_read(
-    fake_app: FakeApp, connect: Callable[[str], Client]
+FILE = {"meta": {"_type": "gradio.FileData"}}
+
+
+def told(address: str, endpoint: str, *given: Any) -> Any:
+    """What an endpoint tells a program that knows nothing of Gradio, where it fails: `curl`, for one."""
+    asking = f"{address}gradio_api/call{endpoint}"
+    body = json.dumps({"data": given}).encode()
+    asked = urllib.request.Request(asking, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        event = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{asking}/{event}", timeout=60) as answer:
+        said = answer.read().decode()
+    assert said.startswith("event: error")
+    return json.loads(said.partition("data: ")[2])["error"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        str(Path(__file__).resolve()),
+        "/etc/passwd",
+        "",
+        "http://127.0.0.1:1/photo.png",
+        "http://[",
+        "\0",
+        "a" * 5000,
+    ],
+)
+def test_a_file_that_was_not_uploaded_or_cannot_be_fetched_is_refused_in_a_sentence(
+    fake_app: FakeApp, path: str
 ) -> None:
-    mine = {"path": str(Path(__file__).resolve()), "meta": {"_type": "gradio.FileData"}}
-    with pytest.raises(AppError):
-        connect(fake_app.address).predict(mine, api_name="/segment")
+    others = ["object-aware", 320, "nano", "own"]
+    for said in (
+        told(fake_app.address, "/segment", {"path": path} | FILE, *others),
+        told(fake_app.address, "/batch", [{"path": path} | FILE], ["coco"], *others),
+    ):
+        assert re.match(
+            r"photos? must be a file that was uploaded, or an address that answers with one; got ", said
+        )
+        assert said.endswith(".")
+        assert len(said) < 200
     assert fake_app.script.started == 0
 
 

@@ -19,6 +19,7 @@ from .batch_tab import BatchTab
 from .budget_tab import BudgetTab
 from .compare_tab import CompareTab
 from .endpoints import add_endpoints
+from .given_files import Demo
 from .masthead import Masthead
 from .page import Gpu, Page, without_gpu
 from .parts import photo_input
@@ -83,7 +84,7 @@ def build_demo(
     visits = Visits(
         most=settings.most_visits, most_bytes=settings.most_visit_bytes, seconds=settings.keep_seconds
     )
-    with gr.Blocks(
+    with Demo(
         title=text.TITLE,
         analytics_enabled=False,
         fill_width=True,

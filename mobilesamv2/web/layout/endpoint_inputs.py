@@ -10,38 +10,10 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from gradio.data_classes import ImageData, ListFiles
-from pydantic import ValidationError
 
-from ..text import page as page_text
 from ..text import programs as text
-
-
-class Photo(ImageData):  # type: ignore[misc]  # Gradio is not typed here
-    """A photograph: a file that was uploaded, or an address to fetch one from."""
-
-    @classmethod
-    def model_validate(cls, obj: Any, **options: Any) -> Any:
-        try:
-            return super().model_validate(obj, **options)
-        except ValidationError:
-            raise refused(text.PHOTO) from None
-
-
-class Photos(ListFiles):  # type: ignore[misc]
-    """Several photographs."""
-
-    @classmethod
-    def model_validate(cls, obj: Any, **options: Any) -> Any:
-        try:
-            return super().model_validate(obj, **options)
-        except ValidationError:
-            raise refused(text.PHOTOS) from None
-
-
-def refused(sentence: str) -> gr.Error:
-    """The error that brings a sentence to a program."""
-    return gr.Error(sentence, title=page_text.ERROR_TITLE, print_exception=False)
+from .given_files import Photos
+from .sentences import refused
 
 
 def list_input(name: str, *, of_lists: bool) -> gr.JSON:
@@ -65,9 +37,7 @@ def check(component: Component) -> None:
         gr.JSON: lambda value: value,  # read where it is known what it means
         gr.CheckboxGroup: lambda value: value,
     }
-    if isinstance(component, gr.Image):
-        component.data_model = Photo
-    elif isinstance(component, gr.File):
+    if isinstance(component, gr.File):
         component.data_model = Photos
     elif type(component) in checks:
         checked = checks[type(component)]

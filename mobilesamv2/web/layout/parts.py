@@ -17,6 +17,7 @@ from PIL import Image
 from ...types import Picture
 from ..settings import Range
 from ..text import page as text
+from .given_files import Photo
 
 
 def photo_input(*, elem_id: str | None = "photo") -> gr.Image:
@@ -31,6 +32,7 @@ def photo_input(*, elem_id: str | None = "photo") -> gr.Image:
         elem_id=elem_id,
         alt_text="The photo to segment",
     )
+    photo.data_model = Photo
     # Gradio would open the file itself, and what it raises on a bad one never reaches the visitor. Our own
     # reader says what is wrong, and turns the photo upright.
     photo.preprocess = lambda payload: payload.path if payload is not None else None

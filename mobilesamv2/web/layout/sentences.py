@@ -19,6 +19,11 @@ log = logging.getLogger(__name__)
 Yields = TypeVar("Yields")
 
 
+def refused(sentence_html: str) -> gr.Error:
+    """The error that brings a sentence to visitors and programs, and no traceback to the log."""
+    return gr.Error(sentence_html, title=text.ERROR_TITLE, print_exception=False)
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """Turn errors into what a visitor is told: our own as they are, all others into one sentence and a log entry."""
@@ -28,12 +33,10 @@ def sentences() -> Iterator[None]:
         raise
     except MobileSamError as error:
         # Gradio shows the message as HTML; programs get it too, and to them an escaped quote is noise.
-        raise gr.Error(
-            escape(str(error), quote=False), title=text.ERROR_TITLE, print_exception=False
-        ) from error
+        raise refused(escape(str(error), quote=False)) from error
     except Exception as error:
         log.exception("A run failed unexpectedly.")
-        raise gr.Error(text.UNEXPECTED, title=text.ERROR_TITLE, print_exception=False) from error
+        raise refused(text.UNEXPECTED) from error
 
 
 def in_sentences(

@@ -27,6 +27,10 @@ BATCH_API = (
 MCP_MISSING = 'MCP is not served: it needs `pip install "mobilesamv2[mcp]"` (or -e ".[mcp]"). All else works.'
 
 
+def no_file(name: str, got: str) -> str:
+    return f"{name} must be a file that was uploaded, or an address that answers with one; got {_got(got)}."
+
+
 def whole_number(name: str, low: int, high: int, got: object) -> str:
     return f"{name} must be a whole number from {low} to {high}; got {_got(got)}."
 
