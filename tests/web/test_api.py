@@ -231,6 +231,14 @@ def test_a_file_that_was_not_uploaded_or_cannot_be_fetched_is_refused_in_a_sente
     assert fake_app.script.started == 0
 
 
+def test_a_file_on_the_server_cannot_be_read_by_leaving_out_what_marks_it_as_a_file(
+    fake_app: FakeApp, photo: Path
+) -> None:
+    said = told(fake_app.address, "/segment", {"path": str(photo)}, "object-aware", 320, "nano", "own")
+    assert said.startswith("photo must be a file: ")
+    assert fake_app.script.started == 0
+
+
 @pytest.mark.parametrize(
     ("endpoint", "wrong", "said"),
     [

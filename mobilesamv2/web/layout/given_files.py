@@ -22,6 +22,9 @@ class Photo(ImageData):  # type: ignore[misc]  # Gradio is not typed here
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Any:
+        # Gradio asks files for their mark, but not pictures; of what has none it does not ask who brought it.
+        if not is_file_obj_with_meta(obj):
+            raise refused(text.PHOTO)
         try:
             return super().model_validate(obj, **options)
         except ValidationError:
