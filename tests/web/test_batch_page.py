@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import FakeApp
-from .person import bring, open_tab
+from .person import bring, click, open_pad, open_tab, until
 
 Visit = Callable[..., Page]
 
@@ -113,3 +113,21 @@ def test_one_visitors_photos_are_not_anothers(fake_app: FakeApp, visit: Visit, p
     assert ann.evaluate("document.documentElement.scrollWidth") <= 360
     assert bob.locator("#batch-gallery .thumbnail-lg").count() == 0
     assert bob.locator("#batch-file .export-link[href]").count() == 0
+
+
+def test_a_click_of_another_visitor_is_answered_between_two_photos(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    fake_app.script.pause = 0.5
+    ann, bob = visit(fake_app.address), visit(fake_app.address)
+    open_pad(bob, photo)
+    open_batch(ann, *[photo] * 8)
+    ann.locator("#batch-run").click()
+    expect(ann.locator("#batch-numbers")).to_contain_text("Photo 1 of 8")
+    click(bob, 0.5, 0.5)
+    expect(bob.locator(".pad-layer")).to_be_visible()
+    expect(ann.locator("#batch-numbers")).to_contain_text(" of 8: photo.jpg")
+    ann.locator("#batch-cancel").click()
+    expect(ann.locator("#batch-numbers")).to_contain_text("Cancelled")
+    assert ("given", 3) in fake_app.script.asked
+    until(lambda: fake_app.script.under_way == 0)

@@ -68,13 +68,18 @@ def test_a_page_without_examples_is_built(demo: gr.Blocks) -> None:
 
 
 def test_all_listeners_that_run_the_model_take_turns(demo: gr.Blocks) -> None:
-    on_page = {"segment-run", "compare-run", "budget-run", "place", "batch-run"}
+    on_page = {"segment-run", "compare-run", "budget-run", "place"}
     working = [
         listener
         for listener in demo.fns.values()
         if listener.api_visibility == "public" or listener.api_name in on_page
     ]
     assert {(listener.concurrency_id, listener.concurrency_limit) for listener in working} == {("model", 1)}
+
+
+def test_a_batch_does_not_keep_the_others_from_their_turns(demo: gr.Blocks) -> None:
+    (batch,) = (listener for listener in demo.fns.values() if listener.api_name == "batch-run")
+    assert (batch.concurrency_id, batch.concurrency_limit) == ("batch", 1)
 
 
 def test_only_the_endpoints_are_public(demo: gr.Blocks) -> None:

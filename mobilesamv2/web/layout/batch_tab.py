@@ -27,6 +27,9 @@ from .parts import file_data, files_input, jpeg, run_buttons, slider
 from .tab import Tab
 from .wiring import on_run
 
+BATCH_LANE = "batch"
+"""Batches take turns among themselves. Between two photos of one, whoever waits is answered: see `Page.on_model`."""
+
 
 class BatchTab(Tab):
     """*Several photos*: all with the same settings, a gallery of what is done, one ZIP."""
@@ -132,6 +135,7 @@ class BatchTab(Tab):
             outputs,
             failed=[gr.skip(), {}, ""],
             last_word=(self._stopped, [self.archive], [self.link, self.archive, self.numbers]),
+            lane=BATCH_LANE,
         )
         for changed in (self.sampler.change, self.prompts.change):
             changed(

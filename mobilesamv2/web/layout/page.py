@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from ..models import Models
 from ..settings import Settings
+from ..turns import Turns
 from ..visits import Visits
 from .sentences import in_sentences
 
@@ -39,6 +41,7 @@ class Page:
         visit: the visitor's key, which never leaves the server. Functions that `wiring.on_run` starts get the
             visit itself as their first argument.
         load: the event that a visitor has come.
+        turns: of all runs of a model: memory and timings belong to one at a time.
     """
 
     settings: Settings
@@ -50,6 +53,7 @@ class Page:
     model: gr.Textbox
     visit: gr.State
     load: Any
+    turns: Turns = field(default_factory=Turns)
 
     def on_model(
         self,
@@ -60,7 +64,8 @@ class Page:
         """Make a function that runs where the models are; on a lent GPU that is a process of its own.
 
         What goes in and what is yielded is pickled there: pictures, `StoredEmbedding`, masks, plain values. Only our
-        own sentences come back as errors, so they are made inside.
+        own sentences come back as errors, so they are made inside. Runs take turns, outside, in this process: one that
+        has to wait says so in steps.
 
         Args:
             function: a generator function that takes the models first.
@@ -76,4 +81,8 @@ class Page:
         def running(*arguments: Any) -> Generator[Any, None, None]:
             return function(self.models, *arguments)
 
-        return running
+        @functools.wraps(function)
+        def in_turn(*arguments: Any) -> Generator[Any, None, None]:
+            return self.turns.take(partial(running, *arguments))
+
+        return in_turn

@@ -28,6 +28,7 @@ def on_run(
     *,
     failed: list[Any],
     last_word: tuple[Callable[..., Any], list[Any], list[Any]] | None = None,
+    lane: str = MODEL_LANE,
 ) -> Any:
     """Let the run button start `work` and the cancel button stop it; returns the event of a run.
 
@@ -37,6 +38,7 @@ def on_run(
         failed: values for the others when a run fails, so that nothing old stays beside the sentence.
         last_word: a listener with its inputs and outputs, for when a cancelled run has stopped; by default the
             status says that it was.
+        lane: runs of one lane are started one at a time.
     """
     run, cancel = buttons
     status = outputs[-1]
@@ -64,7 +66,7 @@ def on_run(
         told,
         [page.visit, *inputs],
         [page.visit, *outputs],
-        concurrency_id=MODEL_LANE,
+        concurrency_id=lane,
         concurrency_limit=1,
         show_progress="minimal",
         show_progress_on=status,

@@ -25,6 +25,7 @@ STAGE_NAMES = {
 }
 _STEP_SENTENCES = {
     "fetch": "Fetching the model",
+    "wait": "Waiting for another run",
     "read": "Reading the photo",
     "load": "Loading the model",
     "preprocess": "Preparing the photo",
