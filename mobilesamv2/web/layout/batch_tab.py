@@ -25,10 +25,7 @@ from .export_panel import download_link, formats_input, new_folder, offered
 from .page import Page
 from .parts import file_data, files_input, jpeg, run_buttons, slider
 from .tab import Tab
-from .wiring import on_run
-
-BATCH_LANE = "batch"
-"""Batches take turns among themselves. Between two photos of one, whoever waits is answered: see `Page.on_model`."""
+from .wiring import BATCH_LANE, on_run
 
 
 class BatchTab(Tab):

@@ -17,7 +17,7 @@ from ..visits import Visit
 from .export_panel import new_folder
 from .page import Page
 from .parts import files_input
-from .wiring import endpoint
+from .wiring import BATCH_LANE, MODEL_LANE, endpoint
 
 
 def add_export(
@@ -100,9 +100,9 @@ def add_export(
 
     formats = gr.CheckboxGroup(label="formats", choices=list(FORMATS), value=list(FORMATS))
     others = [formats, sampler, max_prompts, model, detector]
-    for function, given, name, description in (
-        (export, photo, "export", text.EXPORT_API),
-        (batch, files_input("photos"), "batch", text.BATCH_API),
+    for function, given, name, description, lane in (
+        (export, photo, "export", text.EXPORT_API, MODEL_LANE),
+        (batch, files_input("photos"), "batch", text.BATCH_API, BATCH_LANE),
     ):
         outputs = [gr.File(label="file"), gr.JSON(label="record" if function is export else "summary")]
-        endpoint(function, [given, *others], outputs, name=name, description=description)
+        endpoint(function, [given, *others], outputs, name=name, description=description, lane=lane)

@@ -16,7 +16,10 @@ from .parts import BUSY, READY, properties, shown
 from .sentences import in_sentences, sentences
 
 MODEL_LANE = "model"
-"""All listeners that run the model share this lane and take turns: memory and timings belong to one run."""
+"""Listeners that run the model once share this lane, and wait in it for each other. All take turns in the model, whatever
+their lane (`Page.on_model`): memory and timings belong to one run."""
+BATCH_LANE = "batch"
+"""Batches wait for each other. Between two photos of one, whoever else waits has a turn."""
 
 
 def on_run(
@@ -150,12 +153,18 @@ def stop_on(
 
 
 def endpoint(
-    function: Callable[..., Any], inputs: list[Any], outputs: list[Any], *, name: str, description: str
+    function: Callable[..., Any],
+    inputs: list[Any],
+    outputs: list[Any],
+    *,
+    name: str,
+    description: str,
+    lane: str = MODEL_LANE,
 ) -> None:
     """Offer `function` to programs: no button starts it, its defaults are the first values of the inputs.
 
     Wrong values are told in a sentence that names the input by its label. The docstring of `function` describes the
-    inputs to programs that speak MCP.
+    inputs to programs that speak MCP. Calls of one lane are answered one at a time.
     """
     for component in inputs:
         check(component)
@@ -173,6 +182,6 @@ def endpoint(
         outputs,
         api_name=name,
         api_description=description,
-        concurrency_id=MODEL_LANE,
+        concurrency_id=lane,
         concurrency_limit=1,
     )
