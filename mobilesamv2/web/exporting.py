@@ -18,7 +18,7 @@ from ..export import NUMBERED, add_file, chosen_formats, files_of, result_record
 from ..render import label_colours
 from ..types import Masks, Picture, SegmentationResult
 from .everything import SHOWN
-from .prompting import targets_of
+from .places import targets_of
 from .segmenting import SegmentRun
 from .steps import HasStage, Step
 from .targets import colours_of

@@ -1,10 +1,11 @@
 """What *Point and box* does: masks for points and boxes, at once, on the one encoding that the visitor's photo has.
 
-No components, no lent GPUs. What was pointed at is kept in the visit, and goes with the photo.
+No components, no lent GPUs.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,23 +14,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import PromptError
 from ..progress import Progress
 from ..render import fit_within, mask_layer
 from ..stopwatch import Stopwatch
 from ..stored import StoredEmbedding
 from ..types import Masks, Picture
+from . import places
 from .encoding import encoded
 from .models import Models
+from .places import keep_targets, targets_of
 from .steps import HasStage, Step
-from .targets import Box, Targets, colours_of
+from .targets import Box, Target, Targets, colours_of
 from .text import prompting as text
 from .typed_places import read_place
 from .visits import Visit, keeping
-
-KEPT_AS = "targets"
-"""Name of what is kept in the visit."""
-_ANSWERED, _TAKEN_BACK = "the last place that was answered", "places taken back before their answer"
 
 PredictRun = Callable[..., Generator[Any, None, None]]
 """`run_predict` without its models, perhaps sent to a GPU."""
@@ -73,6 +71,7 @@ class PromptView:
             picture's width and height `places` (x, y, label of each point) and `around` (the box, or None).
         candidates: `share` and `predicted_iou` of the masks to choose from; fewer than two: there is no choice.
         chosen: which one is.
+        waiting: ids of the places among them that have no answer yet.
         summary: of the last answer, None where nothing was asked.
         note: a sentence, or None.
     """
@@ -82,6 +81,7 @@ class PromptView:
     objects: list[dict[str, Any]]
     candidates: list[dict[str, float]]
     chosen: int
+    waiting: tuple[str, ...] = ()
     summary: dict[str, Any] | None = None
     note: str | None = None
 
@@ -152,51 +152,41 @@ def place(
     """
     yield Step("read")
     picture = visit.picture(visit.seen(photo))
-    before = targets_of(visit, picture)
-    note = text.LOST if not before.shown and _whole(placed, "objects") > 0 else None
-    in_pixels = placed.get("unit") == "pixels"
-    height, width = (1, 1) if in_pixels else picture.shape[:2]
-    if placed.get("kind") == "box":
-        x0, y0, x1, y1 = _box(placed.get("corners"))
-        corners = _pixel(x0 * width), _pixel(y0 * height), _pixel(x1 * width), _pixel(y1 * height)
-        targets = before.with_box(corners, most_objects=limits.objects)
-    elif placed.get("kind") == "point":
-        edge = (
-            0.0 if in_pixels else 0.5
-        )  # shares begin at the picture's edge, pixels at the middle of the first
-        x, y = _number(placed.get("x")) * width - edge, _number(placed.get("y")) * height - edge
-        label = 1 if _whole(placed, "label") == 1 else 0
-        targets = before.with_point(_pixel(x), _pixel(y), label=label, most_points=limits.points)
-    else:
-        raise PromptError("Point at the photo, or draw a box.")
-    current, summary = targets.current, None
-    place_id = placed.get("id")
-    if current.can_be_asked and not is_taken_back(visit, place_id):
-        stored = visit.embedding(model)
-        asked = (
-            None if current.box is None else np.array([current.box], dtype=np.float32),
-            np.array([current.points], dtype=np.float32) if current.points else None,
-            np.array([current.labels], dtype=np.int64) if current.points else None,
-            current.is_ambiguous,
-        )
-        with closing(keeping(visit, model, picture, run(picture, stored, *asked, model))) as steps:
-            for item in steps:
-                if isinstance(item, Answer):
-                    targets = targets.answered(item.masks)
-                    summary = _summary(item) | {"encoded_now": stored is None}
-                elif is_taken_back(visit, place_id):
-                    break
-                else:
-                    yield item
-    else:
-        note = text.ONLY_BESIDE
-    with visit.lock:
-        if is_taken_back(visit, place_id):
-            targets, summary, note = targets_of(visit, picture), None, None
+    place_id = placed.get("id") or secrets.token_hex(8)
+    most = {"most_objects": limits.objects, "most_points": limits.points}
+    made = places.make(visit, picture, place_id, placed, **most)
+    summary, note = None, text.LOST if made.after_loss else None
+    try:
+        target, answer = made.target, None
+        if target is not None and target.can_be_asked and not places.is_taken_back(visit, place_id):
+            stored = visit.embedding(model)
+            asked = run(picture, stored, *_prompts_of(target), model)
+            with closing(keeping(visit, model, picture, asked)) as steps:
+                for item in steps:
+                    if isinstance(item, Answer):
+                        answer, summary = item, _summary(item) | {"encoded_now": stored is None}
+                    elif places.is_taken_back(visit, place_id):
+                        break
+                    elif targets_of(visit, picture).shows(target):
+                        yield item
         else:
-            _keep(visit, picture, targets)
-            visit.keep(_ANSWERED, place_id, picture=picture)
-    yield view_of(targets, picture, display_side=display_side, summary=summary, note=note)
+            note = text.ONLY_BESIDE
+        with visit.lock:
+            if places.is_taken_back(visit, place_id):
+                summary, note = None, None
+            elif answer is not None or note == text.ONLY_BESIDE:
+                places.answer(visit, picture, place_id, None if answer is None else answer.masks)
+    finally:
+        places.withdraw(visit, place_id)  # where an answer did not come
+    yield _view(visit, picture, display_side=display_side, summary=summary, note=note)
+
+
+def note_place(visit: Visit, photo: str | None, placed: Mapping[str, Any], *, limits: Limits) -> None:
+    """Put a place where it belongs, while `place` waits for its turn. Arguments and errors as for `place`."""
+    picture, place_id = visit.picture(visit.seen(photo)), placed.get("id")
+    if place_id:
+        most = {"most_objects": limits.objects, "most_points": limits.points}
+        places.make(visit, picture, place_id, placed, **most)
 
 
 def place_typed(
@@ -218,31 +208,30 @@ def change(
 
     Args:
         changed: from what was pointed at to what it becomes.
-        unanswered: ids of places to take back if their answers are still to come.
+        unanswered: ids of places to take back if they are not made yet.
 
     Raises:
         InvalidImageError, PromptError: as for `place`.
     """
     picture = visit.picture(visit.seen(photo))
     with visit.lock:
-        _take_back(visit, picture, unanswered)
-        targets = changed(targets_of(visit, picture))
-        _keep(visit, picture, targets)
-    return view_of(targets, picture, display_side=display_side)
+        places.take_back(visit, picture, unanswered)
+        keep_targets(visit, picture, changed(targets_of(visit, picture)))
+    return _view(visit, picture, display_side=display_side)
 
 
 def undo(visit: Visit, photo: str | None, unanswered: Sequence[str], *, display_side: int) -> PromptView:
     """Take back what was done last.
 
     Args:
-        unanswered: ids of places whose answers the page has not seen, oldest first. The last of them is what was
-            done last: where its answer is still to come, nothing else is taken back.
+        unanswered: ids of places whose answers the page has not seen, oldest first. Where the last of them is
+            not made yet, it is what was done last, and nothing else is taken back.
 
     Raises:
         InvalidImageError, PromptError: as for `place`.
     """
     with visit.lock:
-        waits = bool(unanswered) and visit.get(_ANSWERED) != unanswered[-1]
+        waits = bool(unanswered) and not places.is_made(visit, unanswered[-1])
         return change(
             visit,
             photo,
@@ -252,22 +241,12 @@ def undo(visit: Visit, photo: str | None, unanswered: Sequence[str], *, display_
         )
 
 
-def is_taken_back(visit: Visit, place_id: str | None) -> bool:
-    """Whether the visitor wants no answer to a place any more."""
-    return place_id is not None and place_id in (visit.get(_TAKEN_BACK) or ())
-
-
-def targets_of(visit: Visit, picture: Picture) -> Targets:
-    """What the visitor has pointed at on `picture` so far."""
-    kept = visit.get(KEPT_AS)
-    return kept if isinstance(kept, Targets) else Targets(size_hw=(picture.shape[0], picture.shape[1]))
-
-
 def view_of(
     targets: Targets,
     picture: Picture,
     *,
     display_side: int,
+    waiting: tuple[str, ...] = (),
     summary: dict[str, Any] | None = None,
     note: str | None = None,
 ) -> PromptView:
@@ -313,18 +292,26 @@ def view_of(
             for area, iou in zip(candidates.areas, candidates.predicted_iou, strict=True)
         ],
         chosen=targets.current.chosen,
+        waiting=waiting,
         summary=summary,
         note=note,
     )
 
 
-def _take_back(visit: Visit, picture: Picture, places: Sequence[str]) -> None:
-    if places:
-        visit.keep(_TAKEN_BACK, frozenset(visit.get(_TAKEN_BACK) or ()).union(places), picture=picture)
+def _view(visit: Visit, picture: Picture, **options: Any) -> PromptView:
+    with visit.lock:
+        targets, waiting = targets_of(visit, picture), places.waiting(visit)
+    return view_of(targets, picture, waiting=waiting, **options)
 
 
-def _keep(visit: Visit, picture: Picture, targets: Targets) -> None:
-    visit.keep(KEPT_AS, targets, picture=picture, nbytes=targets.nbytes)
+def _prompts_of(target: Target) -> tuple[Any, Any, Any, bool]:
+    """Boxes, points, labels and `multimask` as `run_predict` takes them."""
+    return (
+        None if target.box is None else np.array([target.box], dtype=np.float32),
+        np.array([target.points], dtype=np.float32) if target.points else None,
+        np.array([target.labels], dtype=np.int64) if target.points else None,
+        target.is_ambiguous,
+    )
 
 
 def _summary(answer: Answer) -> dict[str, Any]:
@@ -336,27 +323,5 @@ def _summary(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _pixel(place: float) -> float:
-    return round(place, 2)
-
-
 def _shares(box: Box, sides: tuple[int, int]) -> list[float]:
     return [edge / side for edge, side in zip(box, (*sides, *sides), strict=True)]
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise PromptError(f"A place on the photo is two numbers; got {value!r:.40}.")
-    return float(value)
-
-
-def _whole(placed: Mapping[str, Any], name: str) -> int:
-    value = placed.get(name, 0)
-    return value if isinstance(value, int) else 0
-
-
-def _box(corners: object) -> Box:
-    if not isinstance(corners, (list, tuple)) or len(corners) != 4:
-        raise PromptError(f"A box is four numbers, x0, y0, x1, y1; got {corners!r:.60}.")
-    x0, y0, x1, y1 = (_number(corner) for corner in corners)
-    return x0, y0, x1, y1

@@ -63,6 +63,10 @@ class Target:
         return None if self.candidates is None else self.candidates.select([self.chosen])
 
 
+_State = tuple[tuple[Target, ...], int]
+"""Objects, and the place of the active one."""
+
+
 @dataclass(frozen=True, eq=False)
 class Targets:
     """All objects of one picture, and the one that points and boxes go to.
@@ -77,7 +81,7 @@ class Targets:
     size_hw: tuple[int, int]
     objects: tuple[Target, ...] = (Target(1),)
     active: int = 0
-    history: tuple[tuple[tuple[Target, ...], int], ...] = ()
+    history: tuple[_State, ...] = ()
 
     @property
     def current(self) -> Target:
@@ -123,25 +127,39 @@ class Targets:
         fresh = replace(targets.current, box=box)
         return targets._changed(fresh, since=self)
 
-    def answered(self, candidates: Masks) -> Targets:
-        """The masks of the active object: the one the decoder is surest of is chosen. No step of its own for undo.
+    def answered(self, candidates: Masks, *, target: Target | None = None) -> Targets:
+        """The masks of an object: the one the decoder is surest of is chosen. No step of its own for undo.
 
         Args:
             candidates: one mask or more, with their predicted IoUs.
+            target: the object as it was asked about, wherever it is by now, also where undo would bring it back; by
+                default the active one.
         """
+        target = target or self.current
         chosen = int(np.argmax(candidates.predicted_iou))
-        return self._replaced(replace(self.current, candidates=candidates, chosen=chosen))
+        fresh = replace(target, candidates=candidates, chosen=chosen)
+        states = [_exchanged(*state, target, fresh) for state in self._states]
+        return self._at(states)
 
-    def choosing(self, index: int) -> Targets:
-        """Another of the active object's masks.
+    def choosing(self, index: int, *, number: int | None = None) -> Targets:
+        """Another of an object's masks; the same where a later point on it waits for other masks.
+
+        Args:
+            number: of the object; by default the active one.
 
         Raises:
             PromptError: if there is none of that number.
         """
-        candidates = self.current.candidates
-        if candidates is None or not 0 <= index < len(candidates):
+        number = number or self.current.number
+        target = next((target for target in self.objects if target.number == number), None)
+        if target is not None and target.candidates is None and target.can_be_asked:
+            return self
+        if target is None or target.candidates is None or not 0 <= index < len(target.candidates):
             raise PromptError("There is no such mask to choose; click on the photo again.")
-        return self if index == self.current.chosen else self._changed(replace(self.current, chosen=index))
+        if index == target.chosen:
+            return self
+        objects, active = _exchanged(self.objects, self.active, target, replace(target, chosen=index))
+        return replace(self, objects=objects, active=active)._since(self)
 
     def with_new(self, *, most_objects: int) -> Targets:
         """Points go to a new object from here on; an empty one is not left behind.
@@ -183,6 +201,25 @@ class Targets:
         objects, active = self.history[-1]
         return replace(self, objects=objects, active=active, history=self.history[:-1])
 
+    def without_step(self, target: Target) -> Targets:
+        """As if `target` had never become what it is: the step that made it is gone, what was done since stays."""
+        states = self._states
+        step = next((step for step, (objects, _) in enumerate(states) if target in objects), 0)
+        if step == 0:
+            return self
+        earlier, _ = states[step - 1]
+        before = next((one for one in earlier if one.number == target.number), Target(target.number))
+        later = [_without_empty(*_exchanged(*state, target, before)) for state in states[step + 1 :]]
+        return self._at([*states[:step], *later])
+
+    def holds(self, target: Target) -> bool:
+        """Whether `target`, as it is, is here or where undo would bring it back."""
+        return any(target in objects for objects, _ in self._states)
+
+    def shows(self, target: Target) -> bool:
+        """Whether something is pointed at on the object of `target`'s number."""
+        return any(one.number == target.number and not one.is_empty for one in self.objects)
+
     @property
     def shown(self) -> tuple[Target, ...]:
         """The objects that have a mask."""
@@ -201,6 +238,16 @@ class Targets:
         every |= {id(target): target for target in self.objects}
         parts = [target.candidates for target in every.values() if target.candidates is not None]
         return sum(len(rle["counts"]) + 200 for masks in parts for rle in masks.rles)
+
+    @property
+    def _states(self) -> list[_State]:
+        """What was and what is, oldest first."""
+        return [*self.history, (self.objects, self.active)]
+
+    def _at(self, states: list[_State]) -> Targets:
+        """With other `_states`."""
+        objects, active = states[-1]
+        return replace(self, objects=objects, active=active, history=tuple(states[:-1]))
 
     @property
     def _next_number(self) -> int:
@@ -222,6 +269,16 @@ class Targets:
     def _since(self, before: Targets) -> Targets:
         history = (*before.history, (before.objects, before.active))[-_STEPS_BACK:]
         return replace(self, history=history)
+
+
+def _exchanged(objects: tuple[Target, ...], active: int, old: Target, new: Target) -> _State:
+    return tuple(new if target is old else target for target in objects), active
+
+
+def _without_empty(objects: tuple[Target, ...], active: int) -> _State:
+    """Only the active object may be empty."""
+    kept = tuple(target for place, target in enumerate(objects) if place == active or not target.is_empty)
+    return kept, kept.index(objects[active])
 
 
 def colours_of(numbers: Sequence[int]) -> npt.NDArray[np.uint8]:

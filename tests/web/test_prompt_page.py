@@ -229,6 +229,45 @@ def test_undo_takes_back_a_click_that_waits_and_leaves_the_one_before(
     expect(page.locator(".pad-dot")).to_have_count(1)
 
 
+def test_a_new_object_is_begun_while_a_click_waits_for_its_answer(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    fake_app.script.pause = 1.0
+    click(page, 0.3, 0.3)
+    page.wait_for_timeout(200)  # as fast as a person is
+    page.locator("#prompt-new").click()
+    page.wait_for_timeout(200)
+    click(page, 0.7, 0.7)
+    expect(page.locator(".pad-dot.pending")).to_have_count(0)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    expect(page.locator("#prompt-numbers tbody")).not_to_contain_text("–")
+    assert ["1 point" in row for row in rows(page)] == [True, True]
+    expect(page.locator(".pad-dot")).to_have_count(2)
+
+
+def test_an_object_that_is_chosen_while_a_click_waits_stays_chosen(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    click(page, 0.3, 0.3)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    page.locator("#prompt-new").click()
+    expect(page.locator("#prompt-object label:has(input)")).to_have_count(2)
+    fake_app.script.pause = 1.0
+    click(page, 0.7, 0.7)
+    page.wait_for_timeout(200)
+    page.locator("#prompt-object label:has(input)").first.click()
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    expect(page.locator("#prompt-numbers tbody")).not_to_contain_text("–")
+    expect(page.locator("#prompt-object input").first).to_be_checked()
+    fake_app.script.pause = 0.0
+    click(page, 0.4, 0.4)
+    expect(page.locator("#prompt-numbers tbody tr").first).to_contain_text("2 points")
+
+
 def test_two_visitors_never_see_each_others_clicks(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     ann, bob = visit(fake_app.address), visit(fake_app.address)
     for page in (ann, bob):

@@ -15,6 +15,7 @@ from PIL import Image
 from mobilesamv2.errors import InvalidImageError, PromptError
 from mobilesamv2.web import prompting
 from mobilesamv2.web.models import Models
+from mobilesamv2.web.places import targets_of
 from mobilesamv2.web.prompting import Limits, PromptView
 from mobilesamv2.web.steps import HasStage, last
 from mobilesamv2.web.targets import Targets
@@ -73,7 +74,7 @@ def test_the_masks_are_those_of_the_library(photo: str) -> None:
     expected = model.predict(
         model.encode(picture()), boxes=[[10, 10, 50, 38]], points=[[[20, 15]]], labels=[[1]]
     )
-    assert prompting.targets_of(visit, visit.picture(photo)).masks.rles == expected.rles
+    assert targets_of(visit, visit.picture(photo)).masks.rles == expected.rles
 
 
 def test_what_is_typed_gives_the_masks_of_what_is_pointed_at(photo: str) -> None:
@@ -84,11 +85,11 @@ def test_what_is_typed_gives_the_masks_of_what_is_pointed_at(photo: str) -> None
     options = {"run": partial(prompting.run_predict, MODELS), "limits": LIMITS, "display_side": 30}
     view = last(prompting.place_typed(typing, photo, "20, 15", "on", "tiny", **options))
     assert view.objects[0]["places"] == [((20 + 0.5) / 60, (15 + 0.5) / 40, 1)]
-    pointed, typed = (prompting.targets_of(visit, visit.picture(photo)) for visit in (pointing, typing))
+    pointed, typed = (targets_of(visit, visit.picture(photo)) for visit in (pointing, typing))
     assert typed.objects[0].points == pointed.objects[0].points
     assert typed.masks.rles == pointed.masks.rles
     last(prompting.place_typed(typing, photo, "10 10 50 38", "on", "tiny", **options))
-    boxes = [target.box for target in prompting.targets_of(typing, typing.picture(photo)).objects]
+    boxes = [target.box for target in targets_of(typing, typing.picture(photo)).objects]
     assert boxes == [(10, 10, 50, 38)] * 2
 
 
@@ -175,7 +176,7 @@ def test_a_stopped_run_leaves_everything_as_it_was(photo: str) -> None:
     while next(running).stage != "decode":
         pass
     running.close()
-    assert prompting.targets_of(visit, visit.picture(photo)).current.is_empty
+    assert targets_of(visit, visit.picture(photo)).current.is_empty
     assert visit.embedding("tiny") is not None
 
 
@@ -206,6 +207,10 @@ def test_no_photo_is_said() -> None:
 
 def undo(visit: Visit, photo: str, *unanswered: str) -> PromptView:
     return prompting.undo(visit, photo, unanswered, display_side=30)
+
+
+def note(visit: Visit, photo: str, placed: dict[str, Any]) -> None:
+    prompting.note_place(visit, photo, placed, limits=LIMITS)
 
 
 def points_of(view: PromptView) -> list[int]:
@@ -244,3 +249,85 @@ def test_clearing_takes_back_what_is_not_answered_yet(photo: str) -> None:
     next(waiting)
     view = prompting.change(visit, photo, Targets.cleared, unanswered=["first"], display_side=30)
     assert points_of(view) == points_of(last(waiting)) == [0]
+
+
+def test_a_new_object_begins_at_once_and_later_places_belong_to_it(photo: str) -> None:
+    visit = Visit()
+    first, second = POINT | {"id": "first"}, POINT | {"id": "second"}
+    note(visit, photo, first)
+    view = change(visit, photo, lambda targets: targets.with_new(most_objects=5))
+    assert (points_of(view), view.waiting) == ([1, 0], ("first",))
+    note(visit, photo, second)
+    assert points_of(place(visit, photo, first)) == [1, 1]  # the model comes to it only now
+    view = place(visit, photo, second)
+    assert (points_of(view), view.waiting) == ([1, 1], ())
+    assert all(shown["area"] is not None for shown in view.objects)
+
+
+def test_an_answer_leaves_the_object_that_was_chosen_meanwhile(photo: str) -> None:
+    visit = Visit()
+    place(visit, photo, BOX)
+    change(visit, photo, lambda targets: targets.with_new(most_objects=5))
+    waiting = steps(visit, photo, POINT)
+    while next(waiting).stage != "decode":
+        pass
+    change(visit, photo, lambda targets: targets.selecting(1))
+    view = last(waiting)
+    assert [shown["active"] for shown in view.objects] == [True, False]
+    assert [shown["area"] is not None for shown in view.objects] == [True, True]
+    assert points_of(place(visit, photo, POINT)) == [1, 1]
+
+
+def test_another_mask_can_be_chosen_while_a_box_waits(photo: str) -> None:
+    visit = Visit()
+    chosen = place(visit, photo, POINT).chosen
+    other = (chosen + 1) % 3
+    waiting = steps(visit, photo, BOX)
+    while next(waiting).stage != "decode":
+        pass
+    change(visit, photo, lambda targets: targets.choosing(other, number=1))
+    last(waiting)
+    assert change(visit, photo, lambda targets: targets.selecting(1)).chosen == other
+
+
+def test_undo_after_a_new_object_takes_that_back_and_not_the_place_that_waits(photo: str) -> None:
+    visit = Visit()
+    note(visit, photo, POINT | {"id": "first"})
+    change(visit, photo, lambda targets: targets.with_new(most_objects=5))
+    assert points_of(undo(visit, photo, "first")) == [1]
+    assert last(steps(visit, photo, POINT | {"id": "first"})).objects[0]["area"] is not None
+
+
+def test_a_place_that_is_undone_while_it_waits_is_not_asked_about(photo: str) -> None:
+    visit = Visit()
+    note(visit, photo, POINT | {"id": "first"})
+    assert points_of(undo(visit, photo, "first")) == [0]
+    told = list(steps(visit, photo, POINT | {"id": "first"}))
+    assert points_of(told[-1]) == [0]
+    assert visit.embedding("tiny") is None
+
+
+def test_undo_brings_back_the_mask_that_came_after_it_was_cleared(photo: str) -> None:
+    visit = Visit()
+    note(visit, photo, POINT | {"id": "first"})
+    assert points_of(change(visit, photo, Targets.cleared)) == [0]
+    told = list(steps(visit, photo, POINT | {"id": "first"}))
+    assert len(told) == 2  # nothing is said of what is out of sight
+    assert undo(visit, photo).objects[0]["area"] is not None
+
+
+def test_a_place_that_fails_is_gone_and_what_was_done_since_stays(photo: str) -> None:
+    visit = Visit()
+    place(visit, photo, BOX)
+    note(visit, photo, POINT | {"id": "first"})
+    change(visit, photo, lambda targets: targets.with_new(most_objects=5))
+
+    def fail(*_: Any) -> Generator[Any, None, None]:
+        raise PromptError("No.")
+        yield
+
+    with pytest.raises(PromptError):
+        place(visit, photo, POINT | {"id": "first"}, run=fail)
+    view = change(visit, photo, lambda targets: targets)
+    assert (points_of(view), view.waiting) == ([0, 0], ())
+    assert [shown["area"] is not None for shown in view.objects] == [True, False]

@@ -136,3 +136,42 @@ def test_memory_counts_what_undo_would_bring_back_once() -> None:
     one = pointed(EMPTY)
     assert one.nbytes > 0
     assert one.cleared().nbytes == one.nbytes == one.with_new(most_objects=9).nbytes
+
+
+def test_masks_go_to_the_object_that_was_asked_about_wherever_it_is() -> None:
+    asked = EMPTY.with_point(5, 6, label=1, most_points=9)
+    later = asked.with_new(most_objects=9).with_point(9, 9, label=1, most_points=9)
+    answered = later.answered(masks(0.5, 0.9, 0.1), target=asked.current)
+    assert [target.number for target in answered.shown] == [1]
+    assert answered.current.number == 2
+    assert [target.number for target in answered.undone().undone().shown] == [1]
+    assert not answered.undone().undone().undone().holds(asked.current)
+
+
+def test_of_two_points_in_a_row_the_first_has_its_masks_where_undo_brings_it_back() -> None:
+    first = EMPTY.with_point(5, 6, label=1, most_points=9)
+    both = first.with_point(9, 9, label=1, most_points=9).answered(masks(0.5, 0.9, 0.1), target=first.current)
+    assert both.current.candidates is None
+    assert both.undone().current.chosen == 1
+
+
+def test_a_mask_of_an_object_that_is_not_active_can_be_chosen_and_a_point_meanwhile_waits_for_others() -> (
+    None
+):
+    two = pointed(EMPTY).with_box((0, 0, 8, 8), most_objects=9)
+    chosen = two.choosing(2, number=1)
+    assert (chosen.objects[0].chosen, chosen.active) == (2, 1)
+    assert chosen.undone().objects[0].chosen == 1
+    assert two.choosing(0) is two
+
+
+def test_a_step_can_go_from_the_middle() -> None:
+    first = pointed(EMPTY)
+    failed = first.with_box((0, 0, 8, 8), most_objects=9)
+    later = pointed(failed.with_new(most_objects=9))
+    left = later.without_step(failed.current)
+    assert [target.number for target in left.objects] == [1, 3]
+    assert left.current.number == 3
+    assert [len(left.undone().objects), len(left.undone().undone().objects)] == [2, 1]
+    assert failed.without_step(failed.current).objects == first.objects
+    assert first.without_step(failed.current) is first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from PIL import Image
 
 from ...export import png_bytes
 from ...render import fit_within
-from .. import exporting, prompting
+from .. import exporting, places, prompting
 from ..prompting import Limits, PromptView
 from ..steps import paced
 from ..targets import Targets
@@ -133,6 +133,13 @@ class PromptTab(Tab):
             items = placing_at(visit, photo, placed, model)
             yield from place(visit, photo, model, items, answered=placed.get("id"))
 
+        def noted(key: str | None, photo: str | None, event: gr.EventData) -> None:
+            if key is None:
+                return  # `pointed` makes the visit, or two of them would be made
+            placed = dict(event._data or {})
+            with suppress(gr.Error), sentences():  # `pointed` will say what is wrong
+                prompting.note_place(page.visits.of(key), photo, placed, limits=self.limits)
+
         def typed(
             key: str | None, photo: str | None, model: str, words: str, mode: str
         ) -> Generator[tuple[Any, ...], None, None]:
@@ -150,7 +157,7 @@ class PromptTab(Tab):
             rest = [gr.skip() for _ in self.shown[2:]]
             try:
                 for fetched in in_sentences(page.models.fetch)(model):
-                    if prompting.is_taken_back(visit, answered):
+                    if places.is_taken_back(visit, answered):
                         break
                     yield visit.key, *rest, page_text.step(fetched.stage, fetched.done, fetched.total)
                 with closing(paced(items)) as paced_items:
@@ -161,8 +168,18 @@ class PromptTab(Tab):
                             step = page_text.step(item.stage, item.done, item.total)
                             yield visit.key, *rest, step
             except gr.Error as error:
+                places.withdraw(visit, answered)  # where the model itself could not be had
                 yield visit.key, *self._as_before(visit, photo, error, answered=answered)
 
+        # At once, for the answer takes turns with those of all visitors; and the visit is made before the first click.
+        at_once: dict[str, Any] = {
+            "queue": False,
+            "show_progress": "hidden",
+            "trigger_mode": "multiple",
+            **private,
+        }
+        self.pad.opened(lambda key: page.visits.of(key).key, page.visit, page.visit, **at_once)
+        self.pad.place(noted, [page.visit, page.photo], None, **at_once)
         at_hand = [page.visit, page.photo, page.model]
         placing, typing = (
             event(
@@ -192,7 +209,7 @@ class PromptTab(Tab):
         most = self.limits.objects
         changes: list[tuple[Callable[..., Any], Callable[..., Targets], list[Component]]] = [
             (self.new.click, lambda targets: targets.with_new(most_objects=most), []),
-            (self.candidates.input, Targets.choosing, [self.candidates]),
+            (self.candidates.input, _choosing, [self.candidates]),
             (self.object.input, Targets.selecting, [self.object]),
         ]
         for event, changed, value in changes:
@@ -295,19 +312,35 @@ class PromptTab(Tab):
             "photo": _photo_of(visit, photo),
             "size": [view.size_hw[1], view.size_hw[0]],
             "layer": None if view.layer is None else _data_url(view.layer),
+            "waiting": list(view.waiting),
             "masks": sum(shown["area"] is not None for shown in view.objects),
             "objects": [shown for shown in view.objects if shown["places"] or shown["around"]],
         }
-        choices = [(text.candidate(index, **told), index) for index, told in enumerate(view.candidates)]
         objects = [(str(shown["number"]), shown["number"]) for shown in view.objects]
         active = next(shown["number"] for shown in view.objects if shown["active"])
+        choices = [
+            (text.candidate(index, **told), _choice(active, index))
+            for index, told in enumerate(view.candidates)
+        ]
         rows = [shown for shown in view.objects if shown["points"] or shown["box"]]
         return [
             pad,
-            gr.update(choices=choices, value=view.chosen, visible=True) if len(choices) > 1 else _NO_CHOICE,
+            gr.update(choices=choices, value=_choice(active, view.chosen), visible=True)
+            if len(choices) > 1
+            else _NO_CHOICE,
             gr.update(choices=objects, value=active, visible=True) if len(objects) > 1 else _NO_CHOICE,
             text.numbers(rows, view.summary, view.note) if rows or view.note else page_text.idle(text.IDLE),
         ]
+
+
+def _choice(number: int, index: int) -> str:
+    """One mask to choose, as a value: of which object it is, for a place may have begun another one meanwhile."""
+    return f"{number}.{index}"
+
+
+def _choosing(targets: Targets, choice: str) -> Targets:
+    number, index = map(int, choice.split("."))
+    return targets.choosing(index, number=number)
 
 
 def _photo_of(visit: Visit, photo: str | None) -> dict[str, Any] | None:

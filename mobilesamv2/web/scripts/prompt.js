@@ -13,7 +13,7 @@ let down = null; // where the pointer went down, while it is
 let corner = null; // the first corner of a box that waits for its second
 let cursor = null; // where the keys are
 let reach = null; // the corner of the box being drawn that moves
-let unanswered = []; // places that were sent and have no answer yet, oldest first
+let unanswered = []; // places that were sent and have no answer yet, oldest first; some are among the objects by now
 
 const shown = () => props.value || {};
 const mode = () => document.querySelector("#prompt-mode input:checked")?.value ?? "on";
@@ -108,7 +108,7 @@ function source(image, address) {
 }
 
 function draw() {
-    const { photo: file, layer: masks, objects = [] } = shown();
+    const { photo: file, layer: masks, objects = [], waiting = [] } = shown();
     const address = file?.url;
     source(photo, address || null);
     source(layer, masks || null);
@@ -120,7 +120,7 @@ function draw() {
         if (around) mark(box(around, kind, colour));
         for (const [x, y, label] of places) mark(dot({ x, y }, `${kind} ${label ? "on" : "beside"}`, colour));
     }
-    unanswered.forEach(markPending);
+    unanswered.filter(({ id }) => !waiting.includes(id)).forEach(markPending);
     const from = corner ?? down;
     if (from && reach) mark(box([from.x, from.y, reach.x, reach.y], "drawing"));
     if (cursor) mark(dot(cursor, "cursor"));
@@ -137,7 +137,7 @@ photo.addEventListener("error", () => {
 
 // The tab is opened without an upload: there may be a photo at hand all the same.
 new IntersectionObserver((seen) => {
-    if (seen.some((entry) => entry.isIntersecting) && !shown().photo) trigger("unseen", {});
+    if (seen.some((entry) => entry.isIntersecting)) trigger(shown().photo ? "opened" : "unseen", {});
 }).observe(element);
 
 // Mouse and touch
