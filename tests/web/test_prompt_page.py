@@ -268,6 +268,27 @@ def test_an_object_that_is_chosen_while_a_click_waits_stays_chosen(
     expect(page.locator("#prompt-numbers tbody tr").first).to_contain_text("2 points")
 
 
+def test_undo_and_another_mode_give_up_the_corner_that_waits_for_its_opposite(
+    fake_app: FakeApp, visit: Visit, photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    click(page, 0.5, 0.5)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    drawing = page.locator(".pad-box.drawing")
+    for give_up in (page.locator("#prompt-undo").click, page.get_by_label("Beside it").check):
+        page.locator("#prompt-mode").get_by_label("Box").check()
+        click(page, 0.2, 0.2)
+        page.mouse.move(*at(page, 0.6, 0.6))
+        expect(drawing).to_be_visible()
+        give_up()
+        expect(drawing).to_have_count(0)
+    page.wait_for_timeout(300)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)  # and nothing else
+    click(page, 0.8, 0.8)
+    expect(page.locator("#prompt-numbers tbody")).to_contain_text("2 points")
+
+
 def test_two_visitors_never_see_each_others_clicks(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     ann, bob = visit(fake_app.address), visit(fake_app.address)
     for page in (ann, bob):

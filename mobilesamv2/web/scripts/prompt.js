@@ -36,8 +36,12 @@ function send(what) {
     trigger("place", { ...place, objects: shown().masks ?? 0 });
 }
 
-// Undo takes back what was done last, and that may have no answer yet; the others take back all of it.
+// Undo takes back what was done last, and that may be the first corner of a box, or have no answer yet; the others take
+// back all of it.
 pad.takeBack = (what) => {
+    const waits = corner !== null;
+    drop();
+    if (waits && what === "undo") return;
     trigger("back", { what, unanswered: unanswered.map(({ id }) => id) });
     unanswered = what === "undo" ? unanswered.slice(0, -1) : [];
     draw();
@@ -179,6 +183,10 @@ picture.addEventListener("pointercancel", () => {
     drop();
 });
 picture.addEventListener("contextmenu", (event) => event.preventDefault());
+
+document.addEventListener("change", ({ target }) => {
+    if (target.closest("#prompt-mode")) drop(); // a corner that waits for its opposite
+});
 
 // Keys
 
