@@ -338,6 +338,21 @@ def test_a_photo_that_browsers_do_not_show_can_be_pointed_at(
     expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
 
 
+def test_what_is_no_picture_is_said_and_no_torn_one_is_shown(
+    fake_app: FakeApp, visit: Visit, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.png"
+    path.write_text("no picture at all")
+    page = visit(fake_app.address)
+    open_tab(page, "Point and box")
+    page.set_input_files("#photo input[type=file]", str(path))
+    problem = page.locator("#prompt-numbers .problem")
+    expect(problem).to_contain_text("photo.png")
+    expect(page.locator(".pad-picture")).to_be_hidden()
+    page.wait_for_timeout(800)  # nor does what clears the page come later
+    expect(problem).to_be_visible()
+
+
 def test_masks_of_objects_can_be_downloaded(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address)
     open_pad(page, photo)

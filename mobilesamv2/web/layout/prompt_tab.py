@@ -199,11 +199,13 @@ class PromptTab(Tab):
             )
         )
         page.photo.change(None, page.photo, self.pad, js=_NEW_PHOTO, queue=False, **private)
-        self.pad.unseen(
+        # Among the runs: what it says of a new photo must outlast the clearing of what was said of the one before.
+        looking = self.pad.unseen(
             self._look,
             [page.visit, page.photo],
             [page.visit, self.pad, self.numbers],
             show_progress="hidden",
+            trigger_mode="multiple",  # also while the look at the photo before is on its way
             **private,
         )
         most = self.limits.objects
@@ -219,7 +221,7 @@ class PromptTab(Tab):
             js = f"() => document.querySelector('#prompt-pad .pad').takeBack('{name}')"
             button.click(None, js=js, queue=False, **private)
         self._connect_change(self.pad.back, self._take_back, [], cancels=[typing])
-        return [placing, typing, self.export.connect()]
+        return [placing, typing, looking, self.export.connect()]
 
     def _connect_change(
         self, event: Callable[..., Any], listener: Callable[..., Any], value: list[Component], **options: Any
