@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, FakeApp
-from .person import at, click, drag, open_pad, open_tab
+from .person import at, bring, click, drag, open_pad, open_tab
 
 Visit = Callable[..., Page]
 
@@ -351,6 +351,29 @@ def test_what_is_no_picture_is_said_and_no_torn_one_is_shown(
     expect(page.locator(".pad-picture")).to_be_hidden()
     page.wait_for_timeout(800)  # nor does what clears the page come later
     expect(problem).to_be_visible()
+
+
+def test_a_photo_that_was_taken_away_does_not_come_back(
+    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
+) -> None:
+    page = visit(fake_app.address)
+    open_pad(page, photo)
+    click(page, 0.5, 0.5)
+    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    before = page.locator(".pad-photo").get_attribute("src")
+    assert before
+    bring(page, "paste", other_photo)
+    expect(page.locator(".pad-photo")).not_to_have_attribute("src", before)
+    page.get_by_label("Remove Image").click()
+    expect(page.locator(".pad-picture")).to_be_hidden()
+    open_tab(page, "Segment everything")
+    open_tab(page, "Point and box")
+    page.wait_for_timeout(800)
+    expect(page.locator(".pad-picture")).to_be_hidden()
+    page.locator("#prompt-new").click()
+    expect(page.locator("#prompt-numbers .problem")).to_contain_text("no photo yet")
+    expect(page.locator(".pad-picture")).to_be_hidden()
+    expect(page.locator(".pad-dot")).to_have_count(0)
 
 
 def test_masks_of_objects_can_be_downloaded(fake_app: FakeApp, visit: Visit, photo: Path) -> None:

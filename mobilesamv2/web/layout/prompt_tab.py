@@ -347,7 +347,7 @@ def _choosing(targets: Targets, choice: str) -> Targets:
 
 def _photo_of(visit: Visit, photo: str | None) -> dict[str, Any] | None:
     """The photo as a file that the browser gets an address of: as it was uploaded, or the copy made to be seen."""
-    path = visit.get(_COPY) or photo or visit.photo
+    path = (visit.get(_COPY) if visit.has(photo) else None) or visit.seen(photo)
     return None if path is None else file_data(path)
 
 
