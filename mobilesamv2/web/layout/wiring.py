@@ -16,8 +16,8 @@ from .parts import BUSY, READY, properties, shown
 from .sentences import in_sentences, sentences
 
 MODEL_LANE = "model"
-"""Listeners that run the model once share this lane, and wait in it for each other. All take turns in the model, whatever
-their lane (`Page.on_model`): memory and timings belong to one run."""
+"""Listeners that run the model once share this lane, and wait in it for each other. Whatever their lane, all take turns
+in the model (`Page.on_model`): memory and timings belong to one run."""
 BATCH_LANE = "batch"
 """Batches wait for each other. Between two photos of one, whoever else waits has a turn."""
 
