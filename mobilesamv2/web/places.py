@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from ..errors import PromptError
 from ..types import Masks, Picture
 from .targets import Box, Target, Targets
@@ -21,6 +19,8 @@ from .visits import Visit
 KEPT_AS = "targets"
 """Name of what is kept in the visit."""
 _PLACES = "what became of each place"
+_FAR = 1e9
+"""Pixels, or shares: no place is so far away, nor is what is no number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +146,8 @@ def _with_place(
         corners = _pixel(x0 * width), _pixel(y0 * height), _pixel(x1 * width), _pixel(y1 * height)
         return before.with_box(corners, most_objects=most_objects)
     if placed.get("kind") == "point":
-        edge = (
-            0.0 if in_pixels else 0.5
-        )  # shares begin at the picture's edge, pixels at the middle of the first
+        # Shares begin at the picture's edge, pixels at the middle of the first.
+        edge = 0.0 if in_pixels else 0.5
         x, y = _number(placed.get("x")) * width - edge, _number(placed.get("y")) * height - edge
         label = 1 if _whole(placed, "label") == 1 else 0
         return before.with_point(_pixel(x), _pixel(y), label=label, most_points=most_points)
@@ -160,7 +159,7 @@ def _pixel(place: float) -> float:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _FAR:
         raise PromptError(f"A place on the photo is two numbers; got {value!r:.40}.")
     return float(value)
 
