@@ -50,7 +50,7 @@ def mask(**changed: Any) -> dict[str, Any]:
         ({"masks": 12}, "masks of 40 decoded"),
         ({"masks": 1, "masks_decoded": 1}, "1</dd><dt>mask</dt>"),
         ({"prompts": 16}, "Answered at once: 16 of the 40 prompts"),
-        ({"prompts": 16}, "<dt>for all 40, on CPU, 2 threads</dt>"),
+        ({"prompts": 16}, "<dt>for all 40</dt>"),
         ({"can_answer": False}, "Press Decode the rest"),
         (
             {"can_answer": False, "sampler": "grid"},

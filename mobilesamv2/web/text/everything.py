@@ -66,15 +66,15 @@ def run_label(summary: dict[str, Any]) -> str:
 
 def numbers(summary: dict[str, Any], *, is_example: bool = False, is_cancelled: bool = False) -> str:
     """The large numbers, the stages as one bar, and a sentence where one is needed."""
-    part = summary["prompts"] < summary["prompts_decoded"]
-    of_all = f"for all {number(summary['prompts_decoded'])}, " if part else ""
+    whole = summary["prompts"] >= summary["prompts_decoded"]
+    took = f"on {summary['device']}" if whole else f"for all {number(summary['prompts_decoded'])}"
     hidden = summary["masks_decoded"] - summary["masks"]
     of = f" of {number(summary['masks_decoded'])} decoded" if hidden else ""
     facts = (
         (number(summary["masks"]), ("mask" if summary["masks"] == 1 and not of else "masks") + of),
         (number(summary["prompts"]), "prompt asked" if summary["prompts"] == 1 else "prompts asked"),
         (percent(summary["coverage"]), "of the photo covered"),
-        (seconds(summary["total_seconds"]), f"{of_all}on {summary['device']}"),
+        (seconds(summary["total_seconds"]), took),
     )
     tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
     note = EXAMPLE if is_example else summary["hint"] or _note(summary)
