@@ -217,6 +217,7 @@ class SegmentTab(Tab):
         whole = in_browser(properties(value=text.RUN))
         running.success(None, None, self.buttons[0], js=whole, queue=False, api_visibility="private")
         running.success(after_run, controls, with_label, **at_once)
+        self._connect_in_browser()  # first: of one event's listeners each waits for the one before
         for changed in (self.sampler, self.prompts, self.confidence, page.model, *self.looks):
             changed.change(
                 look_again,
@@ -228,7 +229,6 @@ class SegmentTab(Tab):
         packing = self.export.connect()
         example = self._connect_first_example(options, shown, run, side)
         self.stage.select(pick, [page.visit], self.alone, **at_once)
-        self._connect_in_browser()
         if example:
             self.buttons[0].click(None, cancels=example, queue=False, api_visibility="private")
         return [running, *example, packing]

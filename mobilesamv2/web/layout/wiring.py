@@ -90,11 +90,15 @@ def on_run(
 
 
 def _then_focus(js: str, button: gr.Button) -> str:
-    """JavaScript that does `js`, and gives `button` the focus if the one that had it was switched off by that."""
+    """JavaScript that does `js`, and gives `button` the focus if the one that had it was switched off by that.
+
+    Not if the focus has gone elsewhere since.
+    """
     return f"""() => {{
         const had = document.activeElement;
         setTimeout(() => {{
-            if (had === document.body || had.disabled)
+            const has = document.activeElement;
+            if (has === document.body || (has === had && had.disabled))
                 document.getElementById("{button.elem_id}").focus({{preventScroll: true}});
         }}, 80);
         return ({js})();
