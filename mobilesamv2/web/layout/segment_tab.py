@@ -364,6 +364,13 @@ def _effort_js(efforts: dict[str, tuple[str, int, float]]) -> str:
 
 
 def _named_effort_js(efforts: dict[str, tuple[str, int, float]]) -> str:
-    """JavaScript that sets the dial to what sampler, prompts and confidence are, or to nothing."""
-    table = {",".join(map(str, values)): name for name, values in efforts.items()}
-    return f"(...dials) => ({json.dumps(table)})[dials.join()] ?? null"
+    """JavaScript that sets the dial to what sampler, prompts and confidence are, or to nothing.
+
+    Not while it is the dial that is turned: they follow it then, and may be one turn behind.
+    """
+    table, same = (
+        {",".join(map(str, values)): name for name, values in efforts.items()},
+        json.dumps(gr.skip()),
+    )
+    turned = 'document.activeElement?.closest("#effort")'
+    return f"(...dials) => {turned} ? {same} : ({json.dumps(table)})[dials.join()] ?? null"
