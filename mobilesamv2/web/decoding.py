@@ -55,15 +55,13 @@ class Found:
 
     Args:
         masks: `prompt_index` counts all prompts asked of the picture.
-        prompts: those that they answer.
         asked, total: prompts of this run.
         filters: the sampler's own.
-        run: prompts and masks apart, what the run is and took so far. Its seconds are those between two steps: making
-            masks and filtering count as decoding.
+        run: the prompts that they answer, and what the run is and took so far, without masks. Its seconds are those
+            between two steps: making masks and filtering count as decoding.
     """
 
     masks: Masks
-    prompts: Prompts
     asked: int
     total: int
     filters: MaskFilters
@@ -110,7 +108,7 @@ class Decoded:
         masks = Masks.concatenate([look.masks for look in looks])
         return cls(
             masks=replace(masks, prompt_index=masks.prompt_index - skip),
-            prompts=Prompts.concatenate([look.prompts for look in looks]),
+            prompts=Prompts.concatenate([look.run.prompts for look in looks]),
             budget=skip + looks[-1].asked,
             filters=looks[-1].filters,
             numbers=np.arange(len(masks)),
@@ -237,7 +235,6 @@ def run_everything(
                 )
                 yield Found(
                     masks=came,
-                    prompts=prompts,
                     asked=pieces.asked,
                     total=pieces.total,
                     filters=own,

@@ -94,10 +94,11 @@ def segment_everything(
         # A larger grid has other points: it is asked anew. Further boxes come after those that were asked.
         before = None if decoded is None or decoded.is_grid else decoded
         skip = 0 if before is None else len(before.prompts)
-        known: Shown | None = None if visit.get(SHOWN) is None else visit.get(SHOWN)[1]
+        kept: tuple[str, Shown] | None = visit.get(SHOWN)
+        known = None if kept is None else kept[1]
         looks: list[Found] = []
-        running = noted(run(picture, visit.embedding(ask.model), ask, skip), looks)
-        seen = with_looks(running, picture, before, look, side, known=known)
+        running = run(picture, visit.embedding(ask.model), ask, skip)
+        seen = with_looks(running, picture, before, look, side, looks=looks, known=known)
         visit.keep(RUN, "running", picture=picture)
         state = "stopped"
         try:
@@ -131,15 +132,6 @@ def joined(before: Decoded | None, found: Decoded, known: Shown | None) -> Decod
         return found
     seen = filtered(found.masks, found.filters)
     return replace(found, numbers=numbered_like(found.masks, seen, known.masks, known.numbers))
-
-
-def noted(running: Generator[Any, None, None], looks: list[Found]) -> Generator[Any, None, None]:
-    """Hand on what a run yields, and put its looks into a list. Closing this closes `running`."""
-    with closing(running):
-        for item in running:
-            if isinstance(item, Found):
-                looks.append(item)
-            yield item
 
 
 class FirstExample:
@@ -179,16 +171,17 @@ def with_looks(
     look: Look,
     side: int,
     *,
-    known: Shown | None = None,
+    looks: list[Found],
+    known: Shown | None,
     now: Callable[[], float] = time.monotonic,
 ) -> Generator[Any, None, None]:
     """Turn what was found on the way into views; drawing takes a fifth of the time at most.
 
     Args:
         before: what was decoded before.
+        looks: what was found is added here.
         known: what is seen of the photo.
     """
-    looks: list[Found] = []
     skip = 0 if before is None else len(before.prompts)
     small: Picture | None = None
     next_look = 0.0

@@ -153,8 +153,7 @@ def place(
     yield Step("read")
     picture = visit.picture(visit.seen(photo))
     place_id = placed.get("id") or secrets.token_hex(8)
-    most = {"most_objects": limits.objects, "most_points": limits.points}
-    made = places.make(visit, picture, place_id, placed, **most)
+    made = _made(visit, picture, place_id, placed, limits)
     summary, note = None, text.LOST if made.after_loss else None
     try:
         target, answer = made.target, None
@@ -185,8 +184,15 @@ def note_place(visit: Visit, photo: str | None, placed: Mapping[str, Any], *, li
     """Put a place where it belongs, while `place` waits for its turn. Arguments and errors as for `place`."""
     picture, place_id = visit.picture(visit.seen(photo)), placed.get("id")
     if place_id:
-        most = {"most_objects": limits.objects, "most_points": limits.points}
-        places.make(visit, picture, place_id, placed, **most)
+        _made(visit, picture, place_id, placed, limits)
+
+
+def _made(
+    visit: Visit, picture: Picture, place_id: str, placed: Mapping[str, Any], limits: Limits
+) -> places.Place:
+    return places.make(
+        visit, picture, place_id, placed, most_objects=limits.objects, most_points=limits.points
+    )
 
 
 def place_typed(

@@ -19,6 +19,13 @@ def upload(page: Page, path: Path) -> None:
     )  # what was shown of another photo is gone
 
 
+def begin(page: Page, photo: Path) -> None:
+    """Let everything in a photo be segmented, and wait until that is under way."""
+    upload(page, photo)
+    page.locator("#segment-run").click()
+    page.locator("#segment-numbers progress").wait_for()
+
+
 def segment(page: Page, photo: Path) -> None:
     """Segment everything in a photo and wait for its numbers and its table."""
     upload(page, photo)
@@ -118,3 +125,8 @@ def until(happened: Callable[[], bool], *, seconds: float = 60) -> None:
     while not happened():
         assert time.monotonic() < deadline, "That did not happen in time."
         time.sleep(0.05)
+
+
+def objects_pointed_at(page: Page) -> list[str]:
+    """What is said of each object."""
+    return [text.replace("\t", " ") for text in page.locator("#prompt-numbers tbody tr").all_inner_texts()]

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, PHONE, FakeApp
-from .person import choose, click, open_tab, upload
+from .person import begin, choose, click, open_tab, upload
 
 Visit = Callable[..., Page]
 TABS = ("Segment everything", "Compare samplers", "Prompt budget", "Point and box", "Several photos")
@@ -48,9 +48,7 @@ def test_axe_finds_nothing_serious_about_masks_at_work_and_afterwards(
 ) -> None:
     fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(f"{fake_app.address}?__theme={theme}", size)
-    upload(page, photo)
-    page.locator("#segment-run").click()
-    page.locator("#segment-numbers progress").wait_for()
+    begin(page, photo)
     assert serious(page) == [], "at work"
     page.locator("#segment-cancel").click()
     fake_app.script.pause = 0.0

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as TooLate
 
 from .conftest import DESKTOP, PHONE, FakeApp
-from .person import box_of, bring, click_once_enabled, until, upload
+from .person import begin, box_of, bring, click_once_enabled, until, upload
 
 Visit = Callable[..., Page]
 NATURAL_SIZE = "image => [image.naturalWidth, image.naturalHeight]"
@@ -119,9 +119,7 @@ def test_cancel_stops_the_work_and_another_run_can_follow(
 def test_the_very_next_click_after_a_stop_counts(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address)
-    upload(page, photo)
-    page.locator("#segment-run").click()
-    page.locator("#segment-numbers progress").wait_for()
+    begin(page, photo)
     page.locator("#segment-cancel").evaluate("button => button.click()")
     click_once_enabled(page, "#segment-run")
     page.wait_for_timeout(500)  # what the stopped run tells of its end comes now
@@ -183,9 +181,7 @@ def test_another_photo_clears_the_result(fake_app: FakeApp, visit: Visit, photo:
 def test_another_photo_stops_a_run_and_leaving_does_too(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address)
-    upload(page, photo)
-    page.locator("#segment-run").click()
-    page.locator("#segment-numbers progress").wait_for()
+    begin(page, photo)
     page.locator("#examples .gallery-item").first.click()
     until(lambda: fake_app.script.closed == 1)
     expect(page.locator("#segment-numbers .idle")).to_be_visible()

@@ -14,14 +14,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, FakeApp
-from .person import at, bring, click, drag, open_pad, open_tab
+from .person import at, bring, click, drag, objects_pointed_at, open_pad, open_tab
 
 Visit = Callable[..., Page]
-
-
-def rows(page: Page) -> list[str]:
-    """What is said of each object."""
-    return [text.replace("\t", " ") for text in page.locator("#prompt-numbers tbody tr").all_inner_texts()]
 
 
 def test_a_click_shows_a_mask_and_three_to_choose_from(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
@@ -182,92 +177,6 @@ def test_the_pixel_under_the_cursor_is_told_and_the_keys_are_seen_with_the_focus
     expect(tip).to_have_text(f"{int(0.52 * width)}, {height // 2} {of}")
 
 
-def test_clicks_that_follow_each_other_fast_all_count(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
-    fake_app.script.pause = 0.1
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    for x in (0.2, 0.4, 0.6, 0.8):
-        click(page, x, 0.5)
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("4 points")
-    expect(page.locator(".pad-dot.pending")).to_have_count(0)
-
-
-def test_a_click_that_waits_for_its_answer_is_lost_by_undo_but_not_by_a_new_object(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
-    fake_app.script.pause = 1.0
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    for button, left in (("#prompt-undo", 0), ("#prompt-new", 1)):
-        click(page, 0.3, 0.3)
-        page.locator(".pad-dot.pending").wait_for()
-        page.locator(button).click()
-        expect(page.locator(".pad-dot.pending")).to_have_count(0)
-        expect(page.locator("#prompt-numbers tbody tr")).to_have_count(left)
-
-
-def test_undo_takes_back_a_click_that_waits_and_leaves_the_one_before(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    click(page, 0.3, 0.3)
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
-    fake_app.script.pause = 2.0
-    click(page, 0.6, 0.6)
-    click(page, 0.7, 0.7)
-    expect(page.locator(".pad-dot.pending")).to_have_count(2)
-    page.locator("#prompt-undo").click()
-    fake_app.script.pause = 0.0
-    expect(page.locator(".pad-dot")).to_have_count(2)
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("2 points")
-    expect(page.locator(".pad-dot.pending")).to_have_count(0)
-    page.locator("#prompt-undo").click()
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
-    page.wait_for_timeout(800)  # what was taken back does not come again
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
-    expect(page.locator(".pad-dot")).to_have_count(1)
-
-
-def test_a_new_object_is_begun_while_a_click_waits_for_its_answer(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    fake_app.script.pause = 1.0
-    click(page, 0.3, 0.3)
-    page.wait_for_timeout(200)  # as fast as a person is
-    page.locator("#prompt-new").click()
-    page.wait_for_timeout(200)
-    click(page, 0.7, 0.7)
-    expect(page.locator(".pad-dot.pending")).to_have_count(0)
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
-    expect(page.locator("#prompt-numbers tbody")).not_to_contain_text("–")
-    assert ["1 point" in row for row in rows(page)] == [True, True]
-    expect(page.locator(".pad-dot")).to_have_count(2)
-
-
-def test_an_object_that_is_chosen_while_a_click_waits_stays_chosen(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    click(page, 0.3, 0.3)
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
-    page.locator("#prompt-new").click()
-    expect(page.locator("#prompt-object label:has(input)")).to_have_count(2)
-    fake_app.script.pause = 1.0
-    click(page, 0.7, 0.7)
-    page.wait_for_timeout(200)
-    page.locator("#prompt-object label:has(input)").first.click()
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
-    expect(page.locator("#prompt-numbers tbody")).not_to_contain_text("–")
-    expect(page.locator("#prompt-object input").first).to_be_checked()
-    fake_app.script.pause = 0.0
-    click(page, 0.4, 0.4)
-    expect(page.locator("#prompt-numbers tbody tr").first).to_contain_text("2 points")
-
-
 def test_undo_and_another_mode_give_up_the_corner_that_waits_for_its_opposite(
     fake_app: FakeApp, visit: Visit, photo: Path
 ) -> None:
@@ -297,7 +206,7 @@ def test_two_visitors_never_see_each_others_clicks(fake_app: FakeApp, visit: Vis
     drag(bob, (0.1, 0.1), (0.6, 0.6))
     expect(bob.locator("#prompt-numbers tbody")).to_contain_text("a box")
     expect(ann.locator("#prompt-numbers tbody")).to_contain_text("1 point")
-    assert [len(rows(page)) for page in (ann, bob)] == [1, 1]
+    assert [len(objects_pointed_at(page)) for page in (ann, bob)] == [1, 1]
     bob.locator("#prompt-clear").click()
     expect(bob.locator("#prompt-numbers .idle")).to_be_visible()
     click(ann, 0.6, 0.6)

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from .conftest import DESKTOP, PHONE, FakeApp
-from .person import segment, set_slider, until, upload
+from .person import begin, segment, set_slider, until, upload
 
 Visit = Callable[..., Page]
 
@@ -157,9 +157,7 @@ def test_controls_that_were_moved_during_a_run_count_at_its_end(
 ) -> None:
     fake_app.script.pause, fake_app.script.finds = 0.2, 40
     page = visit(fake_app.address)
-    upload(page, photo)
-    page.locator("#segment-run").click()
-    page.locator("#segment-numbers progress").wait_for()
+    begin(page, photo)
     set_slider(page, "min-iou", "0.8")
     set_slider(page, "prompts", "32")
     expect(page.locator("#segment-run")).to_be_enabled()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import FakeApp
-from .person import click, click_once_enabled, open_pad, open_tab, until, upload
+from .person import begin, click, click_once_enabled, open_pad, open_tab, until, upload
 
 Visit = Callable[..., Page]
 
@@ -84,9 +84,7 @@ def test_a_run_is_stopped_once_even_where_the_stop_takes_long(
 ) -> None:
     fake_app.script.pause, fake_app.script.finds = 1.0, 320  # what is under way is finished first
     page = visit(fake_app.address)
-    upload(page, photo)
-    page.locator("#segment-run").click()
-    page.locator("#segment-numbers progress").wait_for()
+    begin(page, photo)
     stops: list[str] = []
     page.on("request", lambda asked: stops.append(asked.url) if asked.url.endswith("/cancel") else None)
     page.set_input_files("#photo input[type=file]", str(other_photo))
@@ -101,9 +99,7 @@ def test_a_run_on_a_new_photo_keeps_its_numbers_however_long_the_stop_before_tak
 ) -> None:
     fake_app.script.pause, fake_app.script.finds = 1.5, 320
     page = visit(fake_app.address)
-    upload(page, photo)
-    page.locator("#segment-run").click()
-    page.locator("#segment-numbers progress").wait_for()
+    begin(page, photo)
     page.set_input_files("#photo input[type=file]", str(other_photo))
     page.locator("#segment-numbers .idle").wait_for()
     fake_app.script.pause, fake_app.script.finds = 0.0, 3

@@ -165,10 +165,12 @@ class SegmentTab(Tab):
                         told = page_text.step(item.stage, item.done, item.total)
                         yield gr.skip(), gr.skip(), gr.skip(), told
 
-        def look_again(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
-            ask, look = _asked(*chosen)
+        def view_of(visit: Visit, photo: str | None, *chosen: Any) -> StageView | None:
             with sentences():
-                view = everything.look_again(page.visits.of(key), photo, ask, look, side=side)
+                return everything.look_again(visit, photo, *_asked(*chosen), side=side)
+
+        def look_again(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
+            view = view_of(page.visits.of(key), photo, *chosen)
             if view is None:  # nothing is decoded with these options: what is shown stays
                 return *unchanged, gr.update(value=text.RUN)
             return *self._shown(view), _run_label(view)
@@ -182,12 +184,11 @@ class SegmentTab(Tab):
             return look_again(key, photo, *chosen)  # a control was moved meanwhile
 
         def after_stop(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
-            visit, (ask, look) = page.visits.of(key), _asked(*chosen)
+            visit = page.visits.of(key)
             run_state = visit.get(everything.RUN)
             if run_state == "running":  # the next one
                 return *unchanged, gr.skip()
-            with sentences():
-                view = everything.look_again(visit, photo, ask, look, side=side)
+            view = view_of(visit, photo, *chosen)
             if view is None:
                 nothing = page_text.idle(page_text.CANCELLED)
                 return None, None, None, nothing, gr.update(value=text.RUN)
@@ -368,9 +369,7 @@ def _named_effort_js(efforts: dict[str, tuple[str, int, float]]) -> str:
 
     Not while it is the dial that is turned: they follow it then, and may be one turn behind.
     """
-    table, same = (
-        {",".join(map(str, values)): name for name, values in efforts.items()},
-        json.dumps(gr.skip()),
-    )
+    table = {",".join(map(str, values)): name for name, values in efforts.items()}
+    same = json.dumps(gr.skip())
     turned = 'document.activeElement?.closest("#effort")'
     return f"(...dials) => {turned} ? {same} : ({json.dumps(table)})[dials.join()] ?? null"

@@ -22,14 +22,14 @@ LARGEST_INFO = (
     "Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest."
 )
 NAMES = {"object-aware": ("aware", "Object-aware"), "grid": ("grid", "Grid search")}
-MASKS = "Masks kept"
 _NOUNS = {"object-aware": "Boxes", "grid": "Points"}
 _Value = Callable[[BudgetPoint], float]
-_PANELS: tuple[tuple[str, _Value, Callable[[float], str], float | None], ...] = (
-    (MASKS, lambda point: point.masks, lambda value: number(round(value)), None),
-    ("Photo covered", lambda point: point.coverage, percent, 1.0),
-    ("Decoder time", lambda point: point.decode_seconds, seconds, None),
+_PANELS: tuple[tuple[str, _Value, Callable[[float], str], float | None, bool], ...] = (
+    ("Masks kept", lambda point: point.masks, lambda value: number(round(value)), None, True),
+    ("Photo covered", lambda point: point.coverage, percent, 1.0, False),
+    ("Decoder time", lambda point: point.decode_seconds, seconds, None, False),
 )
+"""Title, value, the value as text, top of the y axis (None: what there is), whether values are counts."""
 
 
 def largest_choices(budgets: Sequence[int]) -> list[tuple[str, int]]:
@@ -49,9 +49,9 @@ def curves(points: Sequence[BudgetPoint], budgets: Sequence[int]) -> str:
             ticks=budgets,
             told=told,
             top=top,
-            whole=title == MASKS,
+            whole=whole,
         )
-        for title, value, told, top in _PANELS
+        for title, value, told, top, whole in _PANELS
     )
     legend = "".join(f'<span class="{kind}">{name}</span>' for kind, name in NAMES.values())
     return (
