@@ -16,13 +16,13 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 from torch.nn import functional as F
 
-from mobilesamv2.geometry import Frame
+from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.ops.masks import compact_masks
 from mobilesamv2.types import Rle
 
 from .harness import paired, parser_of, report
 
-FRAME = Frame((3000, 4000), 1024)
+FRAME = ResizeLongestSide((3000, 4000), 1024)
 LOW_SIDE = 256
 
 

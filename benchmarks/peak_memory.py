@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from mobilesamv2 import zoo
-from mobilesamv2.models.detector import Detections
+from mobilesamv2.models.detector.detector import Detections
 from mobilesamv2.models.sam import Sam
 from mobilesamv2.segmenter import Segmenter
 from mobilesamv2.types import Picture

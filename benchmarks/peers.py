@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mobilesamv2.models.detector_ultralytics import ultralytics_module
+from mobilesamv2.models.detector.ultralytics_import import ultralytics_module
 from mobilesamv2.models.sam import Sam, mobile_sam_config
 from tests.parity.synthetic_weights import mobile_sam_state
 

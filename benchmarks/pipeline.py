@@ -20,8 +20,8 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 from torch.nn import functional as F
 
-from mobilesamv2.geometry import Frame
-from mobilesamv2.models.detector import Detections
+from mobilesamv2.geometry import ResizeLongestSide
+from mobilesamv2.models.detector.detector import Detections
 from mobilesamv2.models.preprocess import to_input
 from mobilesamv2.ops.boxes import inclusive_boxes
 from mobilesamv2.ops.nms import nms
@@ -33,7 +33,7 @@ from .harness import paired, parser_of, report
 from .peers import our_mobile_sam, random_boxes, their_masks, their_mobile_sam
 
 SIZE_WH = (1024, 768)
-FRAME = Frame((SIZE_WH[1], SIZE_WH[0]), 1024)
+FRAME = ResizeLongestSide((SIZE_WH[1], SIZE_WH[0]), 1024)
 BATCH = 64
 
 

@@ -24,7 +24,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from .comparison import Comparison, compare
+    from .comparison.compare import Comparison, compare
     from .loading import load
     from .progress import Progress
     from .segmenter import Embedding, Segmenter
@@ -56,14 +56,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Comparison": "comparison",
+    "Comparison": "comparison.compare",
     "Embedding": "segmenter",
     "Masks": "types",
-    "Progress": "segmenter",
+    "Progress": "progress",
     "Prompts": "types",
     "SegmentationResult": "types",
     "Segmenter": "segmenter",
-    "compare": "comparison",
+    "compare": "comparison.compare",
     "load": "loading",
 }
 

@@ -16,9 +16,15 @@ from torch.overrides import TorchFunctionMode
 from . import weights as checkpoints
 from . import zoo
 from .errors import MobileSamError, WeightsError
-from .models.detector import NMS_IOU, DetectorConfig, ObjectDetector, build_detector_module, fuse_batch_norm
-from .models.detector_files import read_detector
+from .models.detector.detector import (
+    NMS_IOU,
+    DetectorConfig,
+    ObjectDetector,
+    build_detector_module,
+    fuse_batch_norm,
+)
 from .models.sam import Sam
+from .weights.detector_files import read_detector
 from .zoo import Form, WeightsFile
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True)
-class Frame:
+class ResizeLongestSide:
     """How a picture lies in the model's input: scaled so that its longer side fits, at the top left, zeros below.
 
     Args:

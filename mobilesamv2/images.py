@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from .errors import InvalidImageError
-from .geometry import Frame
+from .geometry import ResizeLongestSide
 from .types import Picture
 
 ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8]
@@ -83,7 +83,7 @@ def load_image(image: ImageInput) -> Picture:
     )
 
 
-def resize_longest_side(picture: Picture, frame: Frame) -> Picture:
+def resize_longest_side(picture: Picture, frame: ResizeLongestSide) -> Picture:
     """Scale a picture to `frame.resized_hw`: bilinear with antialiasing, rounded to 8 bits, as SAM does.
 
     Raises:

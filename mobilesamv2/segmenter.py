@@ -14,14 +14,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .answers import all_masks, kept_masks, without_duplicates
 from .errors import PromptError
-from .geometry import Frame
+from .geometry import ResizeLongestSide
 from .images import ImageInput, load_image
 from .models.chunks import suitable_chunk
+from .models.mask_decoder.shared_image import SharedImage
 from .models.preprocess import to_input
 from .models.sam import Sam
-from .models.shared_image import SharedImage
+from .postprocess import all_masks, kept_masks, without_duplicates
 from .progress import Progress, run_to_end
 from .prompts import MaskFilters, Sampler
 from .prompts.chosen import chosen_sampler
@@ -45,7 +45,7 @@ class Embedding:
 
     features: Tensor
     kernel: Tensor | None
-    frame: Frame
+    frame: ResizeLongestSide
     timings: dict[str, float]
 
 
@@ -119,7 +119,9 @@ class Segmenter:
         watch = Stopwatch(self.device)
         with watch.stage("preprocess"), torch.inference_mode():
             picture = load_image(image)
-            frame = Frame(size_hw=(picture.shape[0], picture.shape[1]), input_side=self.sam.input_side)
+            frame = ResizeLongestSide(
+                size_hw=(picture.shape[0], picture.shape[1]), input_side=self.sam.input_side
+            )
             pixels_frame = replace(frame, input_side=self.sam.picture_side)  # in some models a smaller one
             pixels = to_input(picture, pixels_frame, device=self.device, dtype=self.sam.dtype)
         with watch.stage("encode"), torch.inference_mode():

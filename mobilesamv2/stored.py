@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .geometry import Frame
+from .geometry import ResizeLongestSide
 from .segmenter import Embedding
 from .types import Floats
 
@@ -26,7 +26,7 @@ class StoredEmbedding:
 
     features: Floats
     kernel: Floats | None
-    frame: Frame
+    frame: ResizeLongestSide
     timings: dict[str, float]
     dtype: torch.dtype
 

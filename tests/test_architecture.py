@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tomllib
 
 import mobilesamv2
 
@@ -19,14 +19,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the bottom up: a file may import from its own layer and from those below.
 LAYERS = [
-    ["errors", "progress", "types", "words"],
+    ["errors", "progress", "types", "formatting"],
     ["geometry", "images", "ops", "stopwatch"],
     ["models"],
     ["prompts"],
     ["zoo"],
     ["weights"],
     ["build"],
-    ["answers", "segmenter", "matching", "comparison", "budget", "verdict", "stored", "refine"],
+    ["postprocess", "segmenter", "comparison", "stored", "filters"],
     ["loading"],
     ["render", "export", "evaluate"],
     ["web", "cli"],
@@ -36,7 +36,7 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # Packages that few may know: the files, or the folder, that may.
 RESERVED = {
-    "ultralytics": ("models/detector",),
+    "ultralytics": ("models/detector/", "weights/detector_"),
     "gradio": ("web/layout/",),
     "spaces": ("web/layout/",),
     "huggingface_hub": ("weights/",),

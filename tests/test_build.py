@@ -15,7 +15,7 @@ from torch import Tensor
 from mobilesamv2 import zoo
 from mobilesamv2.build import LeftUnset, build_detector, build_sam, choose_device, choose_dtype
 from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
-from mobilesamv2.models.detector import DetectorConfig, build_detector_module
+from mobilesamv2.models.detector.detector import DetectorConfig, build_detector_module
 from mobilesamv2.models.sam import Sam, nano_config
 
 

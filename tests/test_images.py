@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mobilesamv2.errors import InvalidImageError
-from mobilesamv2.geometry import Frame
+from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.images import MAX_PIXELS, load_image, resize_longest_side
 from mobilesamv2.models.preprocess import PIXEL_MEAN, PIXEL_STD, to_input
 from mobilesamv2.types import Picture
@@ -158,7 +158,7 @@ def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path, colours: Pictu
 @pytest.mark.parametrize("size_hw", [(1, 1), (300, 1), (1, 5000)])
 def test_a_picture_one_pixel_wide_is_read_and_prepared(size_hw: tuple[int, int]) -> None:
     picture = load_image(np.full((*size_hw, 3), 200, dtype=np.uint8))
-    frame = Frame(size_hw, 64)
+    frame = ResizeLongestSide(size_hw, 64)
     assert resize_longest_side(picture, frame).shape == (*frame.resized_hw, 3)
     assert to_input(picture, frame).shape == (1, 3, 64, 64)
 
@@ -310,13 +310,13 @@ def recorded() -> dict[str, np.ndarray]:
 def test_the_resized_picture_is_bit_for_bit_as_recorded(recorded: dict[str, np.ndarray]) -> None:
     picture = load_image(PHOTO)
     assert zlib.crc32(picture.tobytes()) == recorded["375x500/image_crc32"]
-    resized = resize_longest_side(picture, Frame((375, 500), 1024))
+    resized = resize_longest_side(picture, ResizeLongestSide((375, 500), 1024))
     assert resized.shape[:2] == tuple(recorded["375x500/resized_shape"])
     assert zlib.crc32(resized.tobytes()) == recorded["375x500/resized_crc32"]
 
 
 def test_the_model_input_is_as_recorded(recorded: dict[str, np.ndarray]) -> None:
-    found = to_input(load_image(PHOTO), Frame((375, 500), 1024))
+    found = to_input(load_image(PHOTO), ResizeLongestSide((375, 500), 1024))
     assert found.shape == (1, 3, 1024, 1024)
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found[0, :, ::32, ::32], recorded["375x500/input_s32"], atol=1e-6)
@@ -325,14 +325,14 @@ def test_the_model_input_is_as_recorded(recorded: dict[str, np.ndarray]) -> None
 
 
 def test_padding_is_zero_after_normalising(colours: Picture) -> None:
-    found = to_input(colours, Frame((8, 12), 24))
+    found = to_input(colours, ResizeLongestSide((8, 12), 24))
     assert (found[:, :, 16:] == 0).all()
     first = (colours[0, 0] - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD)
     np.testing.assert_allclose(found[0, :, 0, 0], first, rtol=1e-6)
 
 
 def test_the_model_input_can_be_of_half_precision(colours: Picture) -> None:
-    frame = Frame((8, 12), 24)
+    frame = ResizeLongestSide((8, 12), 24)
     found = to_input(colours, frame, dtype=torch.bfloat16)
     assert found.dtype == torch.bfloat16
     np.testing.assert_allclose(found.float(), to_input(colours, frame), atol=0.01, rtol=0.01)
@@ -340,7 +340,7 @@ def test_the_model_input_can_be_of_half_precision(colours: Picture) -> None:
 
 def test_a_frame_of_another_picture_is_refused(colours: Picture) -> None:
     with pytest.raises(ValueError, match="frame is for"):
-        to_input(colours, Frame((12, 8), 24))
+        to_input(colours, ResizeLongestSide((12, 8), 24))
 
 
 @pytest.mark.parametrize("brand", [b"heic", b"mif1"])

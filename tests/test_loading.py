@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import mobilesamv2
 from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
-from mobilesamv2.models.detector import DetectorConfig, ObjectDetector, build_detector_module
+from mobilesamv2.models.detector.detector import DetectorConfig, ObjectDetector, build_detector_module
 from mobilesamv2.models.sam import Sam, nano_config
 
 

@@ -20,14 +20,14 @@ import mobilesamv2
 from mobilesamv2 import zoo
 from mobilesamv2.build import LeftUnset, build_detector
 from mobilesamv2.errors import WeightsError
-from mobilesamv2.models.detector import ObjectDetector
-from mobilesamv2.models.efficientvit import EfficientVitConfig
+from mobilesamv2.models.detector.detector import ObjectDetector
+from mobilesamv2.models.encoders.efficientvit import EfficientVitConfig
+from mobilesamv2.models.encoders.vit import VitConfig
 from mobilesamv2.models.sam import Sam, SamConfig
-from mobilesamv2.models.vit import VitConfig
 from mobilesamv2.weights import convert
 from mobilesamv2.zoo import Form
+from tests.detector_checkpoints import object_aware_network, published_network, save_checkpoint
 from tests.models.conftest import RECORDED_ENCODERS, recorded_pixels  # noqa: F401
-from tests.models.detector_checkpoints import object_aware_network, published_network, save_checkpoint
 from tests.parity.synthetic_weights import FOLDER, manifest_of, part_of, synthetic_state
 
 State = dict[str, Tensor]

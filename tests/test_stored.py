@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mobilesamv2.geometry import Frame
+from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.segmenter import Embedding
 from mobilesamv2.stored import StoredEmbedding
 
@@ -32,7 +32,7 @@ def test_a_stored_embedding_gives_the_same_masks() -> None:
 def test_every_number_format_comes_back_value_for_value(dtype: torch.dtype, with_kernel: bool) -> None:
     features = torch.linspace(-3, 3, 24).reshape(1, 6, 2, 2).to(dtype)
     kernel = features[:, :2].clone() if with_kernel else None
-    frame = Frame(size_hw=(4, 6), input_side=8)
+    frame = ResizeLongestSide(size_hw=(4, 6), input_side=8)
     given = Embedding(features=features, kernel=kernel, frame=frame, timings={"encode": 0.1})
     stored = StoredEmbedding.of(given)
     back = stored.on(torch.device("cpu"))
@@ -44,7 +44,7 @@ def test_every_number_format_comes_back_value_for_value(dtype: torch.dtype, with
 
 def test_a_stored_embedding_shares_no_memory_with_the_one_it_was_made_of() -> None:
     features = torch.zeros(1, 1, 2, 2)
-    frame = Frame(size_hw=(4, 6), input_side=8)
+    frame = ResizeLongestSide(size_hw=(4, 6), input_side=8)
     stored = StoredEmbedding.of(Embedding(features=features, kernel=None, frame=frame, timings={}))
     features += 1
     assert stored.features.sum() == 0

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from mobilesamv2.models.detector import Detections
-from mobilesamv2.models.mask_decoder import MaskDecoderConfig
-from mobilesamv2.models.nano_encoder import NanoEncoderConfig
-from mobilesamv2.models.prompt_encoder import PromptEncoderConfig
+from mobilesamv2.models.detector.detector import Detections
+from mobilesamv2.models.mask_decoder.decoder import MaskDecoderConfig
+from mobilesamv2.models.nano.encoder import NanoEncoderConfig
+from mobilesamv2.models.prompt_encoder.encoder import PromptEncoderConfig
 from mobilesamv2.models.sam import Sam, SamConfig
 from mobilesamv2.prompts import MaskFilters
 from mobilesamv2.segmenter import Segmenter

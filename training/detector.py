@@ -30,7 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobilesamv2.models.detector import DetectorConfig, build_detector_module
+from mobilesamv2.models.detector.detector import DetectorConfig, build_detector_module
 
 from .checkpoints import averaged_weights, save
 from .coco_data import LabelledPicture, read_labels

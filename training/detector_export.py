@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mobilesamv2 import zoo
-from mobilesamv2.models.detector import (
+from mobilesamv2.models.detector.detector import (
     NMS_IOU,
     DetectorConfig,
     ObjectDetector,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from pycocotools import mask as coco_mask
 
-from mobilesamv2.models.detector import ObjectDetector
+from mobilesamv2.models.detector.detector import ObjectDetector
 from mobilesamv2.ops.boxes import box_iou
 from mobilesamv2.types import Floats, Picture
 

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import torch
 
-from mobilesamv2.models.detector import NMS_IOU, DetectorConfig, build_detector_module
+from mobilesamv2.models.detector.detector import NMS_IOU, DetectorConfig, build_detector_module
 from mobilesamv2.types import Picture
 
 from .coco_data import LabelledPicture, read_labels, read_picture

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mobilesamv2.models.drawn_prompts import grown
+from mobilesamv2.models.nano.drawn_prompts import grown
 
 from .crops import MASK_STRIDE, Batch
 from .trainee import Answers, Decoded

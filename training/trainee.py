@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobilesamv2.models.mask_decoder import MaskDecoder
-from mobilesamv2.models.nano_encoder import NanoEncoder
+from mobilesamv2.models.mask_decoder.decoder import MaskDecoder
+from mobilesamv2.models.nano.encoder import NanoEncoder
+from mobilesamv2.models.nano.mask_head import POINT_WINDOWS, pasted
 from mobilesamv2.models.preprocess import PIXEL_MEAN, PIXEL_STD
-from mobilesamv2.models.prompt_encoder import FirstGuess, PromptEncoder
+from mobilesamv2.models.prompt_encoder.encoder import FirstGuess, PromptEncoder
 from mobilesamv2.models.sam import Sam, nano_config
-from mobilesamv2.models.windows import POINT_WINDOWS, pasted
 
 from .crops import Batch
 

@@ -27,9 +27,9 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure the curves; see `add_parser`."""
-    from ..budget import budget_curves, budgets_up_to
+    from ..comparison.budget import budget_curves, budgets_up_to
+    from ..comparison.report import budget_verdict
     from ..images import load_image
-    from ..verdict import budget_verdict
 
     picture = load_image(options.photo)
     curves = budget_curves(load_segmenter(options), picture, budgets=budgets_up_to(options.largest))

@@ -45,19 +45,19 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare the samplers; see `add_parser`."""
-    from ..comparison import Contender, contest
+    from ..comparison.compare import SamplerSpec, compare_specs
+    from ..comparison.report import verdict
     from ..export import write_comparison
     from ..images import load_image
-    from ..verdict import verdict
 
     first, second = (
-        Contender.parse(text, max_prompts=options.max_prompts, points_per_side=options.points_per_side)
+        SamplerSpec.parse(text, max_prompts=options.max_prompts, points_per_side=options.points_per_side)
         for text in (options.first, options.second)
     )
     picture = load_image(options.photo)
-    found = contest(load_segmenter(options), picture, (first, second))
+    found = compare_specs(load_segmenter(options), picture, (first, second))
     write_comparison(options.output, picture, found, file_name=options.photo.name)
     print(f"{options.photo}: {found.first.model} on {found.first.device}, seconds per stage")
     print(table(found.rows()))
-    print(f"{verdict(*found.standings)} Both share one encoding.")
+    print(f"{verdict(*found.statistics)} Both share one encoding.")
     return 0

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..filters import filtered
 from ..images import load_image
 from ..prompts import GridSampler
-from ..refine import filtered
 from ..segmenter import Segmenter
 from ..types import Floats, Masks, Picture, Rle
 from .average_recall import Matches, match, recall_table

@@ -9,9 +9,9 @@ from typing import Any
 from PIL import Image
 
 from .. import render
-from ..comparison import Comparison
+from ..comparison.compare import Comparison
+from ..comparison.report import verdict
 from ..types import Picture, SegmentationResult
-from ..verdict import verdict
 from .formats import NUMBERED, files_of
 from .pictures import label_map_image
 from .records import json_bytes, result_record
@@ -69,7 +69,7 @@ def _make_room(folder: Path) -> None:
 
 
 def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, file_name: str = "") -> None:
-    """Write `comparison.json` and, for each contender, `NAME-overlay.png` and `NAME-prompts.png`.
+    """Write `comparison.json` and, for each spec, `NAME-overlay.png` and `NAME-prompts.png`.
 
     NAME is the sampler, with its budget where both are of one sampler: `grid`, `grid-16`. Masks of one object have one
     colour in both overlays.
@@ -86,7 +86,7 @@ def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, 
             "model": comparison.first.model,
             "device": comparison.first.device,
             "speedup": comparison.speedup,
-            "verdict": verdict(*comparison.standings),
+            "verdict": verdict(*comparison.statistics),
             "samplers": comparison.rows(),
         },
     )

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .fast_linear import activated_linear
-from .kept import Kept
+from .kernels.linear import activated_linear
+from .kernels.tensor_cache import DerivedTensors
 
 
 class LayerNorm2d(nn.Module):
@@ -44,19 +44,19 @@ def gelu_in_place(x: Tensor) -> Tensor:
 
 
 def convolve_and_normalise(
-    x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d, *, kept: Kept | None = None
+    x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d, *, cache: DerivedTensors | None = None
 ) -> Tensor:
     """What `norm(convolution(x))` is in evaluation mode, in one pass over the features and not two.
 
     With fixed statistics the norm scales and shifts the kernels. In training mode it is those two layers.
 
     Args:
-        kept: where the scaled kernels are remembered; None: nowhere.
+        cache: where the scaled kernels are remembered; None: nowhere.
     """
     if norm.training:
         normalised: Tensor = norm(convolution(x))
         return normalised
-    weight, bias = folded(convolution, norm, kept=kept)
+    weight, bias = folded(convolution, norm, cache=cache)
     return convolve_with(x, weight, bias, like=convolution)
 
 
@@ -73,7 +73,7 @@ def is_pointwise(convolution: nn.Conv2d) -> bool:
 
 
 def folded(
-    convolution: nn.Conv2d, norm: nn.BatchNorm2d, *, kept: Kept | None = None
+    convolution: nn.Conv2d, norm: nn.BatchNorm2d, *, cache: DerivedTensors | None = None
 ) -> tuple[Tensor, Tensor]:
     """Weight and bias of the one convolution that a convolution and its batch norm are in evaluation mode.
 
@@ -92,13 +92,13 @@ def folded(
         dtype = convolution.weight.dtype
         return weight.to(dtype).contiguous(memory_format=torch.channels_last), bias.to(dtype)
 
-    if kept is None:
+    if cache is None:
         return fold()
     # Training changes the running statistics without raising their counters, but counts its batches.
     sources = [convolution.weight, norm.weight, norm.bias, mean, variance, batches]
     if convolution.bias is not None:
         sources.append(convolution.bias)
-    weight, bias = kept(fold, *sources)
+    weight, bias = cache(fold, *sources)
     return weight, bias
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..geometry import Frame
+from ..geometry import ResizeLongestSide
 from ..images import resize_longest_side
 from ..types import Picture
 
@@ -17,7 +17,7 @@ PIXEL_STD = (58.395, 57.12, 57.375)
 
 def to_input(
     picture: Picture,
-    frame: Frame,
+    frame: ResizeLongestSide,
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .efficientvit import EfficientVit, EfficientVitConfig, efficientvit_config
-from .mask_decoder import PROMPTS_AT_ONCE, MaskDecoder, MaskDecoderConfig
-from .nano_encoder import NanoEncoder, NanoEncoderConfig
-from .prompt_encoder import PromptEncoder, PromptEncoderConfig
-from .shared_image import SharedImage
-from .side_by_side import side_by_side
-from .tiny_vit import TinyVit, TinyVitConfig
-from .vit import Vit, VitConfig, vit_config
+from .encoders.efficientvit import EfficientVit, EfficientVitConfig, efficientvit_config
+from .encoders.tiny_vit import TinyVit, TinyVitConfig
+from .encoders.vit import Vit, VitConfig, vit_config
+from .kernels.parallel import side_by_side
+from .mask_decoder.decoder import PROMPTS_AT_ONCE, MaskDecoder, MaskDecoderConfig
+from .mask_decoder.shared_image import SharedImage
+from .nano.encoder import NanoEncoder, NanoEncoderConfig
+from .prompt_encoder.encoder import PromptEncoder, PromptEncoderConfig
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from functools import reduce
 import numpy as np
 from torch import Tensor
 
-from ..geometry import Frame
+from ..geometry import ResizeLongestSide
 from ..types import Bools, Floats, Ints, Rle
 from .enlarging import Axis, Strips
 from .rle import box_of_runs, encode_runs, runs_between
@@ -44,7 +44,7 @@ class CompactMasks:
 
 
 def compact_masks(
-    logits: Tensor, frame: Frame, *, stability_offset: float = 1.0, threshold: float = 0.0
+    logits: Tensor, frame: ResizeLongestSide, *, stability_offset: float = 1.0, threshold: float = 0.0
 ) -> CompactMasks:
     """Enlarge logits to the original picture, threshold them and keep the run lengths.
 

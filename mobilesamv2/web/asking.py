@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import PromptError
+from ..formatting import count
 from ..render import fit_within, overlay
 from ..types import Floats, Ints, Masks, Picture
-from ..words import count
 from .prompting import Answer, Limits, PredictRun
 from .steps import HasStage, Step
 from .text import prompting as text

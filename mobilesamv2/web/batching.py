@@ -23,9 +23,9 @@ from ..export import (
     result_record,
     safe_name,
 )
+from ..formatting import count
 from ..render import fit_within, overlay
 from ..types import Masks, Picture, SegmentationResult
-from ..words import count
 from .segmenting import SegmentRun
 from .steps import HasStage, Step
 from .text import batching as text

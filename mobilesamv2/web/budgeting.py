@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 
-from ..budget import BudgetCurves, BudgetPoint, budget_steps, budgets_up_to
+from ..comparison.budget import BudgetCurves, BudgetPoint, budget_steps, budgets_up_to
+from ..comparison.report import budget_verdict
 from ..progress import Progress
 from ..stored import StoredEmbedding
 from ..types import Picture
-from ..verdict import budget_verdict
 from .encoding import encoded
 from .models import Models
 from .segmenting import Summary

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..comparison import Comparison, Contender, Standing, contest_steps
+from ..comparison.compare import Comparison, RunStatistics, SamplerSpec, compare_specs_steps
+from ..comparison.matching import MATCH_IOU
+from ..comparison.report import verdict
 from ..errors import PromptError
-from ..matching import MATCH_IOU
+from ..formatting import number
 from ..progress import Progress
 from ..render import draw_prompts, fit_within, label_colours, mask_layer, overlay, prompt_layer
 from ..stored import StoredEmbedding
 from ..types import Masks, Picture, SegmentationResult
-from ..verdict import verdict
-from ..words import number
 from .encoding import encoded
 from .models import Models
 from .segmenting import Summary, sizes, summary_of
@@ -88,17 +88,17 @@ def run_compare(
     models: Models,
     picture: Picture,
     stored: StoredEmbedding | None,
-    contenders: tuple[Contender, Contender],
+    contenders: tuple[SamplerSpec, SamplerSpec],
     model: str,
 ) -> Generator[Progress | StoredEmbedding | Comparison, None, None]:
     """Run both contenders on `picture`: progress, then the comparison as the last item."""
     segmenter = models.get(model)
     embedding = yield from encoded(segmenter, picture, stored)
-    yield (yield from contest_steps(segmenter, picture, contenders, embedding=embedding))
+    yield (yield from compare_specs_steps(segmenter, picture, contenders, embedding=embedding))
 
 
 def prompts_of_compare(
-    picture: Picture, stored: StoredEmbedding | None, contenders: tuple[Contender, Contender], model: str
+    picture: Picture, stored: StoredEmbedding | None, contenders: tuple[SamplerSpec, SamplerSpec], model: str
 ) -> int:
     """How many prompts `run_compare` will ask at the most."""
     return sum(contender.prompts_at_most for contender in contenders)
@@ -107,7 +107,7 @@ def prompts_of_compare(
 def compare(
     visit: Visit,
     photo: str | None,
-    contenders: tuple[Contender, Contender],
+    contenders: tuple[SamplerSpec, SamplerSpec],
     model: str,
     *,
     run: CompareRun,
@@ -141,7 +141,7 @@ def comparison_summary_of(found: Comparison) -> Summary:
     """
     left, right = (
         summary_of(result) | _standing(standing)
-        for result, standing in zip((found.first, found.second), found.standings, strict=True)
+        for result, standing in zip((found.first, found.second), found.statistics, strict=True)
     )
     by_name = {summary["sampler"].replace("-", "_"): summary for summary in (right, left)}
     return by_name | {
@@ -150,13 +150,13 @@ def comparison_summary_of(found: Comparison) -> Summary:
         "matched": len(found.matching),
         "match_iou": MATCH_IOU,
         "speedup": float(f"{found.speedup:.4g}") if math.isfinite(found.speedup) else None,
-        "verdict": verdict(*found.standings),
+        "verdict": verdict(*found.statistics),
     }
 
 
-def _standing(standing: Standing) -> Summary:
+def _standing(standing: RunStatistics) -> Summary:
     return {
-        "contender": str(standing.contender),
+        "contender": str(standing.spec),
         "duplicates_removed": standing.duplicates_removed,
         "found_alone": standing.alone,
         "coverage_percent": round(100 * standing.coverage, 3),
@@ -166,13 +166,13 @@ def _standing(standing: Standing) -> Summary:
 
 def contender_of(
     text: str, *, max_prompts: int | None = None, points_per_side: int | None = None, most: int
-) -> Contender:
-    """Read a contender that may ask at most `most` prompts; other arguments as for `Contender.parse`.
+) -> SamplerSpec:
+    """Read a contender that may ask at most `most` prompts; other arguments as for `SamplerSpec.parse`.
 
     Raises:
         UnknownModelError, PromptError: if it is none, or asks more.
     """
-    contender = Contender.parse(text, max_prompts=max_prompts, points_per_side=points_per_side)
+    contender = SamplerSpec.parse(text, max_prompts=max_prompts, points_per_side=points_per_side)
     if contender.prompts_at_most > most:
         raise PromptError(
             f"{contender} asks up to {number(contender.prompts_at_most)} prompts; here {number(most)} are the most."

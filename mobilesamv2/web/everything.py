@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import MobileSamError
+from ..filters import filtered
 from ..progress import Progress
-from ..refine import filtered
 from ..render import fit_within
 from ..stored import StoredEmbedding
 from ..types import Picture

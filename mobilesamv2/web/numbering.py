@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..matching import match_masks
+from ..comparison.matching import match_masks
 from ..types import Ints, Masks
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import PromptError
+from ..formatting import count
 from ..render import label_colours
 from ..types import Masks
-from ..words import count
 from .text import prompting as text
 
 _STEPS_BACK = 100

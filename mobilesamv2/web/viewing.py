@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..matching import covered_share
+from ..comparison.matching import covered_share
+from ..filters import Refinement, filtered, refined, without_overlaps
 from ..prompts import MaskFilters
-from ..refine import Refinement, filtered, refined, without_overlaps
 from ..render import label_colours, on_top
 from ..types import Ints, Masks, Picture, Prompts
 from .decoding import Decoded

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..models.detector_files import read_detector
+from .detector_files import read_detector
 from .hub import first_line
 from .names import PARTS, State, by_module, joined, unwrapped
 from .read import read_state_dict

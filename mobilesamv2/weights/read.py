@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..models.packed import refuse_packed
 from .hub import first_line
+from .zip_guard import refuse_packed
 
 WRAPPERS = ("model", "state_dict", "model_state_dict")
 """Names that checkpoints keep a state dict under, also one within the other."""

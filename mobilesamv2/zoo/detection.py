@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..models.detector_config import detector_config
+from ..models.detector.config import detector_config
 from .entries import DetectorEntry, Form, WeightsFile
 
 

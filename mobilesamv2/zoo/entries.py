@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..models.detector_config import NMS_IOU, DetectorConfig
+from ..models.detector.config import NMS_IOU, DetectorConfig
 from ..models.sam import SamConfig
 from ..prompts import MaskFilters
 from ..prompts.grid import SAM_FILTERS

@@ -11,8 +11,8 @@ import torch
 from benchmarks import regression
 from benchmarks.decoder import multiply_adds
 from benchmarks.harness import Paired, paired, report
-from mobilesamv2.models.fast_linear import activated_linear
-from mobilesamv2.models.side_by_side import side_by_side
+from mobilesamv2.models.kernels.linear import activated_linear
+from mobilesamv2.models.kernels.parallel import side_by_side
 
 
 def test_a_ratio_is_the_median_over_neighbours_and_not_that_of_medians():

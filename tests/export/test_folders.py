@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from mobilesamv2.comparison import compare
+from mobilesamv2.comparison.compare import compare
 from mobilesamv2.export import write_comparison, write_result, write_summary
 from mobilesamv2.types import STAGES, Masks, SegmentationResult
 from tests.tiny import picture, tiny_segmenter

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mobilesamv2.geometry import Frame
-from mobilesamv2.models.efficientvit import EfficientVitConfig
-from mobilesamv2.models.mask_decoder import MaskDecoder, MaskDecoderConfig
+from mobilesamv2.geometry import ResizeLongestSide
+from mobilesamv2.models.encoders.efficientvit import EfficientVitConfig
+from mobilesamv2.models.encoders.vit import VitConfig, vit_config
+from mobilesamv2.models.mask_decoder.decoder import MaskDecoder, MaskDecoderConfig
 from mobilesamv2.models.preprocess import to_input
-from mobilesamv2.models.prompt_encoder import PromptEncoder, PromptEncoderConfig
+from mobilesamv2.models.prompt_encoder.encoder import PromptEncoder, PromptEncoderConfig
 from mobilesamv2.models.sam import (
     Sam,
     SamConfig,
@@ -22,7 +23,6 @@ from mobilesamv2.models.sam import (
     mobile_sam_v2_config,
     sam_config,
 )
-from mobilesamv2.models.vit import VitConfig, vit_config
 from mobilesamv2.segmenter import Segmenter
 from tests.parity.synthetic_weights import manifest_of, part_of, synthetic_state
 from tests.tiny import picture
@@ -140,10 +140,12 @@ def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder(
     embedding = segmenter.encode(photo)
     masks = segmenter.predict(embedding, boxes=[[0, 0, 100, 33]])
 
-    assert torch.equal(seen[0], to_input(photo, Frame((33, 100), 64)))
-    assert embedding.frame == Frame((33, 100), 128)
+    assert torch.equal(seen[0], to_input(photo, ResizeLongestSide((33, 100), 64)))
+    assert embedding.frame == ResizeLongestSide((33, 100), 128)
     assert embedding.features.shape == (1, 16, 8, 8)
-    np.testing.assert_allclose(prompts[0], Frame((33, 100), 128).boxes_to_input(np.array([0, 0, 100, 33])))
+    np.testing.assert_allclose(
+        prompts[0], ResizeLongestSide((33, 100), 128).boxes_to_input(np.array([0, 0, 100, 33]))
+    )
     assert masks.size_hw == (33, 100)
 
 

@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 from torch.nn import functional as F
 
-from mobilesamv2.geometry import Frame
+from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.ops.boxes import inclusive_boxes
 from mobilesamv2.ops.masks import CompactMasks, compact_masks
 from mobilesamv2.types import decode_rle
@@ -21,7 +21,7 @@ from mobilesamv2.types import decode_rle
 PARITY = Path(__file__).parents[1] / "parity"
 
 
-def plainly_enlarged(logits: Tensor, frame: Frame) -> Tensor:
+def plainly_enlarged(logits: Tensor, frame: ResizeLongestSide) -> Tensor:
     """The whole of every mask at original size, (N, H, W), as SAM computes it."""
     square = (frame.input_side, frame.input_side)
     height, width = frame.resized_hw
@@ -61,7 +61,7 @@ def dense(masks: CompactMasks) -> npt.NDArray[np.bool_]:
 def test_masks_areas_stability_and_boxes_are_those_of_the_plain_way(
     size_hw: tuple[int, int], input_side: int, low_hw: tuple[int, int], shift: float
 ) -> None:
-    frame = Frame(size_hw, input_side)
+    frame = ResizeLongestSide(size_hw, input_side)
     logits = smooth_logits(4, low_hw, shift=shift)
     whole = plainly_enlarged(logits, frame)
     found = compact_masks(logits, frame, stability_offset=1.0)
@@ -92,7 +92,7 @@ def blobs(count: int, side: int) -> Tensor:
 @pytest.mark.parametrize("shift", [0.0, 3.0])
 def test_objects_on_a_large_photo_are_those_of_the_plain_way(shift: float) -> None:
     # As much enlarged as from 256 x 256 to 12 megapixels. Most strips are wholly inside or outside.
-    frame, logits = Frame((1000, 1333), 342), blobs(6, 86) + shift
+    frame, logits = ResizeLongestSide((1000, 1333), 342), blobs(6, 86) + shift
     whole = plainly_enlarged(logits, frame).numpy()
     found = compact_masks(logits, frame)
     differs = dense(found) != (whole > 0)
@@ -105,7 +105,7 @@ def test_objects_on_a_large_photo_are_those_of_the_plain_way(shift: float) -> No
 
 def test_specks_far_apart_are_all_found() -> None:
     # The window of such a mask is the whole picture, most of which is never computed.
-    frame = Frame((300, 400), 256)
+    frame = ResizeLongestSide((300, 400), 256)
     logits = torch.full((1, 64, 64), -20.0)
     for y, x in ((0, 0), (0, 63), (20, 31), (47, 0), (47, 63)):
         logits[0, y, x] = 20.0
@@ -116,7 +116,7 @@ def test_specks_far_apart_are_all_found() -> None:
 
 
 def test_pieces_do_not_change_masks(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = Frame((120, 90), 256)
+    frame = ResizeLongestSide((120, 90), 256)
     logits = smooth_logits(3, (64, 64))
     in_one_piece = compact_masks(logits, frame)
     monkeypatch.setattr("mobilesamv2.ops.masks._PIXELS_AT_ONCE", 300)
@@ -126,7 +126,7 @@ def test_pieces_do_not_change_masks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_masks_of_a_batch_are_those_made_one_by_one() -> None:
-    frame = Frame((60, 80), 256)
+    frame = ResizeLongestSide((60, 80), 256)
     logits = smooth_logits(4, (64, 64))
     together = compact_masks(logits, frame)
     alone = [compact_masks(one[None], frame) for one in logits]
@@ -135,7 +135,7 @@ def test_masks_of_a_batch_are_those_made_one_by_one() -> None:
 
 
 def test_no_logits_give_no_masks() -> None:
-    found = compact_masks(torch.zeros(0, 16, 16), Frame((30, 40), 64))
+    found = compact_masks(torch.zeros(0, 16, 16), ResizeLongestSide((30, 40), 64))
     assert len(found) == 0
     assert found.boxes_xyxy.shape == (0, 4)
     assert found.areas.shape == found.stability.shape == (0,)
@@ -143,7 +143,7 @@ def test_no_logits_give_no_masks() -> None:
 
 def test_a_mask_that_is_nowhere_or_everywhere_has_such_run_lengths() -> None:
     logits = torch.stack([torch.full((16, 16), value) for value in (-5.0, 5.0)])
-    found = compact_masks(logits, Frame((30, 40), 64))
+    found = compact_masks(logits, ResizeLongestSide((30, 40), 64))
     assert found.areas.tolist() == [0, 1200]
     assert found.boxes_xyxy.tolist() == [[0, 0, 0, 0], [0, 0, 40, 30]]
     assert np.isnan(found.stability[0])
@@ -151,7 +151,7 @@ def test_a_mask_that_is_nowhere_or_everywhere_has_such_run_lengths() -> None:
 
 
 def test_half_precision_and_infinite_logits_do_no_harm_to_their_neighbours() -> None:
-    frame = Frame((64, 64), 64)
+    frame = ResizeLongestSide((64, 64), 64)
     logits = torch.full((1, 16, 16), -5.0, dtype=torch.float16)
     logits[0, 4:8, 4:8] = 5.0
     reference = dense(compact_masks(logits, frame))
@@ -161,7 +161,7 @@ def test_half_precision_and_infinite_logits_do_no_harm_to_their_neighbours() -> 
 
 def test_padding_never_enters_a_mask() -> None:
     # A wide picture covers the top half of the input; the rest of the logits says yes to everything.
-    frame = Frame((50, 100), 64)
+    frame = ResizeLongestSide((50, 100), 64)
     logits = torch.full((1, 64, 64), 9.0)
     logits[0, :32] = -9.0
     assert compact_masks(logits, frame).areas.tolist() == [0]
@@ -174,7 +174,9 @@ def test_stability_boxes_and_run_lengths_are_as_recorded(threshold: float, offse
     recorded = np.load(PARITY / "mask_utilities.npz")
     logits = torch.full((6, 53, 53), -50.0)
     logits[:, :37] = torch.from_numpy(recorded["logits"])  # at a scale of 1, so that nothing is resampled
-    found = compact_masks(logits, Frame((37, 53), 53), stability_offset=offset, threshold=threshold)
+    found = compact_masks(
+        logits, ResizeLongestSide((37, 53), 53), stability_offset=offset, threshold=threshold
+    )
     np.testing.assert_array_equal(found.stability, recorded[name])
     if threshold == 0:
         np.testing.assert_array_equal(inclusive_boxes(found.boxes_xyxy), recorded["mask_boxes"])
@@ -188,7 +190,7 @@ def test_enlarged_logits_are_as_recorded(size_hw: tuple[int, int]) -> None:
     coarse = (4 * np.random.default_rng(50).standard_normal((2, 1, 64, 64))).astype(np.float32)
     fine = np.random.default_rng(51).standard_normal((2, 1, 256, 256)).astype(np.float32)
     logits = torch.from_numpy(coarse.repeat(4, axis=2).repeat(4, axis=3) + fine)[:, 0]
-    frame = Frame(size_hw, 1024)
+    frame = ResizeLongestSide(size_hw, 1024)
     tag = f"{size_hw[0]}x{size_hw[1]}"
     assert frame.resized_hw == tuple(recorded[f"{tag}/input_size"])
 
@@ -205,4 +207,4 @@ def test_enlarged_logits_are_as_recorded(size_hw: tuple[int, int]) -> None:
 @pytest.mark.parametrize(("shape", "offset"), [((16, 16), 1.0), ((1, 1, 16, 16), 1.0), ((1, 16, 16), -1.0)])
 def test_wrong_shapes_and_offsets_are_refused(shape: tuple[int, ...], offset: float) -> None:
     with pytest.raises(ValueError, match="got"):
-        compact_masks(torch.zeros(shape), Frame((8, 8), 64), stability_offset=offset)
+        compact_masks(torch.zeros(shape), ResizeLongestSide((8, 8), 64), stability_offset=offset)

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from mobilesamv2.models.efficientvit import EfficientVit, efficientvit_config
-from mobilesamv2.models.vit import Vit, vit_config
+from mobilesamv2.models.encoders.efficientvit import EfficientVit, efficientvit_config
+from mobilesamv2.models.encoders.vit import Vit, vit_config
 from tests.models.conftest import RECORDED_ENCODERS, two_scale_noise
 from tests.parity.synthetic_weights import manifest_of, part_of, synthetic_state
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mobilesamv2.errors import PromptError
-from mobilesamv2.models.detector import Detections
+from mobilesamv2.models.detector.detector import Detections
 from mobilesamv2.prompts import ObjectAwareSampler
 
 

@@ -13,7 +13,12 @@ from pycocotools import mask as coco_mask
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mobilesamv2.models.detector import Detections, DetectorConfig, ObjectDetector, build_detector_module
+from mobilesamv2.models.detector.detector import (
+    Detections,
+    DetectorConfig,
+    ObjectDetector,
+    build_detector_module,
+)
 from mobilesamv2.types import Picture
 from training.coco_data import LabelledPicture, read_labels, read_picture
 from training.detector import TrainingConfig, main, train, train_command, weighted_cross_entropy, weights_in

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from mobilesamv2.comparison import Contender
+from mobilesamv2.comparison.compare import SamplerSpec
 from mobilesamv2.errors import WeightsError
-from mobilesamv2.geometry import Frame
+from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.images import load_image
-from mobilesamv2.models.detector import Detections
+from mobilesamv2.models.detector.detector import Detections
 from mobilesamv2.ops.rle import encode_window
 from mobilesamv2.progress import Progress
 from mobilesamv2.prompts import MaskFilters, Sampler
@@ -84,7 +84,7 @@ class FakeSegmenter:
         return Embedding(
             features=torch.full((1, 1, 2, 2), float(picture.mean())),
             kernel=None,
-            frame=Frame(size_hw=(picture.shape[0], picture.shape[1]), input_side=64),
+            frame=ResizeLongestSide(size_hw=(picture.shape[0], picture.shape[1]), input_side=64),
             timings={"preprocess": 0.002, "encode": 0.11},
         )
 
@@ -279,7 +279,7 @@ FAKE_SETTINGS = Settings(
 )
 
 
-GRID_8, BOXES = Contender("grid", points_per_side=8), Contender("object-aware", max_prompts=320)
+GRID_8, BOXES = SamplerSpec("grid", points_per_side=8), SamplerSpec("object-aware", max_prompts=320)
 
 
 def serve_fake(script: Any, port: int) -> None:
@@ -312,7 +312,7 @@ class Fake:
         )
 
     def compare(
-        self, photo: Any, left: Contender = GRID_8, right: Contender = BOXES
+        self, photo: Any, left: SamplerSpec = GRID_8, right: SamplerSpec = BOXES
     ) -> Generator[Any, None, None]:
         run = partial(comparing.run_compare, self.models)
         return comparing.compare(self.visit, str(photo), (left, right), "nano", run=run, display_side=64)

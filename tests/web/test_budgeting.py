@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mobilesamv2.budget import BudgetPoint
+from mobilesamv2.comparison.budget import BudgetPoint
 from mobilesamv2.errors import InvalidImageError
 from mobilesamv2.web.budgeting import BudgetView, prompts_of_budget, run_budget
 from mobilesamv2.web.text import budgeting as text

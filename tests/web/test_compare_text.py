@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mobilesamv2.comparison import Contender
+from mobilesamv2.comparison.compare import SamplerSpec
 from mobilesamv2.web.settings import Settings
 from mobilesamv2.web.text import comparing as text
 
@@ -108,8 +108,8 @@ def test_the_menu_offers_what_can_be_read_and_what_is_chosen_first() -> None:
     assert len(set(values)) == len(values)
     assert {"grid:8", "grid:32", "object-aware:16", "object-aware:320", "object-aware:1024"} <= set(values)
     for label, value in choices:
-        assert text.name_of(Contender.parse(value)) == label
-        assert Contender.parse(value).prompts_at_most <= settings.prompts.high
+        assert text.name_of(SamplerSpec.parse(value)) == label
+        assert SamplerSpec.parse(value).prompts_at_most <= settings.prompts.high
 
 
 def test_names_from_outside_cannot_bring_markup() -> None:

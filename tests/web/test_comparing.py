@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilesamv2.comparison import Contender
+from mobilesamv2.comparison.compare import SamplerSpec
 from mobilesamv2.errors import PromptError
 from mobilesamv2.web import comparing
 from mobilesamv2.web.comparing import ALONE_COLOURS, CompareView, contender_of
@@ -52,7 +52,7 @@ def test_what_only_one_found_has_the_colour_of_its_finder(view: CompareView) -> 
 
 
 def test_partners_share_a_colour_and_leave_nothing_alone(wide_photo: Path) -> None:
-    few, many = (Contender("object-aware", max_prompts=budget) for budget in (4, 12))
+    few, many = (SamplerSpec("object-aware", max_prompts=budget) for budget in (4, 12))
     *_, view = Fake(finds=12).compare(wide_photo, few, few)
     layers = view.layers()
     assert np.array_equal(layers["left"], layers["right"])
@@ -75,7 +75,7 @@ def test_the_summary_has_both_sides_and_each_sampler_by_its_name(view: CompareVi
 
 
 def test_two_grids_are_told_apart_by_side(wide_photo: Path) -> None:
-    sides = [Contender("grid", points_per_side=side) for side in (2, 4)]
+    sides = [SamplerSpec("grid", points_per_side=side) for side in (2, 4)]
     *_, view = Fake().compare(wide_photo, *sides)
     assert [view.summary[side]["prompts"] for side in ("left", "right")] == [4, 16]
     assert view.summary["grid"] == view.summary["left"]
@@ -83,7 +83,7 @@ def test_two_grids_are_told_apart_by_side(wide_photo: Path) -> None:
 
 
 def test_nothing_found_is_shown_too(wide_photo: Path) -> None:
-    boxes = Contender("object-aware")
+    boxes = SamplerSpec("object-aware")
     *_, view = Fake(finds=0).compare(wide_photo, boxes, boxes)
     assert not any(layer.any() for layer in view.layers().values())
     assert view.summary["verdict"] == "Neither run kept a mask on this photo."
@@ -91,14 +91,14 @@ def test_nothing_found_is_shown_too(wide_photo: Path) -> None:
 
 def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(wide_photo: Path) -> None:
     fake = Fake(finds=3)
-    contenders = pickle.loads(pickle.dumps((Contender("grid", points_per_side=2), Contender())))
+    contenders = pickle.loads(pickle.dumps((SamplerSpec("grid", points_per_side=2), SamplerSpec())))
     running = comparing.run_compare(fake.models, np.zeros((20, 30, 3), np.uint8), None, contenders, "nano")
     *_, found = (pickle.loads(pickle.dumps(item)) for item in running)
-    assert [standing.prompts for standing in found.standings] == [4, 3]
+    assert [standing.prompts for standing in found.statistics] == [4, 3]
 
 
 def test_a_contender_may_ask_no_more_than_the_page_offers() -> None:
-    assert contender_of("grid", points_per_side=32, most=1024) == Contender("grid", points_per_side=32)
+    assert contender_of("grid", points_per_side=32, most=1024) == SamplerSpec("grid", points_per_side=32)
     with pytest.raises(PromptError, match="grid:33 asks up to 1,089 prompts; here 1,024 are the most"):
         contender_of("grid:33", most=1024)
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
+from mobilesamv2.formatting import seconds
 from mobilesamv2.web.text.curves import Line, chart, rounds_up_to
-from mobilesamv2.words import seconds
 
 
 def number(value: float) -> str:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from mobilesamv2.errors import InvalidImageError
-from mobilesamv2.geometry import Frame
+from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.segmenter import Embedding
 from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.web.visits import Visit, Visits, keeping
@@ -35,7 +35,7 @@ def visits(
 
 def stored(value: float = 0.0) -> StoredEmbedding:
     features = torch.full((1, 1, 2, 2), value)
-    frame = Frame(size_hw=(60, 120), input_side=64)
+    frame = ResizeLongestSide(size_hw=(60, 120), input_side=64)
     return StoredEmbedding.of(Embedding(features=features, kernel=None, frame=frame, timings={}))
 
 

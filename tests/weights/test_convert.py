@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mobilesamv2.errors import WeightsError
-from mobilesamv2.models.detector import DetectorConfig, build_detector_module
+from mobilesamv2.models.detector.detector import DetectorConfig, build_detector_module
 from mobilesamv2.weights import convert, load_sam
 from tests.tiny import tiny_sam
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from ...budget import BUDGETS, budgets_up_to
+from ...comparison.budget import BUDGETS, budgets_up_to
 from .. import budgeting
 from ..budgeting import BudgetView
 from ..steps import paced

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from ...words import percent
+from ...formatting import percent
 from ..everything import MaskView, StageView
 from ..text import everything as text
 from .parts import file_data, jpeg, png

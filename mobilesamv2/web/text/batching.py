@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, Protocol
 
-from ...words import count, number, seconds
+from ...formatting import count, number, seconds
 from ..steps import HasStage
 from . import page
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from ...budget import BudgetPoint
-from ...words import count, number, percent, seconds, unbroken
+from ...comparison.budget import BudgetPoint
+from ...formatting import count, number, percent, seconds, unbroken
 from .curves import Line, chart
 
 IDLE = "The curves grow as they are measured: what the first 16 prompts bring, then 32, and so on."

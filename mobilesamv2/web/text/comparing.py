@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from ...comparison import SHARED_STAGES, Contender
-from ...words import number, percent, seconds, unbroken
+from ...comparison.compare import SHARED_STAGES, SamplerSpec
+from ...formatting import number, percent, seconds, unbroken
 from ..settings import Range
 from .page import STAGE_NAMES
 from .segmenting import shrunk
@@ -31,25 +31,25 @@ _HEAD = (
     ("Prompts", "prompts"),
     ("Decoded", "masks_decoded"),
     ("Duplicates", "duplicates_removed"),
-    ("Kept", "masks"),
+    ("DerivedTensors", "masks"),
     ("Only here", "found_alone"),
 )
 
 
 def contender_choices(prompts: Range, grid_sides: Range) -> list[tuple[str, str]]:
-    """The samplers and budgets to choose from, and how `Contender.parse` reads them."""
+    """The samplers and budgets to choose from, and how `SamplerSpec.parse` reads them."""
     sides = range(grid_sides.low, grid_sides.high + 1, grid_sides.step)
-    grids = [Contender("grid", points_per_side=side) for side in sides]
+    grids = [SamplerSpec("grid", points_per_side=side) for side in sides]
     budgets = {prompts.start}
     budget = prompts.low
     while budget <= prompts.high:
         budgets.add(budget)
         budget *= 2
-    boxes = [Contender("object-aware", max_prompts=budget) for budget in sorted(budgets)]
+    boxes = [SamplerSpec("object-aware", max_prompts=budget) for budget in sorted(budgets)]
     return [(name_of(contender), str(contender)) for contender in (*boxes, *grids)]
 
 
-def name_of(contender: Contender) -> str:
+def name_of(contender: SamplerSpec) -> str:
     """A contender on the page: "Grid 16 × 16", "Object-aware 64"."""
     if contender.sampler == "grid":
         return f"Grid {contender.limit} × {contender.limit}"
@@ -58,7 +58,7 @@ def name_of(contender: Contender) -> str:
 
 def names_of(summary: dict[str, Any]) -> tuple[str, str]:
     """What the left and the right contender of a summary are called on the page."""
-    left, right = (name_of(Contender.parse(summary[side]["contender"])) for side in ("left", "right"))
+    left, right = (name_of(SamplerSpec.parse(summary[side]["contender"])) for side in ("left", "right"))
     return left, right
 
 
@@ -128,7 +128,7 @@ def table(summary: dict[str, Any]) -> str:
         rows += f'<tr><th scope="row" class="{side}">{escape(name)}</th>'
         rows += "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     return (
-        '<table class="standings by-sampler"><thead><tr><th scope="col"><span class="sr-only">Sampler</span></th>'
+        '<table class="statistics by-sampler"><thead><tr><th scope="col"><span class="sr-only">Sampler</span></th>'
         f"{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 

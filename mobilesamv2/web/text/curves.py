@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ...words import number
+from ...formatting import number
 
 
 @dataclass(frozen=True)

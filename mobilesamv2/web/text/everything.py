@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from ...words import count, number, percent, seconds
+from ...formatting import count, number, percent, seconds
 from .page import CANCELLED
 from .segmenting import stage_bar
 

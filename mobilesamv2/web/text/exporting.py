@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ...words import number
+from ...formatting import number
 
 TITLE = "Take it with you"
 FORMATS = (

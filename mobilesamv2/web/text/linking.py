@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...words import count
+from ...formatting import count
 
 BUTTON = "Link to these settings"
 COPIED = "Link copied"

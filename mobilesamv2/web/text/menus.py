@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...words import data_size
+from ...formatting import data_size
 
 MODEL_LABEL = "Model"
 DETECTOR_LABEL = "Objects by"

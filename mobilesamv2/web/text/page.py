@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ...words import data_size, number
+from ...formatting import data_size, number
 from ..settings import LICENCE_URL, PAPER_URL
 
 TITLE = "MobileSAMv2"

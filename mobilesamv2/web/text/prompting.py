@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from ...words import count, number, percent, seconds
+from ...formatting import count, number, percent, seconds
 
 MODES = (("On it", "on"), ("Beside it", "beside"), ("Box", "box"))
 MODE_LABEL = "A click places a point or a corner"

@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import Any
 
-from ...words import number, seconds
+from ...formatting import number, seconds
 from .page import STAGE_NAMES
 
 IDLE = "Numbers appear here after a run: masks, prompts and the seconds of each stage."

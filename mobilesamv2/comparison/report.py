@@ -1,0 +1,140 @@
+"""Who did better, in one sentence made of what was measured and of nothing else."""
+
+from __future__ import annotations
+
+from ..formatting import count, number, percent, seconds, times
+from .budget import BudgetCurves, BudgetPoint
+from .compare import RunStatistics
+
+SAME_TIME = 1.05
+"""Ratios of seconds below this are within what two equal runs differ by."""
+
+
+def verdict(first: RunStatistics, second: RunStatistics) -> str:
+    """One sentence on two specs: who was faster, whose masks are more and cover more, and the numbers of both.
+
+    It speaks of the second in the light of the first, and praises no speed that found nothing. Seconds are those
+    that depend on the sampler: both share the encoding.
+    """
+    one, other = _names(first, second)
+    if first.masks == 0 and second.masks == 0:
+        who = "run" if first.spec.sampler == second.spec.sampler else "sampler"
+        return f"Neither {who} kept a mask on this photo."
+    if second.masks == 0:
+        return _only_one(other, second, one, first)
+    if first.masks == 0:
+        return _only_one(one, first, other, second)
+    kept = f"kept {_kept_more(first, second)}"
+    ratio = _ratio(first.sampling_seconds, second.sampling_seconds)
+    if ratio is None:
+        said = f"{other} {kept} than {one}" if first.masks != second.masks else f"both {kept}"
+    elif 1 / SAME_TIME < ratio < SAME_TIME:
+        subject = " and" if first.masks == second.masks else f", and {other}"
+        said = f"both took about the same time here{subject} {kept}"
+    else:
+        speed = f"{times(ratio)} faster" if ratio > 1 else f"{times(1 / ratio)} slower"
+        against = (ratio > 1 and second.masks < first.masks) or (ratio < 1 and second.masks > first.masks)
+        said = f"{other} was {speed} than {one} here {'but' if against else 'and'} {kept}"
+    return f"{_capital(said)}: {_numbers(second)}, against {_numbers(first)}."
+
+
+def name(standing: RunStatistics) -> str:
+    """A spec in a sentence: "the 16 × 16 grid", "a budget of 64 boxes"."""
+    limit = standing.spec.limit
+    if standing.spec.sampler == "grid":
+        return f"the {limit} × {limit} grid"
+    return f"a budget of {count(limit, 'box', 'boxes')}"
+
+
+def _names(first: RunStatistics, second: RunStatistics) -> tuple[str, str]:
+    """What the two are called: by what they differ in."""
+    if first.spec.sampler != second.spec.sampler:
+        names = {"grid": "grid search", "object-aware": "object-aware sampling"}
+        return names[first.spec.sampler], names[second.spec.sampler]
+    if first.spec.limit == second.spec.limit:
+        return "the first run", "the second run"
+    return name(first), name(second)
+
+
+def _only_one(loser: str, nothing: RunStatistics, winner: str, something: RunStatistics) -> str:
+    failed = "kept no mask" if nothing.prompts else "found no objects"
+    return (
+        f"{_capital(loser)} {failed} on this photo; {winner} kept {count(something.masks, 'mask')} "
+        f"covering {percent(something.coverage)} of it in {seconds(something.sampling_seconds)}."
+    )
+
+
+def _kept_more(first: RunStatistics, second: RunStatistics) -> str:
+    """How the second's masks compare in number and in what they cover, as far as the digits shown tell."""
+    if first.masks == second.masks:
+        masks = "equally many masks"
+    else:
+        masks = "more masks" if second.masks > first.masks else "fewer masks"
+    if percent(first.coverage) == percent(second.coverage):
+        return f"{masks} over as much of the photo"
+    return f"{masks} over {'more' if second.coverage > first.coverage else 'less'} of the photo"
+
+
+def _numbers(standing: RunStatistics) -> str:
+    nouns = ("point", "points") if standing.spec.sampler == "grid" else ("box", "boxes")
+    return (
+        f"{number(standing.masks)} covering {percent(standing.coverage)} from {count(standing.prompts, *nouns)} "
+        f"in {seconds(standing.sampling_seconds)}"
+    )
+
+
+def _ratio(first: float, second: float) -> float | None:
+    """How many times longer the first took; None where that cannot be told."""
+    return first / second if first > 0 and second > 0 else None
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def budget_verdict(curves: BudgetCurves) -> str:
+    """One sentence on what boxes gave, and which grid, if any, covers as much of the photo.
+
+    Raises:
+        ValueError: for curves without a grid.
+    """
+    if not curves.grid:
+        raise ValueError("There is nothing to say before a grid is measured.")
+    largest = curves.grid[-1]
+    best = max(curves.grid, key=lambda point: (point.coverage, -point.prompts))
+    if not curves.object_aware or not curves.object_aware[-1].masks:
+        failed = "The detector proposed no objects on this photo"
+        if curves.boxes_proposed:
+            failed = f"{_boxes(curves)} gave no mask on this photo"
+        if best.masks == 0:
+            return f"{failed}, and no grid up to {_points(largest)} kept a mask."
+        return f"{failed}; of the grids, {_points(best)} cover most: {_gave(best)}."
+    aware = curves.object_aware[-1]
+    said = f"{_boxes(curves)} gave {_gave(aware, ' of this photo')}"
+    if best.masks == 0:
+        return f"{said}; no grid up to {_points(largest)} kept a mask."
+    enough = next((point for point in curves.grid if point.coverage >= aware.coverage), None)
+    if enough is None:
+        return f"{said}; no grid up to {_points(largest)} covers as much: {_points(best)} gave {_gave(best)}."
+    if enough is curves.grid[0]:
+        return f"{said}; already {_points(enough)} of a grid cover as much: {_gave(enough)}."
+    return f"{said}; to cover as much a grid takes {_points(enough)}: {_gave(enough)}."
+
+
+def _boxes(curves: BudgetCurves) -> str:
+    if not curves.boxes_ran_out:
+        return f"The best {count(curves.boxes_proposed, 'box', 'boxes')}"
+    if curves.boxes_proposed == 1:
+        return "The only box that the detector proposed"
+    return f"All {number(curves.boxes_proposed)} boxes that the detector proposed"
+
+
+def _points(point: BudgetPoint) -> str:
+    return count(point.prompts, "point")
+
+
+def _gave(point: BudgetPoint, of_what: str = "") -> str:
+    return (
+        f"{count(point.masks, 'mask')} covering {percent(point.coverage)}{of_what} in "
+        f"{seconds(point.decode_seconds)} of decoding"
+    )

@@ -1,0 +1,169 @@
+"""From masks that were decoded to those that are wanted, without asking the model again. Knows nothing of models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+
+from .errors import PromptError
+from .ops.rle import box_of_runs, column_runs, encode_runs
+from .postprocess import without_duplicates
+from .prompts import MaskFilters
+from .types import Bools, Ints, Masks
+
+NESTED_SHARE = 0.95
+"""A mask is nested if at least so much of it lies within one larger mask."""
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What to leave out. The defaults leave everything in.
+
+    Args:
+        min_area: pixels that a mask must have at least.
+        min_predicted_iou, min_stability: what a mask must reach; where one is above 0, NaN fails.
+        mask_nms: of masks that overlap with an IoU above this keep the best ranked one; None or 1: all.
+        hide_nested: leave out masks that lie within a larger one that stays.
+
+    Raises:
+        PromptError: if a number is out of range.
+    """
+
+    min_area: int = 0
+    min_predicted_iou: float = 0.0
+    min_stability: float = 0.0
+    mask_nms: float | None = None
+    hide_nested: bool = False
+
+    def __post_init__(self) -> None:
+        if self.min_area < 0:
+            raise PromptError(f"The smallest area must not be negative; got {self.min_area} pixels.")
+        shares = {
+            "min_predicted_iou": self.min_predicted_iou,
+            "min_stability": self.min_stability,
+            "mask_nms": 1.0 if self.mask_nms is None else self.mask_nms,
+        }
+        for name, value in shares.items():
+            if not 0 <= value <= 1:
+                raise PromptError(f"{name} must lie within 0 to 1; got {value}.")
+
+
+def refined(masks: Masks, wanted: Refinement) -> Ints:
+    """Which masks stay.
+
+    Args:
+        masks: N masks, best first: of two that repeat each other the earlier one stays.
+
+    Returns:
+        int64, rising indices into `masks`.
+    """
+    stays = np.ones(len(masks), dtype=np.bool_)
+    if wanted.min_area > 0:
+        stays &= masks.areas >= wanted.min_area
+    if wanted.min_predicted_iou > 0:
+        stays &= masks.predicted_iou >= wanted.min_predicted_iou  # NaN fails
+    if wanted.min_stability > 0:
+        stays &= masks.stability >= wanted.min_stability
+    kept = np.flatnonzero(stays)
+    if wanted.mask_nms is not None and wanted.mask_nms < 1:
+        kept = kept[without_repeats(masks.select(kept), wanted.mask_nms)]
+    if wanted.hide_nested:
+        kept = kept[~nested(masks.select(kept))]
+    return kept
+
+
+def without_repeats(masks: Masks, iou: float) -> Ints:
+    """Greedy non-maximum suppression by the IoU of masks, the first mask first: rising indices of those that stay."""
+    areas = masks.areas.astype(np.float64)
+    stays = np.ones(len(masks), dtype=np.bool_)
+    for index in range(len(masks)):
+        if not stays[index]:
+            continue
+        later = index + 1 + np.flatnonzero(stays[index + 1 :])
+        overlap = _box_overlaps(masks, index, later)
+        larger = np.maximum(areas[later], areas[index])
+        # The intersection is no larger than that of the boxes, the union no smaller than the larger mask.
+        possible = later[(overlap > 0) & (np.minimum(overlap, larger) > iou * larger)]
+        stays[possible[_shares(masks, possible, index, of_union=True) > iou]] = False
+    return np.flatnonzero(stays)
+
+
+def nested(masks: Masks, *, share: float = NESTED_SHARE) -> Bools:
+    """Which masks lie within a larger one: bool (N,). Of equal masks the first does not count as nested."""
+    areas = masks.areas
+    found = np.zeros(len(masks), dtype=np.bool_)
+    for index in np.lexsort((np.arange(len(masks)), -areas)):
+        if areas[index] == 0:
+            continue
+        smaller = (areas < areas[index]) | ((areas == areas[index]) & (np.arange(len(masks)) > index))
+        inner = np.flatnonzero(smaller & ~found & (areas > 0))
+        overlap = _box_overlaps(masks, int(index), inner)
+        inner = inner[overlap >= share * areas[inner]]
+        found[inner[_shares(masks, inner, int(index), of_union=False) >= share]] = True
+    return found
+
+
+def without_overlaps(masks: Masks) -> tuple[Masks, Ints]:
+    """Give each pixel to one mask, as `Masks.label_map` does: smaller masks lie on larger ones.
+
+    Returns:
+        the masks that still have a pixel, with their new boxes and otherwise as they were; and int64, rising: which
+        of the given ones they are.
+    """
+    labels = masks.label_map()
+    height = masks.size_hw[0]
+    rles, boxes, kept = [], [], []
+    for index in range(len(masks)):
+        x0, y0, x1, y1 = (int(edge) for edge in masks.boxes_xyxy[index])
+        padded = np.zeros((x1 - x0, y1 - y0 + 1), dtype=np.bool_)
+        padded[:, :-1] = (labels[y0:y1, x0:x1] == index + 1).T
+        runs = column_runs(padded, origin_yx=(y0, x0), height=height)
+        if len(runs):
+            rles.append(encode_runs(runs, size_hw=masks.size_hw))
+            boxes.append(box_of_runs(runs, height=height))
+            kept.append(index)
+    rows = np.asarray(kept, dtype=np.int64)
+    apart = replace(
+        masks.select(rows),
+        rles=tuple(rles),
+        boxes_xyxy=np.asarray(boxes, dtype=np.float32).reshape(-1, 4),
+    )
+    return apart, rows
+
+
+def filtered(masks: Masks, filters: MaskFilters) -> Ints:
+    """Which masks a sampler's own filters keep, had they been decoded with it: int64 indices, best first.
+
+    Args:
+        masks: everything that was decoded, with the stability of `filters.stability_offset`, in the order of prompts.
+    """
+    stays = masks.areas > 0
+    if filters.predicted_iou is not None:
+        stays &= masks.predicted_iou > filters.predicted_iou
+    if filters.stability is not None:
+        stays &= masks.stability >= filters.stability
+    kept = np.flatnonzero(stays)
+    # A number in place of the prompt tells afterwards which mask is which.
+    numbered = replace(masks.select(kept), prompt_index=kept)
+    return without_duplicates(numbered, filters.box_nms).sorted_by_score().prompt_index
+
+
+def _box_overlaps(masks: Masks, index: int, others: Ints) -> npt.NDArray[np.float64]:
+    """Pixels that the box of one mask shares with those of `others`."""
+    box = masks.boxes_xyxy[index].astype(np.float64)
+    boxes = masks.boxes_xyxy[others].astype(np.float64)
+    sides = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
+    overlap: npt.NDArray[np.float64] = sides.clip(min=0).prod(axis=1)
+    return overlap
+
+
+def _shares(masks: Masks, others: Ints, index: int, *, of_union: bool) -> npt.NDArray[np.float64]:
+    """Intersection of `others` with one mask over their union, or over their own area."""
+    if len(others) == 0:
+        return np.zeros(0)
+    rles = [masks.rles[other] for other in others]
+    found = coco_mask.iou(rles, [masks.rles[index]], [not of_union])
+    return np.asarray(found, dtype=np.float64).reshape(-1)

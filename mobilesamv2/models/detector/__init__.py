@@ -1,0 +1,1 @@
+"""Object detectors: their networks, the letterbox, post-processing."""

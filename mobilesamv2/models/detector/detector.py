@@ -1,0 +1,219 @@
+"""Finds the boxes of objects in a picture with a YOLO network of the Ultralytics package.
+
+The network runs as a plain module, so neither Ultralytics' predictor nor torchvision is needed; Ultralytics itself
+is imported when a network is built, not before. Which checkpoint is loaded, on which device and in which
+precision, is for others to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...ops.nms import nms
+from ...types import Floats, Picture
+from .config import NMS_IOU, DetectorConfig, detector_config
+from .letterbox import Letterbox
+from .network import build_detector_module, fuse_batch_norm
+
+__all__ = [
+    "NMS_IOU",
+    "Detections",
+    "DetectorConfig",
+    "Letterbox",
+    "ObjectDetector",
+    "boxes_from_predictions",
+    "build_detector_module",
+    "decode_boxes",
+    "detector_config",
+    "fuse_batch_norm",
+    "snap_to_border",
+]
+
+SNAP_PIXELS = 20.0
+"""Edges of boxes nearer than this to the border of the detector's input move onto it, as in MobileSAMv2."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """N boxes of one picture, best first.
+
+    Args:
+        boxes_xyxy: float32 (N, 4) in pixels of the original picture, inside it and with an area.
+        scores: float32 (N,), confidence in 0..1, falling.
+    """
+
+    boxes_xyxy: Floats = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
+    scores: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+
+    def __post_init__(self) -> None:
+        if self.boxes_xyxy.shape != (len(self.scores), 4) or self.scores.ndim != 1:
+            raise ValueError(
+                f"Boxes must have the shape (N, 4) and scores (N,); got {self.boxes_xyxy.shape} "
+                f"and {self.scores.shape}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+class ObjectDetector(nn.Module):
+    """Runs a detection network on pictures; follows the device and the precision its parameters have.
+
+    Its state-dict keys are those of the network behind `network.`.
+
+    Args:
+        network: an Ultralytics `DetectionModel`, from `build_detector_module`.
+        input_side: longer side in pixels that pictures are scaled to.
+        nms_iou: non-maximum suppression that suits the network: of two boxes that overlap by more than this, only the
+            better is given, unless `detect` is told otherwise.
+    """
+
+    def __init__(self, network: nn.Module, *, input_side: int = 1024, nms_iou: float = NMS_IOU) -> None:
+        super().__init__()
+        self.network = network
+        self.input_side = input_side
+        self.nms_iou = nms_iou
+        self.eval()
+
+    @property
+    def stride(self) -> int:
+        """Multiple that both sides of the input are padded to: the coarsest stride of the network."""
+        return int(max(self._head.stride))
+
+    @property
+    def _head(self) -> Any:
+        return cast(Any, self.network).model[-1]
+
+    def train(self, mode: bool = True) -> ObjectDetector:
+        """Set training or evaluation mode of everything but the detection head's decoder."""
+        super().train(mode)
+        # In its training mode the head returns what it predicts as it is. Otherwise it decodes boxes in the
+        # module's precision (pixels off in bfloat16), with anchors of the last call (threads would mix them).
+        self._head.training = True
+        return self
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Predict one box per anchor.
+
+        Args:
+            pictures: (B, 3, H, W) RGB in 0..1; H and W are multiples of the stride.
+
+        Returns:
+            float32 (B, 4 + classes, A): centre x, centre y, width, height in input pixels, then a confidence
+            per class in 0..1. Anchors come level by level, row by row.
+        """
+        raw = self.network(pictures)
+        sizes = [tuple(level.shape[-2:]) for level in raw["feats"]]
+        strides = [float(stride) for stride in self._head.stride]
+        boxes = decode_boxes(raw["boxes"].float(), sizes_hw=sizes, strides=strides)
+        return torch.cat([boxes, raw["scores"].float().sigmoid()], dim=1)
+
+    @torch.inference_mode()
+    def detect(
+        self, picture: Picture, *, confidence: float = 0.4, iou: float | None = None, max_boxes: int = 320
+    ) -> Detections:
+        """Find the boxes of objects in a picture of any size.
+
+        Args:
+            picture: uint8 RGB (H, W, 3).
+            confidence: only boxes with a higher score are given.
+            iou: of two boxes that overlap by more than this, only the better is given; None: `nms_iou`.
+            max_boxes: at most so many boxes, the best ones.
+        """
+        letterbox = Letterbox(
+            size_hw=(picture.shape[0], picture.shape[1]), input_side=self.input_side, stride=self.stride
+        )
+        parameter = next(self.network.parameters())
+        pixels = torch.from_numpy(letterbox.apply(picture)).to(parameter.device)
+        pictures = pixels.permute(2, 0, 1)[None].to(parameter.dtype) / 255  # (1, 3, H, W)
+        predictions = self(pictures)[0]
+        return boxes_from_predictions(
+            predictions,
+            letterbox,
+            confidence=confidence,
+            iou=self.nms_iou if iou is None else iou,
+            max_boxes=max_boxes,
+            classes=len(predictions) - 4,
+        )
+
+
+def decode_boxes(raw: Tensor, *, sizes_hw: Sequence[tuple[int, ...]], strides: Sequence[float]) -> Tensor:
+    """Turn the distances a YOLOv8 head predicts into boxes.
+
+    From the centre of its cell every anchor predicts the distances to the left, top, right and bottom edge,
+    each as a distribution over whole cells whose mean is taken; a head with a single bin gives them as they are.
+
+    Args:
+        raw: (B, 4 * bins, A), logits, or distances in cells; anchors level by level, row by row.
+        sizes_hw: rows and columns of cells in each level.
+        strides: side of a cell in input pixels, for each level.
+
+    Returns:
+        (B, 4, A): centre x, centre y, width, height in input pixels.
+    """
+    batch, channels, anchors = raw.shape
+    bins = channels // 4
+    steps = torch.arange(bins, dtype=raw.dtype, device=raw.device)
+    distributions = raw.view(batch, 4, bins, anchors)
+    distances = (
+        distributions[:, :, 0]
+        if bins == 1
+        else torch.einsum("bekn,k->ben", distributions.softmax(dim=2), steps)
+    )
+    centres, cells = [], []
+    for (height, width), stride in zip(sizes_hw, strides, strict=True):
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        centres.append(torch.stack([x.flatten(), y.flatten()]) + 0.5)
+        cells.append(torch.full((height * width,), stride))
+    centre = torch.cat(centres, dim=1).to(raw)  # (2, A), in cells
+    first, last = centre - distances[:, :2], centre + distances[:, 2:]
+    return torch.cat([(first + last) / 2, last - first], dim=1) * torch.cat(cells).to(raw)
+
+
+def boxes_from_predictions(
+    predictions: Tensor,
+    letterbox: Letterbox,
+    *,
+    confidence: float = 0.4,
+    iou: float = NMS_IOU,
+    max_boxes: int = 320,
+    classes: int = 1,
+) -> Detections:
+    """Choose among the boxes a network predicts for one picture, and bring them to original pixels.
+
+    After non-maximum suppression, edges near the border of the input are moved onto it (see `SNAP_PIXELS`),
+    then the letter box is undone and boxes are clipped. Boxes left without an area are dropped.
+
+    Args:
+        predictions: (4 + classes + any, A): centre x, centre y, width, height in input pixels, then a
+            confidence per class in 0..1; further rows are not used.
+        letterbox: how the picture lies in the input.
+        classes: how many rows are confidences; a box counts by the best of them, and its class not at all.
+    """
+    rows = predictions[: 4 + classes].float()
+    rows = rows[:, rows[4:].amax(dim=0) > confidence]
+    best, centre, half = rows[4:].amax(dim=0), rows[:2], rows[2:4] / 2
+    corners = torch.cat([centre - half, centre + half]).T  # (N, 4)
+    kept = nms(corners, best, iou)[:max_boxes]
+    boxes = np.asarray(corners[kept].cpu().numpy(), dtype=np.float32)
+    height, width = letterbox.shape_hw
+    boxes = letterbox.boxes_to_original(snap_to_border(boxes, shape_hw=(height, width)))
+    scores = np.asarray(best[kept].cpu().numpy(), dtype=np.float32)
+    solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    return Detections(boxes_xyxy=boxes[solid], scores=scores[solid])
+
+
+def snap_to_border(boxes_xyxy: Floats, *, shape_hw: tuple[int, int]) -> Floats:
+    """Move edges of boxes (N, 4) that are nearer than `SNAP_PIXELS` to the border of `shape_hw` onto it."""
+    height, width = shape_hw
+    snapped = boxes_xyxy.copy()
+    snapped[:, :2][boxes_xyxy[:, :2] < SNAP_PIXELS] = 0
+    for column, side in ((2, width), (3, height)):
+        snapped[boxes_xyxy[:, column] > side - SNAP_PIXELS, column] = side
+    return snapped

@@ -1,0 +1,153 @@
+"""The curves of masks, coverage and seconds over prompts: what each point counts, and what is decoded for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mobilesamv2.comparison.budget import (
+    BUDGETS,
+    BudgetCurves,
+    BudgetPoint,
+    budget_curves,
+    budget_steps,
+    budgets_up_to,
+)
+from mobilesamv2.comparison.matching import covered_share
+from mobilesamv2.errors import PromptError
+from mobilesamv2.progress import Progress
+from tests.tiny import picture, tiny_segmenter
+
+FIVE = ((2, 3, 40, 30), (10, 10, 50, 38), (0, 0, 60, 40), (30, 5, 55, 20), (1, 1, 9, 9))
+SMALL = (1, 2, 4, 9, 16)
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return tiny_segmenter(boxes=FIVE, chunk_size=2)
+
+
+@pytest.fixture(scope="module")
+def curves(segmenter) -> BudgetCurves:
+    return budget_curves(segmenter, picture(), budgets=SMALL)
+
+
+def test_the_usual_budgets_double_from_16_to_1024():
+    assert BUDGETS == (16, 32, 64, 128, 256, 512, 1024)
+
+
+@pytest.mark.parametrize(
+    ("largest", "budgets"),
+    [(1024, BUDGETS), (64, (16, 32, 64)), (100, (16, 32, 64, 100)), (16, (16,)), (1, (1,))],
+)
+def test_budgets_can_end_early(largest, budgets):
+    assert budgets_up_to(largest) == budgets
+
+
+def test_a_budget_of_nothing_is_refused():
+    with pytest.raises(PromptError, match="at least 1"):
+        budgets_up_to(0)
+
+
+def test_each_point_is_what_a_run_of_its_own_would_give(segmenter, curves):
+    embedding = segmenter.encode(picture())
+    for point in (*curves.object_aware, *curves.grid):
+        alone = segmenter.segment_everything(
+            picture(), sampler=point.sampler, max_prompts=point.budget, embedding=embedding
+        )
+        assert point.prompts == len(alone.prompts)
+        assert point.masks == len(alone.masks)
+        assert point.coverage == pytest.approx(covered_share(alone.masks), abs=0.002)
+
+
+def test_the_curve_of_boxes_ends_where_the_boxes_do(curves):
+    assert [(point.budget, point.prompts) for point in curves.object_aware] == [
+        (1, 1),
+        (2, 2),
+        (4, 4),
+        (9, 5),
+    ]
+    assert curves.boxes_proposed == 5
+    assert curves.boxes_ran_out
+
+
+def test_as_many_boxes_as_a_budget_allows_end_it_there(segmenter):
+    curves = budget_curves(segmenter, picture(), budgets=(1, 5, 9))
+    assert [point.prompts for point in curves.object_aware] == [1, 5]
+    assert budget_curves(segmenter, picture(), budgets=(1, 5)).boxes_ran_out is False
+
+
+def test_a_grid_is_the_largest_square_that_fits(curves):
+    assert [(point.budget, point.prompts) for point in curves.grid] == [
+        (1, 1),
+        (2, 1),
+        (4, 4),
+        (9, 9),
+        (16, 16),
+    ]
+
+
+def test_more_boxes_take_and_cover_no_less(curves):
+    for name in ("masks", "coverage", "decode_seconds"):
+        values = [getattr(point, name) for point in curves.object_aware]
+        assert (np.diff(values) >= 0).all()
+    assert all(point.decode_seconds > 0 for point in (*curves.object_aware, *curves.grid))
+
+
+def test_the_picture_is_encoded_once_and_each_box_decoded_once(monkeypatch):
+    segmenter = tiny_segmenter(boxes=FIVE)
+    encoded, decoded = [], []
+    encode, decode = segmenter.encode, segmenter._decode
+    monkeypatch.setattr(segmenter, "encode", lambda image: encoded.append(1) or encode(image))
+
+    def counted(embedding, prompts, *rest):
+        decoded.append((prompts.boxes_xyxy is not None, len(prompts)))
+        return decode(embedding, prompts, *rest)
+
+    monkeypatch.setattr(segmenter, "_decode", counted)
+    budget_curves(segmenter, picture(), budgets=SMALL)
+    assert len(encoded) == 1
+    assert sum(count for is_box, count in decoded if is_box) == 5
+    assert sum(count for is_box, count in decoded if not is_box) == 1 + 1 + 4 + 9 + 16
+    budget_curves(segmenter, picture(), budgets=SMALL, embedding=encode(picture()))
+    assert len(encoded) == 1
+
+
+def test_points_come_as_soon_as_they_are_measured_and_progress_counts_all_prompts(segmenter):
+    items = list(budget_steps(segmenter, picture(), budgets=SMALL))
+    points = [(item.sampler, item.budget) for item in items if isinstance(item, BudgetPoint)]
+    assert points[:4] == [("object-aware", 1), ("grid", 1), ("object-aware", 2), ("grid", 2)]
+    steps = [item for item in items if isinstance(item, Progress) and item.stage == "decode"]
+    assert {step.total for step in steps} == {5 + 1 + 1 + 4 + 9 + 16}
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    assert steps[-1].done == steps[-1].total
+    assert isinstance(items[-1], BudgetPoint)
+
+
+def test_closing_the_curves_stops_the_decoding(segmenter, monkeypatch):
+    decoded = []
+    decode = segmenter._decode
+    monkeypatch.setattr(segmenter, "_decode", lambda *given: decoded.append(1) or decode(*given))
+    items = budget_steps(segmenter, picture(), budgets=(16,))
+    while not decoded:
+        next(items)
+    items.close()
+    assert len(decoded) == 1
+
+
+def test_no_boxes_leave_the_curve_of_the_grid():
+    curves = budget_curves(tiny_segmenter(boxes=()), picture(), budgets=(1, 4))
+    assert curves.object_aware == ()
+    assert curves.boxes_proposed == 0
+    assert [point.prompts for point in curves.grid] == [1, 4]
+
+
+@pytest.mark.parametrize("budgets", [(), (0, 4), (4, 4), (16, 4)])
+def test_budgets_that_do_not_rise_are_refused(segmenter, budgets):
+    with pytest.raises(PromptError, match="rising"):
+        budget_curves(segmenter, picture(), budgets=budgets)
+
+
+def test_a_model_without_a_detector_is_refused():
+    with pytest.raises(PromptError, match="detector"):
+        budget_curves(tiny_segmenter(detector=None), picture())

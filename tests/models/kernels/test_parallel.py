@@ -1,0 +1,63 @@
+import threading
+
+import pytest
+import torch
+
+from mobilesamv2.models.kernels import parallel as module
+from mobilesamv2.models.kernels.parallel import side_by_side
+
+
+@pytest.fixture(autouse=True)
+def two_cores():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(params=[True, False], ids=["set by thread", "cannot be set"])
+def settings(request, monkeypatch):
+    if not request.param:
+        monkeypatch.setattr(module, "_thread_settings", tuple)
+
+
+def test_results_come_in_the_order_of_the_pieces(settings):
+    assert side_by_side([lambda number=number: number for number in range(7)]) == list(range(7))
+    assert side_by_side([]) == []
+
+
+def test_pieces_really_run_at_the_same_time():
+    if not module._thread_settings():
+        pytest.skip("this build of torch cannot give a thread one core, so pieces follow each other")
+    meeting = threading.Barrier(2, timeout=20)
+    side_by_side([meeting.wait, meeting.wait])  # each waits for the other
+
+
+def test_torch_works_on_one_core_within_a_piece_and_as_before_elsewhere():
+    within = side_by_side([torch.get_num_threads] * 4)
+    assert within == ([1] * 4 if module._thread_settings() else [2] * 4)
+    assert torch.get_num_threads() == 2
+    found = []
+    thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert found == [2]
+
+
+def test_an_error_in_a_piece_reaches_the_caller(settings):
+    def fail():
+        raise ValueError("in a piece")
+
+    with pytest.raises(ValueError, match="in a piece"):
+        side_by_side([lambda: 1, fail])
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+def test_gradients_are_off_as_in_the_caller(settings, mode):
+    weight = torch.ones(2, requires_grad=True)
+
+    def piece():
+        return (weight * 2).requires_grad, torch.is_inference_mode_enabled()
+
+    with mode():
+        assert side_by_side([piece] * 3) == [(False, mode is torch.inference_mode)] * 3
