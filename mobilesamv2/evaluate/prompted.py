@@ -13,7 +13,7 @@ from ..images import load_image
 from ..segmenter import Segmenter
 from ..types import Bools, Floats, Masks, Picture, Rle, decode_rle
 from .baselines import filled_box, filled_ellipse
-from .datasets import Annotated, DatasetError
+from .datasets import DatasetError, Photograph
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class PromptedIou:
 
 
 def prompted_iou(
-    segmenter: Segmenter, photographs: Iterable[Annotated], *, longest_side: int | None = None
+    segmenter: Segmenter, photographs: Iterable[Photograph], *, longest_side: int | None = None
 ) -> PromptedIou:
     """Ask `segmenter` for every object by its true box and by one true point.
 
@@ -57,8 +57,10 @@ def prompted_iou(
                 f"{photograph.path} is {picture.shape[1]} x {picture.shape[0]} pixels; "
                 f"its annotations are for {photograph.size_hw[1]} x {photograph.size_hw[0]}."
             )
-        boxes = photograph.boxes_xyxy
-        points = np.stack([innermost_point(rle) for rle in photograph.rles])[:, None]
+        rles, boxes = photograph.rles, photograph.boxes_xyxy
+        if not rles:
+            continue
+        points = np.stack([innermost_point(rle) for rle in rles])[:, None]
         if longest_side is not None:
             picture = _resized(picture, longest_side)
         scale = np.array(picture.shape[1::-1], dtype=np.float32) / photograph.size_hw[::-1]
@@ -75,8 +77,8 @@ def prompted_iou(
         )
         parts.append(
             (
-                pairwise_iou(photograph.rles, by_box.rles),
-                best_iou_per_prompt(photograph.rles, by_point),
+                pairwise_iou(rles, by_box.rles),
+                best_iou_per_prompt(rles, by_point),
                 _baseline_iou(photograph, filled_ellipse),
                 _baseline_iou(photograph, filled_box),
             )
@@ -153,6 +155,6 @@ def _at_size(masks: Masks, size_hw: tuple[int, int]) -> Masks:
     return replace(masks, size_hw=size_hw, rles=tuple(rles))
 
 
-def _baseline_iou(photograph: Annotated, baseline: Callable[..., Rle]) -> Floats:
+def _baseline_iou(photograph: Photograph, baseline: Callable[..., Rle]) -> Floats:
     answers = [baseline(box, size_hw=photograph.size_hw) for box in photograph.boxes_xyxy]
     return pairwise_iou(photograph.rles, answers)

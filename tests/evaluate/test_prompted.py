@@ -11,9 +11,10 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from mobilesamv2.evaluate.baselines import filled_box
-from mobilesamv2.evaluate.datasets import Annotated, DatasetError
+from mobilesamv2.evaluate.datasets import DatasetError, Photograph
 from mobilesamv2.evaluate.prompted import best_iou_per_prompt, innermost_point, pairwise_iou, prompted_iou
 from mobilesamv2.types import Masks, Rle
+from tests.evaluate.photographs import photograph_of
 from tests.tiny import picture, tiny_segmenter
 
 
@@ -87,13 +88,13 @@ def test_the_edge_of_the_picture_ends_a_mask() -> None:
 
 
 @pytest.fixture
-def photograph(tmp_path: Path) -> Annotated:
+def photograph(tmp_path: Path) -> Photograph:
     path = tmp_path / "photo.png"
     Image.fromarray(picture()).save(path)
-    return Annotated(path=path, size_hw=(40, 60), rles=(SQUARE, _rle(slice(0, 8), slice(40, 60)), HALF))
+    return photograph_of(path, (40, 60), (SQUARE, _rle(slice(0, 8), slice(40, 60)), HALF))
 
 
-def test_every_object_is_asked_for_once(photograph: Annotated) -> None:
+def test_every_object_is_asked_for_once(photograph: Photograph) -> None:
     found = prompted_iou(tiny_segmenter(), [photograph, photograph])
     assert len(found) == 6
     for values in (found.box, found.point, found.filled_ellipse, found.filled_box):
@@ -107,7 +108,7 @@ def test_every_object_is_asked_for_once(photograph: Annotated) -> None:
 class Knowing:
     """Answers a box with the box, filled, and a point with nothing, the mask it lies in, and nothing."""
 
-    def __init__(self, truth: Annotated) -> None:
+    def __init__(self, truth: Photograph) -> None:
         self.truth = truth
 
     def encode(self, image: object) -> None:
@@ -128,7 +129,7 @@ class Knowing:
         return _masks(rles, np.repeat(np.arange(len(points)), 3), size_hw=self.truth.size_hw)
 
 
-def test_a_model_that_knows_everything_scores_one(photograph: Annotated) -> None:
+def test_a_model_that_knows_everything_scores_one(photograph: Photograph) -> None:
     found = prompted_iou(Knowing(photograph), [photograph])
     assert found.point.tolist() == [1, 1, 1]
     assert found.box.tolist() == [1, 1, 1]  # the objects are rectangles
@@ -138,8 +139,8 @@ def test_no_photographs_have_no_objects() -> None:
     assert len(prompted_iou(tiny_segmenter(), [])) == 0
 
 
-def test_annotations_for_another_size_are_refused(photograph: Annotated) -> None:
-    wrong = Annotated(path=photograph.path, size_hw=(41, 60), rles=photograph.rles)
+def test_annotations_for_another_size_are_refused(photograph: Photograph) -> None:
+    wrong = photograph_of(photograph.path, (41, 60), photograph.rles)
     with pytest.raises(DatasetError, match="is 60 x 40 pixels; its annotations are for 60 x 41"):
         prompted_iou(tiny_segmenter(), [wrong])
 
@@ -147,7 +148,7 @@ def test_annotations_for_another_size_are_refused(photograph: Annotated) -> None
 class Seeing(Knowing):
     """Knows the truth at any size of the picture, and remembers the sizes it saw."""
 
-    def __init__(self, truth: Annotated) -> None:
+    def __init__(self, truth: Photograph) -> None:
         super().__init__(truth)
         self.seen: list[tuple[int, int]] = []
 
@@ -158,7 +159,7 @@ class Seeing(Knowing):
             for rle in self.truth.rles
         ]
         rles = tuple(coco_mask.encode(np.asfortranarray(mask)) for mask in scaled)
-        self.now = Annotated(path=self.truth.path, size_hw=self.seen[-1], rles=rles)
+        self.now = photograph_of(self.truth.path, self.seen[-1], rles)
 
     def predict(self, embedding, **prompts) -> Masks:
         return Knowing(self.now).predict(embedding, **prompts)
@@ -166,7 +167,7 @@ class Seeing(Knowing):
 
 @pytest.mark.parametrize(("longest_side", "size_hw"), [(30, (20, 30)), (600, (400, 600)), (None, (40, 60))])
 def test_a_model_may_see_the_pictures_at_another_size(
-    photograph: Annotated, longest_side: int | None, size_hw: tuple[int, int]
+    photograph: Photograph, longest_side: int | None, size_hw: tuple[int, int]
 ) -> None:
     model = Seeing(photograph)
     found = prompted_iou(model, [photograph], longest_side=longest_side)
