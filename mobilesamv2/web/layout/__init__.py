@@ -93,7 +93,7 @@ def build_demo(
         # Only a key: what it stands for is bounded for all visitors together.
         visit = gr.State(time_to_live=settings.keep_seconds, delete_callback=visits.close)
         masthead = Masthead(models, network or Network.off())
-        with gr.Column(elem_id="bench"):
+        with gr.Column(elem_id="bench", scale=0):
             with gr.Column(elem_id="source"):
                 photo = photo_input()
                 at_hand = gr.Textbox(visible="hidden", elem_id="photo-at-hand", label="Photo at hand")

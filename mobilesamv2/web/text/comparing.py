@@ -31,7 +31,7 @@ _HEAD = (
     ("Prompts", "prompts"),
     ("Decoded", "masks_decoded"),
     ("Duplicates", "duplicates_removed"),
-    ("DerivedTensors", "masks"),
+    ("Kept", "masks"),
     ("Only here", "found_alone"),
 )
 
@@ -105,9 +105,8 @@ def bars(summary: dict[str, Any]) -> str:
         for stage in runs[0]["seconds"]
     )
     return (
-        f'<div class="bars" role="img" aria-label="{escape(told)}. The last table has every stage.">'
-        f'<ul class="bar-rows">{rows}</ul></div>'
-        f'<ul class="bar-legend" aria-hidden="true"><li>Seconds by stage:</li>{legend}</ul>'
+        f'<div role="img" aria-label="{escape(told)}. The last table has every stage."><ul class="bars">{rows}</ul></div>'
+        f'<ul class="legend" aria-hidden="true"><li>Seconds by stage:</li>{legend}</ul>'
     )
 
 
