@@ -19,7 +19,7 @@ from .batch_tab import BatchTab
 from .budget_tab import BudgetTab
 from .compare_tab import CompareTab
 from .endpoints import add_endpoints
-from .given_files import Demo
+from .inputs import Demo
 from .masthead import Masthead
 from .page import Gpu, Page, without_gpu
 from .parts import photo_input

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
-
-import gradio as gr
 
 from .. import asking, prompting
 from ..prompting import Limits
 from ..settings import EMBEDDED_MODEL
 from ..steps import last
-from ..text import programs as text
 from ..visits import Visit
-from .endpoint_inputs import list_input
 from .page import Page
 from .parts import png
-from .wiring import endpoint
 
 
-def add_predict_mask(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
-    """Offer `/predict_mask`: masks for points and boxes.
-
-    Args:
-        photo, model: of the endpoints, not of the page.
-    """
+def predict_mask(page: Page) -> Callable[..., tuple[str, dict[str, Any]]]:
+    """The function of `/predict_mask`: masks for points and boxes."""
     settings = page.settings
     run = page.on_model(prompting.run_predict, prompts=prompting.prompts_of_predict)
     limits = Limits(objects=settings.prompts.high, points=settings.most_points)
 
-    def predict_mask(
+    def predict(
         photo: str,
         points: Any = None,
         labels: Any = None,
@@ -36,16 +28,7 @@ def add_predict_mask(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
         multimask: bool = False,
         model: str = EMBEDDED_MODEL,
     ) -> tuple[str, dict[str, Any]]:
-        """Masks for points and boxes on a photo.
-
-        Args:
-            photo: the photo, any size up to 120 megapixels.
-            points: [[x, y], ...] in pixels of the photo for one object, or a list of such lists for several objects.
-            labels: 1 for a point on the object, 0 for one beside it, in lists like those of points; all 1 if left out.
-            boxes: [x0, y0, x1, y1] in pixels of the photo for one object, or a list of boxes for several.
-            multimask: true gives three masks for each object, for a single point that may mean a thing or a part.
-            model: name of the model.
-        """
+        """Masks for points and boxes on a photo."""
         asked = asking.asked_from(points, labels, boxes, limits=limits)
         items = asking.predict(
             Visit(), photo, asked, multimask, model, run=run, display_side=settings.display_side
@@ -53,12 +36,4 @@ def add_predict_mask(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
         view = last(items)
         return png(view.overlay, "overlay"), view.record
 
-    inputs = [
-        photo,
-        list_input("points", of_lists=True),
-        *(list_input(name, of_lists=False) for name in ("labels", "boxes")),
-        gr.Checkbox(label="multimask", value=False),
-        model,
-    ]
-    outputs = [gr.Image(label="overlay", format="png"), gr.JSON(label="record")]
-    endpoint(predict_mask, inputs, outputs, name="predict_mask", description=text.PREDICT_API)
+    return predict
