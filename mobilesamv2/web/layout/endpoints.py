@@ -13,7 +13,7 @@ import gradio as gr
 from gradio.components import Component
 
 from ...export import FORMATS
-from ...render import fit_within, overlay
+from ...render import fit_within, label_colours, overlay
 from ...request import Request
 from ...types import Picture
 from .. import batching, budgeting, comparing, exporting, segmenting
@@ -24,6 +24,7 @@ from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
 from ..text import page as page_text
 from ..text import programs as text
+from ..text import segmenting as segment_text
 from . import inputs
 from .endpoints_prompt import predict_mask
 from .export_panel import new_folder
@@ -158,8 +159,9 @@ class _Programs:
         """Segment everything in a photo: the overlay and the record of the run."""
         request = Request(sampler, max_prompts=max_prompts)
         picture, result = _run(self.run_segment, photo, request, joined(model, detector))
+        hint = segment_text.hint(sampler, prompts=len(result.prompts), masks=len(result.masks))
         drawn = overlay(self._small(picture), result.masks)
-        return png(drawn, "overlay"), segmenting.record_of(result)
+        return png(drawn, "overlay"), result.to_record() | {"hint": hint}
 
     def compare(
         self,
@@ -202,8 +204,15 @@ class _Programs:
         chosen = exporting.formats_of(formats)
         request = Request(sampler, max_prompts=max_prompts)
         picture, result = _run(self.run_segment, photo, request, joined(model, detector))
-        item = exporting.export_item(picture, result, file_name=Path(photo).name)
-        return str(last(exporting.pack(item, chosen, new_folder()))), result.to_record()
+        record = result.to_record()
+        item = exporting.ExportItem(
+            picture=picture,
+            masks=result.masks,
+            file_name=Path(photo).name,
+            colours=label_colours(len(result.masks)),
+            info=record,
+        )
+        return str(last(exporting.pack(item, chosen, new_folder()))), record
 
     def batch(
         self,

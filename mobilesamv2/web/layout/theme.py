@@ -5,38 +5,11 @@ from __future__ import annotations
 import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
-_PETROL = colors.Color(
-    *[
-        "#e9f4f2",
-        "#cde7e3",
-        "#9fd2cb",
-        "#6dbab2",
-        "#3f9f97",
-        "#1c837d",
-        "#0f6b67",
-        "#0d5754",
-        "#0d4644",
-        "#0c3736",
-        "#072423",
-    ],
-    name="petrol",
-)
-_PAPER = colors.Color(
-    *[
-        "#faf8f4",
-        "#f3f0e9",
-        "#e5e0d5",
-        "#cfc8b9",
-        "#a39c8d",
-        "#777165",
-        "#57534a",
-        "#3d3b35",
-        "#272724",
-        "#1b1c1a",
-        "#131413",
-    ],
-    name="paper",
-)
+# From the lightest to the darkest, 50 to 950
+_PETROL_SHADES = "#e9f4f2 #cde7e3 #9fd2cb #6dbab2 #3f9f97 #1c837d #0f6b67 #0d5754 #0d4644 #0c3736 #072423"
+_PAPER_SHADES = "#faf8f4 #f3f0e9 #e5e0d5 #cfc8b9 #a39c8d #777165 #57534a #3d3b35 #272724 #1b1c1a #131413"
+_PETROL = colors.Color(*_PETROL_SHADES.split(), name="petrol")
+_PAPER = colors.Color(*_PAPER_SHADES.split(), name="paper")
 
 _WEIGHTS = (400, 700)
 """Not 600: what Gradio ships as the semibold Plex Sans holds Cyrillic letters only."""
