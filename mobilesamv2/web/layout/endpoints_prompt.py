@@ -6,12 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from .. import asking, prompting
-from ..prompting import Limits
+from ...render import fit_within, overlay
+from .. import prompting
+from ..jobs import Job
+from ..prompt_lists import Limits, read_prompts
 from ..settings import EMBEDDED_MODEL
 from ..steps import last
 from ..text import programs as text
-from ..visits import Visit
 from .endpoint_inputs import list_input
 from .page import Page
 from .parts import png
@@ -25,7 +26,7 @@ def add_predict_mask(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
         photo, model: of the endpoints, not of the page.
     """
     settings = page.settings
-    run = page.on_model(prompting.run_predict, prompts=prompting.prompts_of_predict)
+    run = page.on_model(prompting.run_predict, prompts=prompting.count_prompts)
     limits = Limits(objects=settings.prompts.high, points=settings.most_points)
 
     def predict_mask(
@@ -46,12 +47,12 @@ def add_predict_mask(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
             multimask: true gives three masks for each object, for a single point that may mean a thing or a part.
             model: name of the model.
         """
-        asked = asking.asked_from(points, labels, boxes, limits=limits)
-        items = asking.predict(
-            Visit(), photo, asked, multimask, model, run=run, display_side=settings.display_side
-        )
-        view = last(items)
-        return png(view.overlay, "overlay"), view.record
+        job = Job.alone()
+        objects = read_prompts(points, labels, boxes, multimask=multimask, limits=limits)
+        picture = prompting.picture_of(job.session, photo, objects)
+        prediction = last(prompting.predict(job, picture, objects, model, run=run))
+        drawn = overlay(fit_within(picture, settings.display_side), prediction.chosen(prediction.best))
+        return png(drawn, "overlay"), prediction.to_record()
 
     inputs = [
         photo,
