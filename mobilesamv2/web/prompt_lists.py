@@ -1,7 +1,4 @@
-"""Reads points, labels and boxes that come as JSON, from programs and from the page, as prompts of the library.
-
-Knows the JSON forms and the limits. Nothing of pictures or models.
-"""
+"""Reads points, labels and boxes that come as JSON, from programs and from the page. Knows no pictures or models."""
 
 from __future__ import annotations
 
@@ -42,75 +39,62 @@ def read_prompts(
     Raises:
         PromptError: something has another form, or points and boxes are of different numbers of objects.
     """
-    all_points = _points(_listed("points", points))
-    all_labels = _labels(_listed("labels", labels), all_points)
-    all_boxes = _boxes(_listed("boxes", boxes))
+    all_points = [
+        [_numbers("A point", "[x, y]", point, 2) for point in one or [None]]
+        for one in _objects("points", points, 2)
+    ]
+    all_boxes = [_numbers("A box", "[x0, y0, x1, y1]", box, 4) for box in _objects("boxes", boxes, 1)]
+    all_labels = _objects("labels", labels, 1) or [[1] * len(one) for one in all_points]
+    if [len(one) for one in all_labels] != [len(one) for one in all_points]:
+        raise PromptError("Labels describe points: one for each, in lists of the same lengths.")
+    for label in (label for one in all_labels for label in one):
+        if isinstance(label, bool) or label not in (0, 1):
+            raise PromptError(f"A label is 1 on the object or 0 beside it; got {_short(label)}.")
+    for box in all_boxes:
+        if box[2] <= box[0] or box[3] <= box[1]:
+            raise PromptError(
+                f"A box is [x0, y0, x1, y1], x1 right of x0 and y1 below y0; got {_short(box)}."
+            )
     if not all_points and not all_boxes:
         raise PromptError(text.NOTHING_ASKED)
     if all_points and all_boxes and len(all_points) != len(all_boxes):
-        raise PromptError(
-            f"Points are of {count(len(all_points), 'object')} and boxes of {count(len(all_boxes), 'object')}; give "
-            "both for each object, or ask twice."
-        )
-    objects = max(len(all_points), len(all_boxes))
+        numbers = f"of {count(len(all_points), 'object')} and boxes of {count(len(all_boxes), 'object')}"
+        raise PromptError(f"Points are {numbers}; give both for each object, or ask twice.")
+    objects, most = max(len(all_points), len(all_boxes)), max(map(len, all_points), default=0)
     if objects > limits.objects:
         raise PromptError(f"One call takes at most {count(limits.objects, 'object')}.")
-    most = max(map(len, all_points), default=0)
     if most > limits.points:
         raise PromptError(f"An object takes at most {count(limits.points, 'point')}; got {most}.")
     return [
         prompts_from(
-            points=[all_points[i]] if all_points else None,
-            labels=[all_labels[i]] if all_points else None,
-            boxes=[all_boxes[i]] if all_boxes else None,
+            points=all_points[i : i + 1] or None,
+            labels=all_labels[i : i + 1] or None,
+            boxes=all_boxes[i : i + 1] or None,
             multimask=multimask,
         )
         for i in range(objects)
     ]
 
 
-def _listed(name: str, value: object) -> list[Any]:
-    """A list, also where it comes as its JSON text or not at all."""
+def _objects(name: str, value: object, depth: int) -> list[list[Any]]:
+    """A list for each object, also where only one is given, or all as JSON text.
+
+    Args:
+        depth: of the lists that describe one object.
+    """
     found = value
     if isinstance(value, str):
         try:
             found = json.loads(value) if value.strip() else None
         except (ValueError, RecursionError):
             found = value
-    if found is None:
-        return []
-    if not isinstance(found, (list, tuple)):
+    if not isinstance(found, (list, tuple, type(None))):
         raise PromptError(f"{name} must be a list of numbers; got {_short(value)}.")
-    return list(found)
-
-
-def _points(given: list[Any]) -> list[list[list[float]]]:
-    nested = all(_is_list(one) and len(one) and _is_list(one[0]) for one in given)
-    objects = given if nested else [given]  # nothing given is no object
-    return [[_numbers("A point", "[x, y]", point, 2) for point in some] for some in objects]
-
-
-def _labels(given: list[Any], points: list[list[list[float]]]) -> list[list[int]]:
-    if not given:
-        return [[1] * len(some) for some in points]
-    objects = given if all(map(_is_list, given)) else [given]
-    if [len(some) for some in objects] != [len(some) for some in points]:
-        raise PromptError("Labels describe points: one for each, in lists of the same lengths.")
-    for label in (label for some in objects for label in some):
-        if isinstance(label, bool) or label not in (0, 1):
-            raise PromptError(f"A label is 1 on the object or 0 beside it; got {_short(label)}.")
-    return [[int(label) for label in some] for some in objects]
-
-
-def _boxes(given: list[Any]) -> list[list[float]]:
-    objects = given if all(map(_is_list, given)) else [given]
-    boxes = [_numbers("A box", "[x0, y0, x1, y1]", box, 4) for box in objects]
-    for box in boxes:
-        if box[2] <= box[0] or box[3] <= box[1]:
-            raise PromptError(
-                f"A box is [x0, y0, x1, y1], x1 right of x0 and y1 below y0; got {_short(box)}."
-            )
-    return boxes
+    innermost: Any = found
+    for _ in range(depth):
+        innermost = innermost[0] if _is_list(innermost) and innermost else None
+    objects = found if _is_list(innermost) or not found else [found]
+    return [list(one) if _is_list(one) else [one] for one in objects or []]
 
 
 def _numbers(what: str, form: str, given: object, length: int) -> list[float]:

@@ -151,11 +151,15 @@ def picture_of(session: Session, photo: str | None, objects: Sequence[Prompts]) 
 
 def predict(
     job: Job, picture: Picture, objects: Sequence[Prompts], model: str, *, run: PredictRun
-) -> Generator[HasStage | Prediction, None, None]:
-    """Masks for objects in a `picture_of` the session: steps, then a `Prediction` unless the job is stale."""
+) -> Generator[HasStage, None, Prediction | None]:
+    """Masks for objects in a `picture_of` the session; steps on the way. None: the job became stale."""
     running = run(picture, job.session.embedding(model), objects, model)
     with closing(job.follow(running, model=model, picture=picture)) as items:
-        yield from items
+        for item in items:
+            if isinstance(item, Prediction):
+                return item
+            yield item
+    return None
 
 
 def answer(
@@ -189,20 +193,15 @@ def answer(
         return
     prompts = _object(question, limits)
     picture = picture_of(job.session, photo, [prompts])
-    if not _says_where(prompts):
+    if prompts.boxes_xyxy is None and not (prompts.labels == 1).any():
         yield {"masks": [], "note": text.only_beside()}
-        return
-    for item in predict(job, picture, [prompts], model, run=run):
-        if isinstance(item, Prediction):
-            size_hw, colour = fit_within(picture, side).shape[:2], _colours([question])
-            one_by_one = [item.masks[0].select([index]) for index in range(len(item.masks[0]))]
-            yield {
-                "masks": [_for_page(mask, index, size_hw, colour) for index, mask in enumerate(one_by_one)],
-                "best": item.best[0],
-                "note": text.answered(**item.seconds, device=item.device, encoded_now=item.encoded_now),
-            }
-        else:
-            yield item
+    elif found := (yield from predict(job, picture, [prompts], model, run=run)):
+        size_hw, colours, (masks,) = fit_within(picture, side).shape[:2], _colours([question]), found.masks
+        yield {
+            "masks": [_for_page(masks.select([i]), i, size_hw, colours) for i in range(len(masks))],
+            "best": found.best[0],
+            "note": text.answered(**found.seconds, device=found.device, encoded_now=found.encoded_now),
+        }
 
 
 def objects_pointed_at(
@@ -217,24 +216,20 @@ def objects_pointed_at(
         InvalidImageError, PromptError, MobileSamError: as for `answer`; PromptError also where there is no object.
     """
     questions = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-    if not questions:
-        raise PromptError(export_text.NOTHING_POINTED_AT)
-    objects = [_object(question, limits) for question in questions[: limits.objects]]
+    questions = questions[: limits.objects]
+    objects = [_object(question, limits) for question in questions]
     picture = picture_of(session, photo, objects)
     job = Job(session, 0, session.runs)  # of no number: nothing stops it
-    for item in predict(job, picture, objects, model, run=run):
-        if isinstance(item, Prediction):
-            prediction = item
-        else:
-            yield item
-    wanted = zip(questions, prediction.masks, prediction.best, strict=False)
+    found = (yield from predict(job, picture, objects, model, run=run)) if objects else None
+    if found is None:
+        raise PromptError(export_text.NOTHING_POINTED_AT)
+    wanted = zip(questions, found.masks, found.best, strict=True)
+    chosen = [i if (i := one.get("chosen")) in range(len(masks)) else best for one, masks, best in wanted]
     return Takeable(
         picture=picture,
-        masks=prediction.chosen(
-            [i if (i := one.get("chosen")) in range(len(masks)) else best for one, masks, best in wanted]
-        ),
+        masks=found.chosen(chosen),
         file_name=Path(session.photo or "").name,
-        colours=_colours(questions[: len(objects)]),
+        colours=_colours(questions),
         info={"masks": len(objects)},
     )
 
@@ -247,11 +242,6 @@ def _object(question: Mapping[str, Any], limits: Limits) -> Prompts:
     if box is not None and (box[:, 2:] - box[:, :2] < 1).any():
         raise PromptError(text.NO_PIXEL)
     return replace(prompts, multimask=box is None and labels is not None and labels.tolist() == [[1]])
-
-
-def _says_where(prompts: Prompts) -> bool:
-    """Whether prompts say where an object is, and not only where it is not."""
-    return prompts.boxes_xyxy is not None or bool((prompts.labels == 1).any())
 
 
 def _colours(questions: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from mobilesamv2.errors import InvalidImageError, PromptError
+from mobilesamv2.progress import run_to_end
 from mobilesamv2.types import Prompts
 from mobilesamv2.web import prompting
 from mobilesamv2.web.exporting import Takeable
@@ -23,7 +24,7 @@ from mobilesamv2.web.models import Models
 from mobilesamv2.web.prompt_lists import Limits, read_prompts
 from mobilesamv2.web.prompting import Prediction
 from mobilesamv2.web.sessions import Session
-from mobilesamv2.web.steps import HasStage, last
+from mobilesamv2.web.steps import HasStage
 from mobilesamv2.web.text import exporting as export_text
 from mobilesamv2.web.text import prompting as text
 from tests.tiny import picture, tiny_segmenter
@@ -168,7 +169,7 @@ def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled() -> None:
 def predict(photo: str, objects: list[Prompts]) -> Prediction:
     job = Job.alone()
     given = prompting.picture_of(job.session, photo, objects)
-    prediction = last(prompting.predict(job, given, objects, "tiny", run=OPTIONS["run"]))
+    prediction = run_to_end(prompting.predict(job, given, objects, "tiny", run=OPTIONS["run"]))
     assert isinstance(prediction, Prediction)
     return prediction
 
@@ -209,12 +210,7 @@ def test_objects_of_different_kinds_are_answered_as_if_asked_alone(photo: str) -
 
 
 def take(session: Session, photo: str | None, told: object) -> Takeable:
-    running = prompting.objects_pointed_at(session, photo, told, "tiny", **OPTIONS)
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            return end.value
+    return run_to_end(prompting.objects_pointed_at(session, photo, told, "tiny", **OPTIONS))
 
 
 def test_the_chosen_masks_of_the_objects_are_taken_in_their_colours(photo: str) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import gradio as gr
 
+from ...progress import run_to_end
 from ...render import fit_within, overlay
 from .. import prompting
 from ..jobs import Job
 from ..prompt_lists import Limits, read_prompts
 from ..settings import EMBEDDED_MODEL
-from ..steps import last
 from ..text import programs as text
 from .endpoint_inputs import list_input
 from .page import Page
@@ -50,9 +50,10 @@ def add_predict_mask(page: Page, photo: gr.Image, model: gr.Dropdown) -> None:
         job = Job.alone()
         objects = read_prompts(points, labels, boxes, multimask=multimask, limits=limits)
         picture = prompting.picture_of(job.session, photo, objects)
-        prediction = last(prompting.predict(job, picture, objects, model, run=run))
-        drawn = overlay(fit_within(picture, settings.display_side), prediction.chosen(prediction.best))
-        return png(drawn, "overlay"), prediction.to_record()
+        found = run_to_end(prompting.predict(job, picture, objects, model, run=run))
+        assert found is not None  # nothing stops a program's job
+        drawn = overlay(fit_within(picture, settings.display_side), found.chosen(found.best))
+        return png(drawn, "overlay"), found.to_record()
 
     inputs = [
         photo,
