@@ -19,7 +19,7 @@ from .batch_tab import BatchTab
 from .budget_tab import BudgetTab
 from .compare_tab import CompareTab
 from .endpoints import add_endpoints
-from .given_files import Demo
+from .inputs import Demo
 from .masthead import Masthead
 from .page import Gpu, Page, without_gpu
 from .parts import photo_input
@@ -93,7 +93,7 @@ def build_demo(
         # Only a key: what it stands for is bounded for all visitors together.
         visit = gr.State(time_to_live=settings.keep_seconds, delete_callback=visits.close)
         masthead = Masthead(models, network or Network.off())
-        with gr.Column(elem_id="bench"):
+        with gr.Column(elem_id="bench", scale=0):
             with gr.Column(elem_id="source"):
                 photo = photo_input()
                 at_hand = gr.Textbox(visible="hidden", elem_id="photo-at-hand", label="Photo at hand")

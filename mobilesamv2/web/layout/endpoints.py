@@ -1,83 +1,261 @@
-"""The page for programs: named endpoints, typed by invisible components whose first values are the defaults.
-
-No visitor is known here: nothing is kept between calls.
-"""
+"""The page for programs: one table of named endpoints. No visitor is known here: nothing is kept between calls."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from .. import segmenting
+from ...export import FORMATS
+from .. import batching, budgeting, comparing, exporting, segmenting
 from ..menus import OWN_BY_NAME, joined
 from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
-from ..text import page as text
-from ..text import segmenting as segment_text
+from ..text import page as page_text
+from ..text import programs as text
 from ..visits import Visit
-from .compare_endpoints import add_budget, add_compare
-from .endpoints_export import add_export
-from .endpoints_prompt import add_predict_mask
+from . import inputs
+from .endpoints_prompt import predict_mask
+from .export_panel import new_folder
 from .page import Page
-from .parts import photo_input, png
-from .wiring import endpoint
+from .parts import files_input, photo_input, png
+from .sentences import sentences
+from .wiring import BATCH_LANE, MODEL_LANE
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Endpoint:
+    """A function for programs.
+
+    Args:
+        name: of the endpoint in the API, and of the tool for programs that speak MCP.
+        function: what it does. Each parameter is an input of that name, its default is what holds where it is left out.
+        outputs: what it returns.
+        description: what it is for, in sentences.
+        inputs: what its inputs mean where that is not what they usually mean.
+        lane: calls of one lane are answered one at a time.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    outputs: Sequence[Component]
+    description: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    lane: str = MODEL_LANE
+
+    def offer(self, components: Mapping[str, Component]) -> None:
+        """Let programs call it; no button starts it. `components` are inputs by their names."""
+        parameters = list(inspect.signature(self.function).parameters)
+
+        @functools.wraps(self.function)
+        def told(*arguments: Any) -> Any:
+            with sentences():
+                return self.function(*arguments)
+
+        told.__name__ = self.name  # what the tool is called
+        meanings = text.INPUTS | dict(self.inputs)  # read from the docstring by programs that speak MCP
+        told.__doc__ = "\n".join(
+            [self.description, "Args:", *(f"{name}: {meanings[name]}" for name in parameters)]
+        )
+        gr.on(
+            [],
+            told,
+            [components[name] for name in parameters],
+            list(self.outputs),
+            api_name=self.name,
+            api_description=self.description,
+            concurrency_id=self.lane,
+            concurrency_limit=1,
+        )
 
 
 def add_endpoints(page: Page) -> None:
     """Offer `/segment`, `/compare`, `/budget`, `/predict_mask`, `/export` and `/batch` to programs."""
-    settings = page.settings
-    run_segment = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
+    programs, offered = _Programs(page), page.settings.prompts
+    with gr.Row(visible=False):
+        photos = files_input("photos")
+        photos.data_model = inputs.Photos
+        components: dict[str, Component] = {
+            "photo": photo_input(elem_id=None),
+            "photos": photos,
+            "formats": inputs.names("formats", list(FORMATS)),
+            "sampler": inputs.choice("sampler", [name for _, name in page_text.SAMPLERS], "object-aware"),
+            "max_prompts": inputs.whole_number("max_prompts", offered),
+            "points_per_side": inputs.whole_number("points_per_side", page.settings.grid_sides),
+            "largest": inputs.whole_number("largest", Range(offered.low, offered.high, offered.high, 1)),
+            "left": inputs.words("left", "grid"),
+            "right": inputs.words("right", "object-aware"),
+            "draw_prompts": inputs.yes_or_no("draw_prompts"),
+            "points": inputs.list_of("points", lists=True),
+            "labels": inputs.list_of("labels"),
+            "boxes": inputs.list_of("boxes"),
+            "multimask": inputs.yes_or_no("multimask"),
+            "model": inputs.choice("model", page.models.names, page.models.first),
+            "detector": inputs.choice("detector", [OWN_BY_NAME, *page.models.detectors], OWN_BY_NAME),
+        }
+        for endpoint in (
+            Endpoint("segment", programs.segment, [_image("overlay"), _json("summary")], text.SEGMENT),
+            Endpoint(
+                "compare",
+                programs.compare,
+                [_image("left"), _image("right"), _json("summary")],
+                text.COMPARE,
+                inputs=text.COMPARE_INPUTS,
+            ),
+            Endpoint("budget", programs.budget, [_json("summary")], text.BUDGET),
+            Endpoint(
+                "predict_mask", predict_mask(page), [_image("overlay"), _json("record")], text.PREDICT_MASK
+            ),
+            Endpoint("export", programs.export, [gr.File(label="file"), _json("record")], text.EXPORT),
+            Endpoint(
+                "batch",
+                programs.batch,
+                [gr.File(label="file"), _json("summary")],
+                text.BATCH,
+                lane=BATCH_LANE,
+            ),
+        ):
+            endpoint.offer(components)
 
-    def segment_program(
+
+def _image(label: str) -> gr.Image:
+    return gr.Image(label=label, format="png")
+
+
+def _json(label: str) -> gr.JSON:
+    return gr.JSON(label=label)
+
+
+class _Programs:
+    """What the endpoints do, but for `/predict_mask`. What the inputs mean is in `text.programs`."""
+
+    def __init__(self, page: Page) -> None:
+        self.settings = page.settings
+        self.run_segment = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
+        self.run_compare = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
+        self.run_budget = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
+
+    def segment(
+        self,
         photo: str,
         sampler: str = "object-aware",
         max_prompts: int = 320,
         model: str = EMBEDDED_MODEL,
         detector: str = OWN_BY_NAME,
-    ) -> tuple[str, dict[str, Any]]:
-        """Segment everything in a photo.
-
-        Args:
-            photo: the photo, any size up to 120 megapixels.
-            sampler: object-aware asks about boxes around objects, grid about points at regular distances.
-            max_prompts: at most so many boxes, or the largest square of points that fits.
-            model: name of the model.
-            detector: name of what proposes the boxes; own is the one that the model is usually used with.
-        """
+    ) -> tuple[str, Record]:
+        """Segment everything in a photo: the overlay and the record of the run."""
         items = segmenting.segment(
             Visit(),
             photo,
             sampler,
             max_prompts,
             joined(model, detector),
-            run=run_segment,
-            display_side=settings.display_side,
+            run=self.run_segment,
+            display_side=self.settings.display_side,
         )
         view = last(items)
         return png(view.overlay, "overlay"), view.summary
 
-    with gr.Row(visible=False):
-        photo = photo_input(elem_id=None)
-        sampler = gr.Radio(choices=list(text.SAMPLERS), value="object-aware", label="sampler")
-        prompts = _number(settings.prompts, "max_prompts")
-        model = gr.Dropdown(choices=list(page.models.names), value=page.models.first, label="model")
-        detectors = [OWN_BY_NAME, *page.models.detectors]
-        detector = gr.Dropdown(choices=detectors, value=OWN_BY_NAME, label="detector")
-        overlay = gr.Image(label="overlay", format="png")
-        summary = gr.JSON(label="summary")
-        add_compare(page, photo, model, detector)
-        add_budget(page, photo, model, detector)
-        add_predict_mask(page, photo, model)
-        add_export(page, photo, sampler, prompts, model, detector)
-    endpoint(
-        segment_program,
-        [photo, sampler, prompts, model, detector],
-        [overlay, summary],
-        name="segment",
-        description=segment_text.API,
-    )
+    def compare(
+        self,
+        photo: str,
+        max_prompts: float = 320,
+        points_per_side: float = 32,
+        model: str = EMBEDDED_MODEL,
+        draw_prompts: bool = False,
+        left: str = "grid",
+        right: str = "object-aware",
+        detector: str = OWN_BY_NAME,
+    ) -> tuple[str, str, Record]:
+        """Run two samplers on one encoding of a photo: both overlays and the numbers of both."""
+        first, second = (
+            comparing.contender_of(
+                text,
+                max_prompts=int(max_prompts),
+                points_per_side=int(points_per_side),
+                most=self.settings.prompts.high,
+            )
+            for text in (left, right)
+        )
+        items = comparing.compare(
+            Visit(),
+            photo,
+            (first, second),
+            joined(model, detector),
+            run=self.run_compare,
+            display_side=self.settings.display_side,
+        )
+        view = last(items)
+        overlays = view.overlays(with_prompts=draw_prompts)
+        names = (name.replace(":", "-").replace(" ", "-") for name in view.found.names)
+        one, other = (png(drawn, name) for drawn, name in zip(overlays, names, strict=True))
+        return one, other, view.summary
 
+    def budget(
+        self, photo: str, largest: float = 1024, model: str = EMBEDDED_MODEL, detector: str = OWN_BY_NAME
+    ) -> Record:
+        """Measure what more prompts bring on a photo."""
+        items = budgeting.budget(Visit(), photo, int(largest), joined(model, detector), run=self.run_budget)
+        summary: Record = last(items).summary
+        return summary
 
-def _number(offered: Range, label: str) -> gr.Slider:
-    return gr.Slider(offered.low, offered.high, offered.start, step=offered.step, label=label)
+    def export(
+        self,
+        photo: str,
+        formats: list[str] | str = "all",
+        sampler: str = "object-aware",
+        max_prompts: int = 320,
+        model: str = EMBEDDED_MODEL,
+        detector: str = OWN_BY_NAME,
+    ) -> tuple[str, Record]:
+        """Segment everything in a photo and write the masks: the file and the record of the run."""
+        chosen = exporting.formats_of(formats)
+        path, record = Path(), {}
+        for item in exporting.export(
+            Visit(),
+            photo,
+            sampler,
+            max_prompts,
+            joined(model, detector),
+            chosen,
+            new_folder(),
+            run=self.run_segment,
+        ):
+            if isinstance(item, Path):
+                path = item
+            elif isinstance(item, dict):
+                record = item
+        return str(path), record
+
+    def batch(
+        self,
+        photos: list[str],
+        formats: list[str] | str = "all",
+        sampler: str = "object-aware",
+        max_prompts: int = 320,
+        model: str = EMBEDDED_MODEL,
+        detector: str = OWN_BY_NAME,
+    ) -> tuple[str, Record]:
+        """Segment everything in several photos: one ZIP, and what was done and what failed."""
+        chosen = exporting.formats_of(formats)
+        batching.check_number(photos, most=self.settings.most_photos)
+        archive = new_folder() / "masks.zip"
+        items = batching.batch(
+            photos,
+            sampler,
+            max_prompts,
+            joined(model, detector),
+            chosen,
+            archive,
+            run=self.run_segment,
+            thumbnail_side=self.settings.thumbnail_side,
+        )
+        return str(archive), last(items).summary

@@ -54,6 +54,8 @@ THEME = gr.themes.Base(
     block_border_color="*neutral_200",
     block_border_color_dark="*neutral_800",
     block_shadow="none",
+    block_padding="10px 12px",
+    layout_gap="10px",
     # The usual greys of hints are too faint to read.
     body_text_color_subdued="*neutral_500",
     body_text_color_subdued_dark="*neutral_400",
@@ -71,6 +73,8 @@ THEME = gr.themes.Base(
     button_primary_background_fill_hover_dark="*primary_300",
     button_primary_text_color="white",
     button_primary_text_color_dark="*neutral_950",
+    checkbox_label_gap="6px",
+    checkbox_label_padding="6px 7px",
     checkbox_border_color="*neutral_500",
     checkbox_border_color_dark="*neutral_400",
     slider_color="*primary_600",

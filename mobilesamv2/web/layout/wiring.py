@@ -1,4 +1,4 @@
-"""How functions are connected: one lane for the model, run and cancel, endpoints."""
+"""How functions are connected: one lane for the model, run and cancel."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 import gradio as gr
 
 from ..text import page as text
-from .endpoint_inputs import check
 from .page import Page
 from .parts import BUSY, READY, properties, shown
-from .sentences import in_sentences, sentences
+from .sentences import in_sentences
 
 MODEL_LANE = "model"
 """Listeners that run the model once share this lane, and wait in it for each other. Whatever their lane, all take turns
@@ -153,39 +152,4 @@ def stop_on(
         js=f"() => {again}.map(([id, value]) => window.runs.willShow(id) ? {nothing} : value)",
         queue=False,
         api_visibility="private",
-    )
-
-
-def endpoint(
-    function: Callable[..., Any],
-    inputs: list[Any],
-    outputs: list[Any],
-    *,
-    name: str,
-    description: str,
-    lane: str = MODEL_LANE,
-) -> None:
-    """Offer `function` to programs: no button starts it, its defaults are the first values of the inputs.
-
-    Wrong values are told in a sentence that names the input by its label. The docstring of `function` describes the
-    inputs to programs that speak MCP. Calls of one lane are answered one at a time.
-    """
-    for component in inputs:
-        check(component)
-
-    @functools.wraps(function)
-    def told(*arguments: Any) -> Any:
-        with sentences():
-            return function(*arguments)
-
-    told.__name__ = name  # what the tool is called by programs that speak MCP
-    gr.on(
-        [],
-        told,
-        inputs,
-        outputs,
-        api_name=name,
-        api_description=description,
-        concurrency_id=lane,
-        concurrency_limit=1,
     )

@@ -71,7 +71,7 @@ def numbers(summary: dict[str, Any]) -> str:
         for record in photos
     )
     table = (
-        '<table class="targets"><thead><tr><th scope="col">Photo</th><th scope="col">Pixels</th>'
+        '<table><thead><tr><th scope="col">Photo</th><th scope="col">Pixels</th>'
         '<th scope="col">Prompts</th><th scope="col">Masks</th><th scope="col">Time</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )

@@ -11,11 +11,6 @@ from ...formatting import count, number, percent, seconds, unbroken
 from .curves import Line, chart
 
 IDLE = "The curves grow as they are measured: what the first 16 prompts bring, then 32, and so on."
-API = (
-    "Measure what more prompts bring on a photo: masks kept, share of the photo covered and decoder seconds for 16, "
-    "32, 64 ... prompts of object-aware sampling and of grid search, from one encoding. Returns every point, how many "
-    "boxes the detector proposed, and one sentence."
-)
 RUN_LABEL = "Measure"
 LARGEST_LABEL = "Up to"
 LARGEST_INFO = (

@@ -12,14 +12,6 @@ from .page import STAGE_NAMES
 from .segmenting import shrunk
 
 IDLE = "One run asks both about one encoding of the photo and compares what they find and what they cost."
-API = (
-    "Run two samplers on one encoding of a photo: by default grid search and object-aware sampling. Write a contender "
-    "as grid, grid:16 (16 x 16 points), object-aware or object-aware:64 (64 boxes at most); where no number is named, "
-    "max_prompts and points_per_side hold. Returns the overlay of the left and of the right one as PNGs, in which "
-    "masks of one object share a colour, with the prompts drawn if asked, and a summary: of each its prompts, masks "
-    "decoded and kept, duplicates removed, masks that only it found, coverage and seconds of each stage; the speed-up "
-    "and a verdict in one sentence."
-)
 LEFT_LABEL, RIGHT_LABEL = "Left", "Right"
 CONTENDER_INFO = "Grid: points a side. Object-aware: boxes at most."
 VIEW_LABEL = "Show"
@@ -31,7 +23,7 @@ _HEAD = (
     ("Prompts", "prompts"),
     ("Decoded", "masks_decoded"),
     ("Duplicates", "duplicates_removed"),
-    ("DerivedTensors", "masks"),
+    ("Kept", "masks"),
     ("Only here", "found_alone"),
 )
 
@@ -105,9 +97,9 @@ def bars(summary: dict[str, Any]) -> str:
         for stage in runs[0]["seconds"]
     )
     return (
-        f'<div class="bars" role="img" aria-label="{escape(told)}. The last table has every stage.">'
-        f'<ul class="bar-rows">{rows}</ul></div>'
-        f'<ul class="bar-legend" aria-hidden="true"><li>Seconds by stage:</li>{legend}</ul>'
+        f'<div role="img" aria-label="{escape(told)}. The last table has every stage.">'
+        f'<ul class="bars">{rows}</ul></div>'
+        f'<ul class="legend" aria-hidden="true"><li>Seconds by stage:</li>{legend}</ul>'
     )
 
 

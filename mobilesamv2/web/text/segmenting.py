@@ -10,10 +10,6 @@ from ...formatting import number, seconds
 from .page import STAGE_NAMES
 
 IDLE = "Numbers appear here after a run: masks, prompts and the seconds of each stage."
-API = (
-    "Segment everything in a photo. Returns the overlay as a PNG, at most as large as the page shows it, and a "
-    "summary: prompts asked, masks decoded and kept, seconds of each stage, model and device."
-)
 
 PROMPTS_LABEL = "Prompts"
 
