@@ -124,7 +124,7 @@ def pad_of_the_module(fake_app_of_the_session: FakeApp, browser: Browser, photo:
 def pad(fake_app: FakeApp, pad_of_the_module: Page) -> Page:
     """*Point and box* with a photo and nothing pointed at. What the tests before did can be undone."""
     page = pad_of_the_module
-    page.get_by_label("On it").check()
+    page.locator("#prompt-mode").get_by_label("On it").check()
     page.locator("#prompt-clear").click()
     expect(page.locator("#prompt-numbers .idle")).to_be_visible()
     return page

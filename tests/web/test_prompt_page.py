@@ -60,7 +60,7 @@ def test_points_beside_an_object_by_mode_shift_and_right_button(pad: Page) -> No
     click(pad, 0.8, 0.2)
     pad.keyboard.up("Shift")
     expect(pad.locator("#prompt-numbers tbody")).to_contain_text("3 points")
-    pad.get_by_label("Beside it").check()
+    pad.locator("#prompt-mode").get_by_label("Beside it").check()
     click(pad, 0.8, 0.8)
     expect(pad.locator(".pad-dot.beside")).to_have_count(3)
     expect(pad.locator(".pad-dot.on")).to_have_count(1)
@@ -164,7 +164,10 @@ def test_undo_and_another_mode_give_up_the_corner_that_waits_for_its_opposite(pa
     click(pad, 0.5, 0.5)
     expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(1)
     drawing = pad.locator(".pad-box.drawing")
-    for give_up in (pad.locator("#prompt-undo").click, pad.get_by_label("Beside it").check):
+    for give_up in (
+        pad.locator("#prompt-undo").click,
+        pad.locator("#prompt-mode").get_by_label("Beside it").check,
+    ):
         pad.locator("#prompt-mode").get_by_label("Box").check()
         click(pad, 0.2, 0.2)
         pad.mouse.move(*at(pad, 0.6, 0.6))
@@ -212,7 +215,7 @@ def test_another_photo_begins_anew_and_what_is_wrong_is_said(
     click(page, 0.5, 0.5)
     expect(page.locator("#prompt-numbers")).to_contain_text("add one on it")
     fake_app.script.error = RuntimeError("a secret")
-    page.get_by_label("On it").check()
+    page.locator("#prompt-mode").get_by_label("On it").check()
     click(page, 0.4, 0.4)
     expect(page.locator("#prompt-numbers .problem")).to_contain_text("Something went wrong on our side")
     expect(page.locator(".pad-dot.pending")).to_have_count(0)

@@ -48,12 +48,13 @@ class PromptTab(Tab):
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
+        settings = page.settings
         self.options: dict[str, Any] = {
             "run": page.on_model(prompting.run_predict, prompts=prompting.count_prompts),
-            "limits": Limits(objects=page.settings.most_objects, points=page.settings.most_points),
+            "limits": Limits(objects=settings.most_objects, points=settings.most_points),
         }
-        words = text.in_browser(page.settings.most_objects) | {
-            "mostObjects": page.settings.most_objects,
+        words = text.in_browser(settings.most_objects) | {
+            "mostObjects": settings.most_objects,
             "colours": ["#" + bytes(colour).hex() for colour in prompting.COLOURS],
         }
         with gr.Column(elem_classes="result"):
@@ -73,7 +74,7 @@ class PromptTab(Tab):
             )
             self.objects = gr.JSON([], visible="hidden", elem_id="prompt-objects")
         with gr.Column(elem_classes="controls"):
-            self.mode = gr.Radio(
+            gr.Radio(
                 choices=list(text.MODES),
                 value="on",
                 label=text.MODE_LABEL,
@@ -87,11 +88,8 @@ class PromptTab(Tab):
                     for label in text.ACTIONS
                 ]
             self.candidates, self.object = (
-                gr.Radio(choices=[], label=label, visible=False, interactive=True, elem_id=elem_id)
-                for label, elem_id in (
-                    (text.CANDIDATES_LABEL, "prompt-candidates"),
-                    (text.OBJECT_LABEL, "prompt-object"),
-                )
+                gr.Radio(choices=[], label=label, visible=False, interactive=True, elem_id=f"prompt-{name}")
+                for name, label in (("candidates", text.CANDIDATES_LABEL), ("object", text.OBJECT_LABEL))
             )
             with gr.Accordion(text.WITHOUT_POINTER, open=False, elem_id="prompt-by-number"):
                 self.typed = gr.Textbox(
@@ -146,21 +144,23 @@ class PromptTab(Tab):
         self, request: gr.Request, photo: str | None, model: str, event: gr.EventData
     ) -> Generator[dict[str, Any], None, None]:
         """The answer to a question of the pad, after steps; each part names the question."""
-        session, question = self.page.session(request), dict(event._data or {})
-        job, named = Question(session, whole(question.get("job")), session.runs), {"id": question.get("id")}
+        question = event._data if isinstance(event._data, dict) else {}
+        session, answer = self.page.session(request), {"id": question.get("id")}
+        job = Question(session, whole(question.get("job")), session.runs)
 
-        def steps() -> Generator[HasStage | dict[str, Any], None, None]:
+        def items() -> Generator[HasStage | dict[str, Any], None, None]:
             if not question.get("look"):
                 yield from self.page.models.fetch(model)
             side = self.page.settings.display_side
             yield from prompting.answer(job, photo, question, model, side=side, **self.options)
 
         try:
-            with closing(paced(in_sentences(steps)())) as items:
-                for item in items:
-                    is_step = isinstance(item, HasStage)
-                    yield named | (
-                        {"step": page_text.step(item.stage, item.done, item.total)} if is_step else item
-                    )
+            with closing(paced(in_sentences(items)())) as paced_items:
+                for item in paced_items:
+                    if isinstance(item, HasStage):
+                        yield answer | {"step": page_text.step(item.stage, item.done, item.total)}
+                    else:
+                        answer |= item
         except gr.Error as error:
-            yield named | {"problem": page_text.problem(error.message)}
+            answer["problem"] = page_text.problem(error.message)
+        yield answer  # with nothing in it where the photo is gone

@@ -25,46 +25,40 @@ const corners = (a, b) => [Math.min(a.x, b.x), Math.min(a.y, b.y), Math.max(a.x,
 const fresh = (number) => ({ number, points: [], box: null, answer: null, chosen: null, before: null });
 const isEmpty = ({ points, box }) => !points.length && !box;
 const active = () => now.objects.find(({ number }) => number === now.active);
-const asMany = (object) => (!object || object.answer ? object : asMany(object.before)); // as much of it as is answered
+const settled = (object) => (!object || object.answer ? object : settled(object.before)); // as much of it as is answered
 const chosen = ({ answer, chosen }) => chosen ?? answer?.best;
 const mask = (object) => object?.answer?.masks[chosen(object)];
 const colour = ({ number }) => WORDS.colours[(number - 1) % WORDS.colours.length];
 
-function step(objects, number) {
-    history = [...history, now].slice(-100);
-    now = { objects, active: number };
+function change(state, changed) { // of the active object of a state; it has no answer then
+    const before = state.objects.find(({ number }) => number === state.active);
+    const object = { ...before, answer: null, chosen: null, before, ...changed(before) };
+    step({ ...state, objects: state.objects.map((one) => (one === before ? object : one)) });
 }
 
-function add({ point, box }) { // a point for the active object, or a box for a new one
-    const past = { now, history };
-    if (box && !ACTIONS.New()) return;
-    const before = active();
-    const points = point ? [...before.points, point] : before.points;
-    const object = { ...fresh(before.number), points, box: box ?? before.box, before };
-    const objects = now.objects.map((one) => (one === before ? object : one));
-    [now, history] = [past.now, past.history]; // a box and its object are one step
-    step(objects, object.number);
-    aloud.textContent = box ? "Box placed." : "Point placed.";
+function step(next) {
+    if (next.objects.length > WORDS.mostObjects) problem = WORDS.full;
+    else if (next !== now) [history, now] = [[...history, now].slice(-100), next];
+}
+
+function another() { // a new object to point at, unless there is an empty one
+    const number = 1 + Math.max(...now.objects.map((object) => object.number));
+    return isEmpty(active()) ? now : { objects: [...now.objects, fresh(number)], active: number };
 }
 
 const ACTIONS = {
-    New() {
-        if (isEmpty(active())) return true;
-        if (now.objects.length >= WORDS.mostObjects) return void (problem = WORDS.full);
-        const number = 1 + Math.max(...now.objects.map((object) => object.number));
-        step([...now.objects, fresh(number)], number);
-        return true;
-    },
+    point: (point) => change(now, ({ points }) => ({ points: [...points, point] })),
+    box: (box) => change(another(), () => ({ box })),
+    New: () => step(another()),
     Undo: () => (now = history.pop() ?? now),
     Remove() {
         const rest = now.objects.filter((object) => object !== active());
         if (!rest.length) rest.push(fresh(now.active + 1));
-        step(rest, rest[Math.max(0, now.objects.indexOf(active()) - 1)].number);
+        step({ objects: rest, active: rest[Math.max(0, now.objects.indexOf(active()) - 1)].number });
     },
-    Clear: () => now.objects.every(isEmpty) || step([fresh(1)], 1),
-    choose: (index) => step(now.objects.map((object) => (object === active() ? { ...object, chosen: +index } : object)), now.active),
+    Clear: () => step(now.objects.every(isEmpty) ? now : { objects: [fresh(1)], active: 1 }),
+    choose: (index) => change(now, ({ answer, before }) => ({ answer, before, chosen: Number(index) })),
     select: (number) => (now = { objects: now.objects.filter((one) => !isEmpty(one) || one.number === number), active: number }),
-    add,
     refuse: (sentence) => (problem = sentence),
 };
 pad.act = (name, value) => {
@@ -72,6 +66,7 @@ pad.act = (name, value) => {
     down = corner = reach = null;
     problem = address() ? "" : WORDS.noPhoto;
     if (!problem && !(isWaiting && name === "Undo")) ACTIONS[name](value); // that corner is what was done last
+    if (name === "point" || name === "box") aloud.textContent = name === "box" ? "Box placed." : "Point placed.";
     show();
 };
 
@@ -141,7 +136,7 @@ pad.told = () => {
         radio((active().answer?.masks ?? []).map(({ label }, index) => [label, String(index)]), String(chosen(active()))),
         radio(now.objects.map(({ number }) => [String(number), number]), now.active),
         rows || problem ? `${problem}<div class="outcome">${said}${table}</div>` : WORDS.idle,
-        now.objects.filter(mask).map(told),
+        now.objects.map(settled).filter(mask).map(told),
     ];
 };
 
@@ -168,12 +163,12 @@ function draw() {
         else photo.removeAttribute("src");
     }
     pad.classList.toggle("with-photo", Boolean(address()));
-    const masks = now.objects.map((object) => mask(asMany(object))).filter(Boolean).sort((a, b) => b.area - a.area);
+    const masks = now.objects.map((object) => mask(settled(object))).filter(Boolean).sort((a, b) => b.area - a.area);
     for (const one of masks) one.image ??= Object.assign(new Image(), { className: "pad-layer", alt: "", src: one.layer });
     layers.replaceChildren(...masks.map(({ image }) => image)); // parts on wholes
     marks.replaceChildren();
     for (const object of now.objects) {
-        const done = asMany(object);
+        const done = settled(object);
         const kind = (isDone) => (object === active() ? "active" : "") + (isDone ? "" : " pending");
         if (object.box) frame(object.box, kind(done?.box), colour(object));
         object.points.forEach((point, index) =>
@@ -208,11 +203,11 @@ new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) &&
 
 function click(where, isBeside) {
     if (mode() === "box" && !isBeside) turn(where);
-    else pad.act("add", { point: { ...where, label: isBeside || mode() === "beside" ? 0 : 1 } });
+    else pad.act("point", { ...where, label: isBeside || mode() === "beside" ? 0 : 1 });
 }
 
 function turn(where) { // the first corner of a box, or the second
-    if (corner) return pad.act("add", { box: corners(corner, where) });
+    if (corner) return pad.act("box", corners(corner, where));
     corner = reach = where;
     aloud.textContent = "First corner. Go to the opposite one.";
     draw();
@@ -229,8 +224,8 @@ pad.type = (words) => { // in pixels
     if (isLoaded && numbers.every(Number.isFinite) && [2, 4].includes(numbers.length)) {
         const [x, y] = shares(0.5);
         const [x0, y0, x1, y1] = shares(0).map(within);
-        if (numbers.length === 2) pad.act("add", { point: { x, y, label: mode() === "beside" ? 0 : 1 } });
-        else pad.act("add", { box: corners({ x: x0, y: y0 }, { x: x1, y: y1 }) });
+        if (numbers.length === 2) pad.act("point", { x, y, label: mode() === "beside" ? 0 : 1 });
+        else pad.act("box", corners({ x: x0, y: y0 }, { x: x1, y: y1 }));
     } else {
         const got = Object.assign(document.createElement("p"), { textContent: words.trim().slice(0, 40) || "nothing" });
         pad.act("refuse", WORDS.notAPlace.replace("{}", () => got.innerHTML));
@@ -261,7 +256,7 @@ picture.addEventListener("pointermove", (event) => {
 picture.addEventListener("pointerup", (event) => {
     const from = down;
     down = null;
-    if (from?.isFar) pad.act("add", { box: corners(from, place(event)) });
+    if (from?.isFar) pad.act("box", corners(from, place(event)));
     else if (from) click(place(event), event.button === 2 || event.shiftKey);
 });
 picture.addEventListener("pointerleave", () => tell(cursor));
