@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from .arrays import Picture
 from .errors import InvalidImageError
 from .geometry import ResizeLongestSide
-from .types import Picture
 
 ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8]
 """A path, a Pillow image, or uint8 RGB (H, W, 3)."""

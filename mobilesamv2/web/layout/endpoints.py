@@ -26,7 +26,7 @@ from .export_panel import new_folder
 from .page import Page
 from .parts import files_input, photo_input, png
 from .sentences import sentences
-from .wiring import BATCH_LANE, MODEL_LANE
+from .wiring import BATCH_LANE, PROGRAM_LANE
 
 Record = dict[str, Any]
 
@@ -49,7 +49,7 @@ class Endpoint:
     outputs: Sequence[Component]
     description: str
     inputs: Mapping[str, str] = field(default_factory=dict)
-    lane: str = MODEL_LANE
+    lane: str = PROGRAM_LANE
 
     def offer(self, components: Mapping[str, Component]) -> None:
         """Let programs call it; no button starts it. `components` are inputs by their names."""
