@@ -17,9 +17,7 @@ from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
 from ..render import label_colours
 from ..types import Masks, Picture
 from .everything import SHOWN
-from .places import targets_of
 from .steps import Step
-from .targets import colours_of
 from .text import exporting as text
 from .viewing import Shown
 from .visits import Visit
@@ -63,24 +61,6 @@ def everything_shown(visit: Visit, photo: str | None) -> Takeable:
         file_name=Path(visit.photo or "").name,
         colours=wheel[found.numbers],
         info={"masks": len(found.masks), "masks_before_filters": found.whole},
-    )
-
-
-def everything_pointed_at(visit: Visit, photo: str | None) -> Takeable:
-    """The objects of *Point and box* on the chosen photo.
-
-    Raises:
-        PromptError: if there is none.
-    """
-    picture = visit.at_hand
-    if picture is None or not visit.has(photo) or not (targets := targets_of(visit, picture)).shown:
-        raise PromptError(text.NOTHING_POINTED_AT)
-    return Takeable(
-        picture=picture,
-        masks=targets.masks,
-        file_name=Path(visit.photo or "").name,
-        colours=colours_of([target.number for target in targets.shown]),
-        info={"masks": len(targets.shown)},
     )
 
 

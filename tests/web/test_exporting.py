@@ -16,7 +16,6 @@ from mobilesamv2.export import FORMATS, files_of
 from mobilesamv2.web import exporting
 from mobilesamv2.web.exporting import Takeable
 from mobilesamv2.web.steps import Step
-from mobilesamv2.web.targets import Targets
 from mobilesamv2.web.text import exporting as text
 from mobilesamv2.web.viewing import Shown
 from mobilesamv2.web.visits import Visit
@@ -96,31 +95,17 @@ def test_what_is_shown_is_taken_after_its_filters_and_in_its_colours(visit: Visi
     assert len(taken.colours) == 1
 
 
-def test_what_was_pointed_at_is_taken_in_the_colours_of_the_objects(visit: Visit) -> None:
-    with pytest.raises(PromptError, match=text.NOTHING_POINTED_AT):
-        exporting.everything_pointed_at(visit, visit.photo)
-    targets = Targets(size_hw=(40, 60)).with_point(5, 5, label=1, most_points=9).answered(MASKS.select([0]))
-    visit.keep("targets", targets, picture=visit.at_hand)
-    taken = exporting.everything_pointed_at(visit, visit.photo)
-    assert taken.masks.rles == (MASKS.rles[0],)
-    assert taken.colours.shape == (1, 3)
-
-
 def test_nothing_is_there_to_take_from_a_visitor_without_a_photo() -> None:
-    for take in (exporting.everything_shown, exporting.everything_pointed_at):
-        with pytest.raises(PromptError, match="no masks to take away yet"):
-            take(Visit(), None)
+    with pytest.raises(PromptError, match="no masks to take away yet"):
+        exporting.everything_shown(Visit(), None)
 
 
 def test_masks_of_another_photo_than_the_chosen_one_are_not_taken(visit: Visit, tmp_path: Path) -> None:
     visit.keep("shown", ("e", Shown(MASKS, np.arange(2), None, 2)), picture=visit.at_hand)
-    targets = Targets(size_hw=(40, 60)).with_point(5, 5, label=1, most_points=9).answered(MASKS.select([0]))
-    visit.keep("targets", targets, picture=visit.at_hand)
-    for take in (exporting.everything_shown, exporting.everything_pointed_at):
-        assert len(take(visit, visit.photo).masks)
-        for other in (None, str(tmp_path / "other.png")):
-            with pytest.raises(PromptError, match="no masks to take away yet"):
-                take(visit, other)
+    assert len(exporting.everything_shown(visit, visit.photo).masks)
+    for other in (None, str(tmp_path / "other.png")):
+        with pytest.raises(PromptError, match="no masks to take away yet"):
+            exporting.everything_shown(visit, other)
 
 
 @pytest.mark.parametrize("named", ["masks,cutouts", "cutouts masks", ["cutouts", "masks"]])

@@ -68,7 +68,7 @@ def test_a_page_without_examples_is_built(demo: gr.Blocks) -> None:
 
 
 def test_all_listeners_that_run_the_model_take_turns(demo: gr.Blocks) -> None:
-    on_page = {"segment-run", "compare-run", "budget-run", "place"}
+    on_page = {"segment-run", "compare-run", "budget-run", "ask"}
     working = [
         listener
         for listener in demo.fns.values()

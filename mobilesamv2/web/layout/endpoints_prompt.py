@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import asking, prompting
-from ..prompting import Limits
+from ...progress import run_to_end
+from ...render import fit_within, overlay
+from .. import prompting
+from ..jobs import Job
+from ..prompt_lists import Limits, read_prompts
 from ..settings import EMBEDDED_MODEL
-from ..steps import last
-from ..visits import Visit
 from .page import Page
 from .parts import png
 
@@ -17,10 +18,10 @@ from .parts import png
 def predict_mask(page: Page) -> Callable[..., tuple[str, dict[str, Any]]]:
     """The function of `/predict_mask`: masks for points and boxes."""
     settings = page.settings
-    run = page.on_model(prompting.run_predict, prompts=prompting.prompts_of_predict)
+    run = page.on_model(prompting.run_predict, prompts=prompting.count_prompts)
     limits = Limits(objects=settings.prompts.high, points=settings.most_points)
 
-    def predict(
+    def predict_mask(
         photo: str,
         points: Any = None,
         labels: Any = None,
@@ -28,12 +29,12 @@ def predict_mask(page: Page) -> Callable[..., tuple[str, dict[str, Any]]]:
         multimask: bool = False,
         model: str = EMBEDDED_MODEL,
     ) -> tuple[str, dict[str, Any]]:
-        """Masks for points and boxes on a photo."""
-        asked = asking.asked_from(points, labels, boxes, limits=limits)
-        items = asking.predict(
-            Visit(), photo, asked, multimask, model, run=run, display_side=settings.display_side
-        )
-        view = last(items)
-        return png(view.overlay, "overlay"), view.record
+        job = Job.alone()
+        objects = read_prompts(points, labels, boxes, multimask=multimask, limits=limits)
+        picture = prompting.picture_of(job.session, photo, objects)
+        found = run_to_end(prompting.predict(job, picture, objects, model, run=run))
+        assert found is not None  # nothing stops a program's job
+        drawn = overlay(fit_within(picture, settings.display_side), found.chosen(found.best))
+        return png(drawn, "overlay"), found.to_record()
 
-    return predict
+    return predict_mask
