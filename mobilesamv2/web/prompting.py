@@ -44,7 +44,7 @@ class Prediction:
 
     Args:
         masks: of each object, in the order asked: three with `multimask`, otherwise one.
-        seconds: "encode", with preparing, now or earlier, and "decode".
+        seconds: per stage; of "preprocess" and "encode" also where that was earlier.
         encoded_now: whether the picture was encoded for this.
         model, device: names for people.
     """
@@ -63,10 +63,10 @@ class Prediction:
     def chosen(self, indices: Sequence[int]) -> Masks:
         """One mask of each object."""
         pairs = zip(self.masks, indices, strict=True)
-        return Masks.concatenate([masks.select([index]) for masks, index in pairs])
+        return Masks.concatenate([masks.select(slice(index, index + 1)) for masks, index in pairs])
 
     def to_record(self) -> dict[str, Any]:
-        """What came of it, ready for JSON, with the keys of `SegmentationResult.to_record`."""
+        """What came of it, ready for JSON: keys of `SegmentationResult.to_record`, and the masks as `annotations`."""
         whose = np.repeat(np.arange(len(self.masks)), [len(masks) for masks in self.masks])
         masks = replace(Masks.concatenate(self.masks), prompt_index=whose)
         return {
@@ -74,10 +74,11 @@ class Prediction:
             "device": self.device,
             "image": {"width": masks.size_hw[1], "height": masks.size_hw[0]},
             "prompts": len(self.masks),
-            "masks_decoded": len(masks),
-            "masks": masks.to_coco(),
-            "seconds": {stage: round(seconds, 4) for stage, seconds in self.seconds.items()},
-            "total_seconds": round(sum(self.seconds.values()), 4),
+            "masks": len(masks),
+            "coverage": round(masks.coverage, 6),
+            "seconds": {stage: round(seconds, 6) for stage, seconds in self.seconds.items()},
+            "total_seconds": round(sum(self.seconds.values()), 6),
+            "annotations": masks.to_coco(),
         }
 
 
@@ -97,14 +98,19 @@ def run_predict(
     for rows in _kinds(objects):
         yield Progress("decode", len(found), len(objects))
         asked = Prompts.concatenate([objects[row] for row in rows])
-        given = {"boxes": asked.boxes_xyxy, "points": asked.points, "labels": asked.labels}
         with watch.stage("decode"):
-            masks = segmenter.predict(embedding, **given, multimask=asked.multimask)
+            masks = segmenter.predict(
+                embedding,
+                boxes=asked.boxes_xyxy,
+                points=asked.points,
+                labels=asked.labels,
+                multimask=asked.multimask,
+            )
         each = len(masks) // len(rows)
         found |= {row: masks.select(slice(i * each, (i + 1) * each)) for i, row in enumerate(rows)}
     yield Prediction(
         masks=tuple(found[row] for row in range(len(objects))),
-        seconds={"encode": sum(embedding.timings.values()), "decode": watch.seconds["decode"]},
+        seconds=embedding.timings | {"decode": watch.seconds["decode"]},
         encoded_now=stored is None,
         model=segmenter.name,
         device=segmenter.device_description,
@@ -193,14 +199,14 @@ def answer(
         return
     prompts = _object(question, limits)
     picture = picture_of(job.session, photo, [prompts])
-    if prompts.boxes_xyxy is None and not (prompts.labels == 1).any():
+    if prompts.boxes_xyxy is None and prompts.labels is not None and not prompts.labels.any():
         yield {"masks": [], "note": text.only_beside()}
     elif found := (yield from predict(job, picture, [prompts], model, run=run)):
         size_hw, colours, (masks,) = fit_within(picture, side).shape[:2], _colours([question]), found.masks
         yield {
             "masks": [_for_page(masks.select([i]), i, size_hw, colours) for i in range(len(masks))],
             "best": found.best[0],
-            "note": text.answered(**found.seconds, device=found.device, encoded_now=found.encoded_now),
+            "note": text.answered(found.seconds, found.device, encoded_now=found.encoded_now),
         }
 
 
@@ -224,7 +230,10 @@ def objects_pointed_at(
     if found is None:
         raise PromptError(export_text.NOTHING_POINTED_AT)
     wanted = zip(questions, found.masks, found.best, strict=True)
-    chosen = [i if (i := one.get("chosen")) in range(len(masks)) else best for one, masks, best in wanted]
+    chosen = [
+        chosen if isinstance(chosen := one.get("chosen"), int) and 0 <= chosen < len(masks) else best
+        for one, masks, best in wanted
+    ]
     return Takeable(
         picture=picture,
         masks=found.chosen(chosen),

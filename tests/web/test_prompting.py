@@ -183,19 +183,19 @@ def test_the_record_holds_what_the_library_gives_in_the_order_asked(photo: str) 
     record = predict(photo, asked(None, None, boxes)).to_record()
     model = tiny_segmenter()
     expected = model.predict(model.encode(picture()), boxes=boxes)
-    assert [mask["prompt_index"] for mask in record["masks"]] == [0, 1]
-    for index, mask in enumerate(record["masks"]):
+    assert [mask["prompt_index"] for mask in record["annotations"]] == [0, 1]
+    for index, mask in enumerate(record["annotations"]):
         assert (coco_mask.decode(mask["segmentation"]) == expected.dense_one(index)).all()
         assert mask["predicted_iou"] == pytest.approx(float(expected.predicted_iou[index]))
     assert record["image"] == {"width": 60, "height": 40}
-    assert (record["prompts"], record["masks_decoded"]) == (2, 2)
+    assert (record["prompts"], record["masks"]) == (2, 2)
     assert record["total_seconds"] == pytest.approx(sum(record["seconds"].values()), abs=1e-3)
 
 
 def test_three_masks_for_each_object_on_request(photo: str) -> None:
     prediction = predict(photo, asked([[[5, 5]], [[20, 20]]], None, None, multimask=True))
     record = prediction.to_record()
-    assert [mask["prompt_index"] for mask in record["masks"]] == [0, 0, 0, 1, 1, 1]
+    assert [mask["prompt_index"] for mask in record["annotations"]] == [0, 0, 0, 1, 1, 1]
     assert len(prediction.chosen(prediction.best)) == 2
 
 

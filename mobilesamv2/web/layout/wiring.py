@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -23,7 +22,7 @@ from .parts import BUSY, READY, shown
 from .sentences import in_sentences
 
 VISITOR_LANE = "visitors"
-"""Runs of visitors. They wait for the model's lock, which takes them first come, first served, and can be stopped there."""
+"""Runs of visitors. They wait for the model's lock, first come, first served, and can be stopped there."""
 MOST_AT_WORK = 16
 """Runs in that lane; further ones wait in Gradio's queue before they begin."""
 PROGRAM_LANE = "programs"
@@ -138,7 +137,9 @@ def on_run(
     running.then(None, answered, [run, cancel], js=f"n => {is_latest} ? ({ready})() : {skips}", **quiet)
     if not is_batch:
         # An answer may have been on its way to the browser when another photo cleared the outputs there.
-        cleared_again = f"{is_latest} && window.jobs.isGone(n) ? {json.dumps(cleared)} : {json.dumps(nothing)}"
+        cleared_again = (
+            f"{is_latest} && window.jobs.isGone(n) ? {json.dumps(cleared)} : {json.dumps(nothing)}"
+        )
         running.then(None, answered, outputs, js=f"n => {cleared_again}", **quiet)
     cancelled = shown(text.idle(text.CANCELLED), *READY)
     cancel.click(None, None, [status, run, cancel], js=_then_focus(cancelled, run), **quiet)

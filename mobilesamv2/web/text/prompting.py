@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from ...formatting import count, number, percent, seconds
@@ -86,10 +87,10 @@ def only_beside() -> str:
     return f'<p class="note" role="status">{ONLY_BESIDE}</p>'
 
 
-def answered(decode: float, encode: float, device: str, *, encoded_now: bool) -> str:
-    """What an answer took, in seconds of decoding and of encoding."""
-    when = "just now" if encoded_now else "before"
+def answered(timings: Mapping[str, float], device: str, *, encoded_now: bool) -> str:
+    """What an answer took, in seconds per stage."""
+    when, encoding = ("just now" if encoded_now else "before"), timings["preprocess"] + timings["encode"]
     return (
-        f'<p class="note">Answered in {seconds(decode)} on {escape(device)}. The photo was encoded once, {when}, in '
-        f"{seconds(encode)}; Segment everything shares it.</p>"
+        f'<p class="note">Answered in {seconds(timings["decode"])} on {escape(device)}. The photo was encoded once, '
+        f"{when}, in {seconds(encoding)}; Segment everything shares it.</p>"
     )
