@@ -53,6 +53,12 @@ def answer(photo: str | None, question: dict[str, Any], job: Job | None = None) 
     return found
 
 
+def image_of(url: str) -> Image.Image:
+    kind, packed = url.split(";base64,")
+    assert kind in ("data:image/png", "data:image/jpeg")
+    return Image.open(io.BytesIO(base64.b64decode(packed)))
+
+
 def test_one_click_gives_three_masks_with_their_numbers_and_says_which_is_surest(photo: str) -> None:
     model = tiny_segmenter()
     expected = model.predict(model.encode(picture()), points=[[[20, 15]]], labels=[[1]], multimask=True)
@@ -69,9 +75,7 @@ def test_one_click_gives_three_masks_with_their_numbers_and_says_which_is_surest
 def test_layers_have_the_size_of_the_page_and_the_colour_of_their_object(photo: str) -> None:
     for question in (BOX, BOX | {"number": 2 + len(prompting.COLOURS)}):
         (mask,) = answer(photo, question)["masks"]
-        kind, packed = mask["layer"].split(",")
-        assert kind == "data:image/png;base64"
-        layer = np.asarray(Image.open(io.BytesIO(base64.b64decode(packed))))
+        layer = np.asarray(image_of(mask["layer"]))
         assert layer.shape == (20, 30, 4)
         assert (layer[layer[..., 3] > 0][:, :3] == prompting.COLOURS[1]).all()
 
@@ -134,6 +138,17 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(photo: str, question: dic
 def test_no_photo_is_said() -> None:
     with pytest.raises(InvalidImageError, match="no photo yet"):
         answer(None, POINT)
+
+
+def test_a_copy_that_every_browser_shows_is_made_of_the_photo_that_is_seen(photo: str) -> None:
+    job = Job.alone()
+    assert answer(None, {"look": True}, job) == {"copy": None}
+    copy = answer(photo, {"look": True}, job)["copy"]
+    assert copy["size"] == [60, 40]
+    assert image_of(copy["url"]).size == (30, 20)
+    job.session.example = photo
+    assert answer(None, {"look": True}, job) == {"copy": copy}  # the example, before a photo is chosen
+    assert job.session.embedding("tiny") is None
 
 
 def test_a_question_about_a_photo_that_is_gone_reads_nothing_and_gets_no_answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 from ...formatting import count, number, percent, seconds
 from . import page as page_text
@@ -45,7 +46,7 @@ _KEYS = (
 _COLUMNS = ("Object", "Asked by", "Pixels", "Share", "Predicted IoU")
 
 
-def in_browser(most_objects: int) -> dict[str, str]:
+def in_browser(most_objects: int) -> dict[str, Any]:
     """What `scripts/prompt.js` says by itself, as HTML; {} stands for what was typed."""
     not_a_place = "A place is two numbers, x, y, for a point or four, x0, y0, x1, y1, for a box; got {}."
     return {
@@ -57,6 +58,11 @@ def in_browser(most_objects: int) -> dict[str, str]:
         "notAPlace": page_text.problem(not_a_place),
         "head": "<tr>" + "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS) + "</tr>",
         "noCells": "<td>–</td>" * 3,
+        "placed": {
+            "point": "Point placed.",
+            "box": "Box placed.",
+            "corner": "First corner. Go to the opposite one.",
+        },
     }
 
 
