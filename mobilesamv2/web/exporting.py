@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import PromptError
-from ..export import NUMBERED, add_file, chosen_formats, files_of, result_record, safe_name
+from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
 from ..render import label_colours
-from ..types import Masks, Picture, SegmentationResult
+from ..types import Masks, Picture
 from .everything import SHOWN
-from .segmenting import SegmentRun
-from .steps import HasStage, Step
+from .steps import Step
 from .text import exporting as text
 from .viewing import Shown
-from .visits import Visit, keeping
+from .visits import Visit
 
 _SINGLE = ("coco", "overlay")
 """Formats of one file, which needs no ZIP."""
@@ -115,49 +113,6 @@ def pack(taken: Takeable, formats: Sequence[str], folder: Path) -> Generator[Ste
         archive.unlink(missing_ok=True)
         raise
     yield archive
-
-
-def export(
-    visit: Visit,
-    photo: str | None,
-    sampler: str,
-    max_prompts: int,
-    model: str,
-    formats: Sequence[str],
-    folder: Path,
-    *,
-    run: SegmentRun,
-) -> Generator[HasStage | Path | dict[str, Any], None, None]:
-    """Segment everything in a photo and write the masks: steps, the path of the file, the record of the run at the end.
-
-    Args:
-        photo: path of the file as it was uploaded.
-        run: `segmenting.run_segment` with its models, perhaps sent to a GPU.
-        formats, folder: as for `pack`.
-
-    Raises:
-        InvalidImageError: no photo, or not one that can be read.
-        MobileSamError: whatever else the model cannot do.
-    """
-    yield Step("read")
-    picture = visit.picture(photo)
-    running = run(picture, visit.embedding(model), sampler, max_prompts, model)
-    with closing(keeping(visit, model, picture, running)) as steps:
-        for item in steps:
-            if isinstance(item, SegmentationResult):
-                result = item
-            else:
-                yield item
-    record = result_record(result)
-    taken = Takeable(
-        picture=picture,
-        masks=result.masks,
-        file_name=Path(visit.photo or "").name,
-        colours=label_colours(len(result.masks)),
-        info=record,
-    )
-    yield from pack(taken, formats, folder)
-    yield record
 
 
 def count_files(masks: int, formats: Sequence[str]) -> int:

@@ -13,13 +13,18 @@ import gradio as gr
 from gradio.components import Component
 
 from ...export import FORMATS
+from ...render import fit_within, label_colours, overlay
+from ...request import Request
+from ...types import Picture
 from .. import batching, budgeting, comparing, exporting, segmenting
+from ..jobs import Job
 from ..menus import OWN_BY_NAME, joined
+from ..photo_runs import PhotoRun, read_photo, run_on
 from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
 from ..text import page as page_text
 from ..text import programs as text
-from ..visits import Visit
+from ..text import segmenting as segment_text
 from . import inputs
 from .endpoints_prompt import predict_mask
 from .export_panel import new_folder
@@ -152,23 +157,17 @@ class _Programs:
         detector: str = OWN_BY_NAME,
     ) -> tuple[str, Record]:
         """Segment everything in a photo: the overlay and the record of the run."""
-        items = segmenting.segment(
-            Visit(),
-            photo,
-            sampler,
-            max_prompts,
-            joined(model, detector),
-            run=self.run_segment,
-            display_side=self.settings.display_side,
-        )
-        view = last(items)
-        return png(view.overlay, "overlay"), view.summary
+        request = Request(sampler, max_prompts=max_prompts)
+        picture, result = _run(self.run_segment, photo, request, joined(model, detector))
+        hint = segment_text.hint(sampler, prompts=len(result.prompts), masks=len(result.masks))
+        drawn = overlay(self._small(picture), result.masks)
+        return png(drawn, "overlay"), result.to_record() | {"hint": hint}
 
     def compare(
         self,
         photo: str,
-        max_prompts: float = 320,
-        points_per_side: float = 32,
+        max_prompts: int = 320,
+        points_per_side: int = 32,
         model: str = EMBEDDED_MODEL,
         draw_prompts: bool = False,
         left: str = "grid",
@@ -176,36 +175,21 @@ class _Programs:
         detector: str = OWN_BY_NAME,
     ) -> tuple[str, str, Record]:
         """Run two samplers on one encoding of a photo: both overlays and the numbers of both."""
-        first, second = (
-            comparing.contender_of(
-                text,
-                max_prompts=int(max_prompts),
-                points_per_side=int(points_per_side),
-                most=self.settings.prompts.high,
-            )
-            for text in (left, right)
-        )
-        items = comparing.compare(
-            Visit(),
-            photo,
-            (first, second),
-            joined(model, detector),
-            run=self.run_compare,
-            display_side=self.settings.display_side,
-        )
-        view = last(items)
-        overlays = view.overlays(with_prompts=draw_prompts)
-        names = (name.replace(":", "-").replace(" ", "-") for name in view.found.names)
-        one, other = (png(drawn, name) for drawn, name in zip(overlays, names, strict=True))
-        return one, other, view.summary
+        numbers = {"max_prompts": max_prompts, "points_per_side": points_per_side}
+        most = self.settings.prompts.high
+        first, second = (comparing.request_of(side, **numbers, most=most) for side in (left, right))
+        picture, found = _run(self.run_compare, photo, (first, second), joined(model, detector))
+        drawn = comparing.overlays(self._small(picture), found, with_prompts=draw_prompts)
+        names = (name.replace(":", "-").replace(" ", "-") for name in found.names)
+        one, other = (png(picture, name) for picture, name in zip(drawn, names, strict=True))
+        return one, other, comparing.summary_of(found)
 
     def budget(
-        self, photo: str, largest: float = 1024, model: str = EMBEDDED_MODEL, detector: str = OWN_BY_NAME
+        self, photo: str, largest: int = 1024, model: str = EMBEDDED_MODEL, detector: str = OWN_BY_NAME
     ) -> Record:
         """Measure what more prompts bring on a photo."""
-        items = budgeting.budget(Visit(), photo, int(largest), joined(model, detector), run=self.run_budget)
-        summary: Record = last(items).summary
-        return summary
+        _, found = _run(self.run_budget, photo, largest, joined(model, detector))
+        return budgeting.summary_of(found)
 
     def export(
         self,
@@ -218,22 +202,17 @@ class _Programs:
     ) -> tuple[str, Record]:
         """Segment everything in a photo and write the masks: the file and the record of the run."""
         chosen = exporting.formats_of(formats)
-        path, record = Path(), {}
-        for item in exporting.export(
-            Visit(),
-            photo,
-            sampler,
-            max_prompts,
-            joined(model, detector),
-            chosen,
-            new_folder(),
-            run=self.run_segment,
-        ):
-            if isinstance(item, Path):
-                path = item
-            elif isinstance(item, dict):
-                record = item
-        return str(path), record
+        request = Request(sampler, max_prompts=max_prompts)
+        picture, result = _run(self.run_segment, photo, request, joined(model, detector))
+        record = result.to_record()
+        item = exporting.ExportItem(
+            picture=picture,
+            masks=result.masks,
+            file_name=Path(photo).name,
+            colours=label_colours(len(result.masks)),
+            info=record,
+        )
+        return str(last(exporting.pack(item, chosen, new_folder()))), record
 
     def batch(
         self,
@@ -247,15 +226,19 @@ class _Programs:
         """Segment everything in several photos: one ZIP, and what was done and what failed."""
         chosen = exporting.formats_of(formats)
         batching.check_number(photos, most=self.settings.most_photos)
-        archive = new_folder() / "masks.zip"
+        archive, request = new_folder() / "masks.zip", Request(sampler, max_prompts=max_prompts)
+        choice, side = joined(model, detector), self.settings.thumbnail_side
         items = batching.batch(
-            photos,
-            sampler,
-            max_prompts,
-            joined(model, detector),
-            chosen,
-            archive,
-            run=self.run_segment,
-            thumbnail_side=self.settings.thumbnail_side,
+            Job.alone(), photos, request, choice, chosen, archive, run=self.run_segment, thumbnail_side=side
         )
-        return str(archive), last(items).summary
+        return str(archive), last(items)
+
+    def _small(self, picture: Picture) -> Picture:
+        return fit_within(picture, self.settings.display_side)
+
+
+def _run(run: PhotoRun[Any, Any], photo: str, asked: Any, model: str) -> tuple[Picture, Any]:
+    """A photo, and the last that a run on it gives."""
+    job = Job.alone()
+    picture = read_photo(job, photo)
+    return picture, last(run_on(job, picture, asked, model, run=run))

@@ -76,6 +76,7 @@ class SegmentTab(Tab):
                 choices=[("Masks", "overlay"), ("Original", "original"), ("Cut-out", "cutout")],
                 value="overlay",
                 label="View",
+                show_label=False,
                 elem_id="view",
                 min_width=240,
             )
