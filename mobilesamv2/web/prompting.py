@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +24,11 @@ from ..stopwatch import Stopwatch
 from ..stored import StoredEmbedding
 from ..types import Masks, Picture, Prompts
 from .encoding import encoded
-from .exporting import Takeable
+from .exporting import ExportItem
 from .job_numbers import whole
 from .jobs import Job
 from .models import Models
+from .photo_runs import PhotoRun, read_photo, run_on
 from .prompt_lists import Limits, read_prompts
 from .sessions import Session
 from .steps import HasStage, Step
@@ -82,14 +83,13 @@ class Prediction:
         }
 
 
-PredictItems = Generator[Progress | StoredEmbedding | Prediction, None, None]
-PredictRun = Callable[[Picture, StoredEmbedding | None, Sequence[Prompts], str], PredictItems]
+PredictRun = PhotoRun[Sequence[Prompts], Prediction]
 """`run_predict` without its models, perhaps sent to a GPU."""
 
 
 def run_predict(
     models: Models, picture: Picture, stored: StoredEmbedding | None, objects: Sequence[Prompts], model: str
-) -> PredictItems:
+) -> Generator[Progress | StoredEmbedding | Prediction, None, None]:
     """Decode `objects`, prompts of length 1: progress, then the prediction as the last item."""
     segmenter = models.get(model)
     embedding = yield from encoded(segmenter, picture, stored)
@@ -126,24 +126,18 @@ def _kinds(objects: Sequence[Prompts]) -> list[list[int]]:
     return list(kinds.values())
 
 
-def count_prompts(
-    picture: Picture, stored: StoredEmbedding | None, objects: Sequence[Prompts], model: str
-) -> int:
+def count_prompts(picture: Picture, stored: object, objects: Sequence[Prompts], model: str) -> int:
     """How many prompts `run_predict` will ask."""
     return len(objects)
 
 
-def picture_of(session: Session, photo: str | None, objects: Sequence[Prompts]) -> Picture:
-    """The picture that `objects` are asked about.
-
-    Args:
-        photo: path of the file as it was uploaded; None takes the example, if that is seen.
+def picture_of(job: Job, photo: str | None, objects: Sequence[Prompts]) -> Picture:
+    """The picture that `objects` are asked about; `photo` and errors as for `read_photo`.
 
     Raises:
-        InvalidImageError: no photo, or not one that can be read.
-        PromptError: a point outside it, or a box that has nothing of it inside.
+        PromptError: a point outside the picture, or a box that has nothing of it inside.
     """
-    picture = session.picture(session.seen(photo))
+    picture = read_photo(job, photo)
     height, width = picture.shape[:2]
     for prompts in objects:
         for x, y in [] if prompts.points is None else prompts.points[0]:
@@ -158,9 +152,8 @@ def picture_of(session: Session, photo: str | None, objects: Sequence[Prompts]) 
 def predict(
     job: Job, picture: Picture, objects: Sequence[Prompts], model: str, *, run: PredictRun
 ) -> Generator[HasStage, None, Prediction | None]:
-    """Masks for objects in a `picture_of` the session; steps on the way. None: the job became stale."""
-    running = run(picture, job.session.embedding(model), objects, model)
-    with closing(job.follow(running, model=model, picture=picture)) as items:
+    """Masks for objects in a picture (`picture_of`); steps on the way. None: the job became stale."""
+    with closing(run_on(job, picture, objects, model, run=run)) as items:
         for item in items:
             if isinstance(item, Prediction):
                 return item
@@ -194,11 +187,10 @@ def answer(
         return  # to read its photo would drop what was made of the present one
     yield Step("read")
     if question.get("look"):
-        seen = job.session.seen(photo)
-        yield {"copy": None if seen is None else _copy(job.session.picture(seen), side)}
+        yield {"copy": _copy(read_photo(job, photo), side) if job.session.seen(photo) else None}
         return
     prompts = _object(question, limits)
-    picture = picture_of(job.session, photo, [prompts])
+    picture = picture_of(job, photo, [prompts])
     if prompts.boxes_xyxy is None and prompts.labels is not None and not prompts.labels.any():
         yield {"masks": [], "note": text.only_beside()}
     elif found := (yield from predict(job, picture, [prompts], model, run=run)):
@@ -212,7 +204,7 @@ def answer(
 
 def objects_pointed_at(
     session: Session, photo: str | None, told: object, model: str, *, run: PredictRun, limits: Limits
-) -> Generator[HasStage, None, Takeable]:
+) -> Generator[HasStage, None, ExportItem]:
     """The objects of *Point and box* to take away: they are decoded again, for no answer is kept here.
 
     Args:
@@ -224,8 +216,8 @@ def objects_pointed_at(
     questions = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
     questions = questions[: limits.objects]
     objects = [_object(question, limits) for question in questions]
-    picture = picture_of(session, photo, objects)
     job = Job(session, 0, session.runs)  # of no number: nothing stops it
+    picture = picture_of(job, photo, objects)
     found = (yield from predict(job, picture, objects, model, run=run)) if objects else None
     if found is None:
         raise PromptError(export_text.NOTHING_POINTED_AT)
@@ -234,7 +226,7 @@ def objects_pointed_at(
         chosen if isinstance(chosen := one.get("chosen"), int) and 0 <= chosen < len(masks) else best
         for one, masks, best in wanted
     ]
-    return Takeable(
+    return ExportItem(
         picture=picture,
         masks=found.chosen(chosen),
         file_name=Path(session.photo or "").name,

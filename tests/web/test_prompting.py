@@ -18,7 +18,7 @@ from mobilesamv2.errors import InvalidImageError, PromptError
 from mobilesamv2.progress import run_to_end
 from mobilesamv2.types import Prompts
 from mobilesamv2.web import prompting
-from mobilesamv2.web.exporting import Takeable
+from mobilesamv2.web.exporting import ExportItem
 from mobilesamv2.web.jobs import Job, Question
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.prompt_lists import Limits, read_prompts
@@ -183,7 +183,7 @@ def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled() -> None:
 
 def predict(photo: str, objects: list[Prompts]) -> Prediction:
     job = Job.alone()
-    given = prompting.picture_of(job.session, photo, objects)
+    given = prompting.picture_of(job, photo, objects)
     prediction = run_to_end(prompting.predict(job, given, objects, "tiny", run=OPTIONS["run"]))
     assert isinstance(prediction, Prediction)
     return prediction
@@ -224,7 +224,7 @@ def test_objects_of_different_kinds_are_answered_as_if_asked_alone(photo: str) -
         assert abs(found.areas[0] - alone.areas[0]) <= 2
 
 
-def take(session: Session, photo: str | None, told: object) -> Takeable:
+def take(session: Session, photo: str | None, told: object) -> ExportItem:
     return run_to_end(prompting.objects_pointed_at(session, photo, told, "tiny", **OPTIONS))
 
 
