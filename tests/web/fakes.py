@@ -121,7 +121,7 @@ class FakeSegmenter:
         embedding: Embedding | None = None,
         filters: MaskFilters | None = None,
         skip: int = 0,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] | None = None,
     ) -> Generator[Progress | PartialMasks, None, SegmentationResult]:
         if self.script.error:
             raise self.script.error
@@ -133,10 +133,13 @@ class FakeSegmenter:
                 yield Progress("encode", 0, 1)
                 embedding = self.encode(image)
             yield Progress("discover", 0, 1)
-            run = self._run_info(request, embedding)
-            parts = [PartialMasks(discs(picture, NOTHING), NOTHING, first=skip, done=0, total=0, run=run)]
-            complete = yield from self._rounds(picture, self._sampler(request), parts, skip, stop)
-            result = SegmentationResult.of_partial(parts, filters=filters, is_complete=complete)
+            asked = Request() if request is None else request
+            sampler = self.sampler_for(asked) if isinstance(asked, Request) else asked
+            run = self._run_info(asked, sampler, embedding)
+            parts: list[PartialMasks] = []
+            complete = yield from self._rounds(picture, sampler, parts, run, skip, stop)
+            nothing = PartialMasks(discs(picture, NOTHING), NOTHING, first=skip, done=0, total=0, run=run)
+            result = SegmentationResult.of_partial(parts or [nothing], filters=filters, is_complete=complete)
             self.script.asked = (*self.script.asked, (result.sampler, len(result.prompts)))
             return result
         except GeneratorExit:
@@ -145,15 +148,10 @@ class FakeSegmenter:
         finally:
             self.script.under_way -= 1
 
-    def _sampler(self, request: Request | Sampler | None) -> Sampler:
-        if not isinstance(request, Request | None):
-            return request
-        return make_sampler(
-            request or Request(), detector=self.detector, grid_filters=MaskFilters(), model_name=self.name
-        )
+    def sampler_for(self, request: Request) -> Sampler:
+        return make_sampler(request, detector=self.detector, grid_filters=MaskFilters(), model_name=self.name)
 
-    def _run_info(self, request: Request | Sampler | None, embedding: Embedding) -> RunInfo:
-        sampler = self._sampler(request)
+    def _run_info(self, request: Request | Sampler, sampler: Sampler, embedding: Embedding) -> RunInfo:
         timings = dict.fromkeys(STAGES, 0.0) | embedding.timings
         return RunInfo(
             sampler=sampler.name,
@@ -170,8 +168,9 @@ class FakeSegmenter:
         picture: Picture,
         sampler: Sampler,
         parts: list[PartialMasks],
+        run: RunInfo,
         skip: int,
-        stop: Callable[[], bool],
+        stop: Callable[[], bool] | None,
     ) -> Generator[Progress | PartialMasks, None, bool]:
         """Eight prompts at a time, as `Segmenter.steps` does it; whether it came to the end."""
         rounds, answer, begun, done = sampler.rounds(picture), None, 0, 0
@@ -183,7 +182,7 @@ class FakeSegmenter:
             answer = discs(picture, prompts)
             total = done + len(prompts) - skip
             for first in range(skip, len(prompts), 8):
-                if stop():
+                if stop is not None and stop():
                     return False
                 yield Progress("decode", done, total)
                 time.sleep(self.script.pause)
@@ -196,7 +195,7 @@ class FakeSegmenter:
                     first=begun + first,
                     done=done,
                     total=total,
-                    run=took(parts[0].run, done),
+                    run=took(run, done),
                 )
                 parts.append(part)
                 yield part
