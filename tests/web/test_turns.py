@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from mobilesamv2.web.turns import Turns
+from mobilesamv2.web.visits import Visit
 from PIL import Image
 
 from mobilesamv2.web import asking, batching, segmenting
@@ -22,8 +24,6 @@ from mobilesamv2.web.prompting import Limits
 from mobilesamv2.web.settings import Settings
 from mobilesamv2.web.steps import Step, last
 from mobilesamv2.web.text import page as text
-from mobilesamv2.web.turns import Turns
-from mobilesamv2.web.visits import Visit
 from tests.tiny import picture
 
 from .fakes import loader, script
