@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mobilesamv2.errors import InvalidImageError, PromptError, UnknownModelError
 from mobilesamv2.filters import MaskFilters
+from mobilesamv2.images import load_image
 from mobilesamv2.progress import Progress
 from mobilesamv2.prompts import GridSampler
 from mobilesamv2.request import Request
@@ -294,3 +296,76 @@ def test_half_precision_gives_nearly_the_same_masks():
     rough, _ = half.decode_logits(half.encode(picture()), boxes=boxes)
     assert rough.dtype == torch.float32
     assert (exact - rough).abs().mean() < 0.1 * exact.abs().mean() + 0.05
+
+
+@pytest.mark.parametrize("kind", ["box", "point", "mask"])
+def test_nothing_of_float64_reaches_the_device(segmenter, monkeypatch, kind):
+    # Some devices, as Apple's MPS, have no float64.
+    moved = []
+    to = torch.Tensor.to
+
+    def refusing(tensor, *given, **options):
+        if tensor.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        moved.append(tensor.dtype)
+        return to(tensor, *given, **options)
+
+    embedding = segmenter.encode(picture())
+    monkeypatch.setattr(torch.Tensor, "to", refusing)
+    prompts = {
+        "box": {"boxes": np.array([[2, 3, 40, 30]], np.float64)},
+        "point": {"points": [[9.5, 9.5]], "labels": [1]},
+        "mask": {"boxes": [2, 3, 40, 30], "mask_inputs": torch.zeros(1, 32, 32, dtype=torch.float32)},
+    }
+    assert len(segmenter.predict(embedding, **prompts[kind])) == 1
+    assert moved
+    segmenter.segment_everything(picture())
+
+
+def test_an_embedding_of_another_model_is_refused(segmenter, embedding):
+    other = tiny_segmenter()
+    other.name = "other"
+    for use in (
+        lambda: other.predict(embedding, boxes=[2, 3, 40, 30]),
+        lambda: other.decode_logits(embedding, boxes=[]),
+        lambda: other.segment_everything(picture(), embedding=embedding),
+    ):
+        with pytest.raises(PromptError, match="made by tiny; other can only decode its own"):
+            use()
+
+
+def test_a_picture_is_read_once_and_never_copied_on_its_way(tmp_path, monkeypatch):
+    import mobilesamv2.promptable as promptable
+
+    path = tmp_path / "a.png"
+    Image.fromarray(picture()).save(path)
+    opened = []
+    open_ = Image.open
+    monkeypatch.setattr(Image, "open", lambda *given, **rest: opened.append(given) or open_(*given, **rest))
+    seen = []
+    to_input = promptable.to_input
+    monkeypatch.setattr(
+        promptable,
+        "to_input",
+        lambda array, *rest, **more: seen.append(array) or to_input(array, *rest, **more),
+    )
+
+    class Watching(Boxes):
+        def detect(self, array, **options):
+            seen.append(array)
+            return super().detect(array, **options)
+
+    photo = load_image(path)
+    segmenter = tiny_segmenter(detector=Watching([[2, 3, 40, 30]]))
+    segmenter.segment_everything(photo)
+    assert len(opened) == 1
+    assert len(seen) == 2
+    assert all(array is photo for array in seen)
+    photo.setflags(write=False)
+    segmenter.segment_everything(photo)
+
+
+@pytest.mark.parametrize("read_only", [np.asarray(Image.new("RGB", (60, 40), "teal"))])
+def test_arrays_that_may_not_be_written_are_pictures_too(segmenter, read_only):
+    assert not read_only.flags.writeable
+    assert len(segmenter.segment_everything(read_only).prompts) == 3
