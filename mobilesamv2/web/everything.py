@@ -227,9 +227,7 @@ def _is_busy(session: Session) -> bool:
     return bool(session.runs.latest or session.runs.dropped)
 
 
-def view_of(
-    session: Session, picture: Picture, raw: RawMasks, controls: Controls, *, side: int
-) -> MasksView:
+def view_of(session: Session, picture: Picture, raw: RawMasks, controls: Controls, *, side: int) -> MasksView:
     """What the controls leave of what is decoded; the session keeps it for clicks."""
     found = shown_of(raw, controls)
     edition = secrets.token_hex(4)
@@ -279,4 +277,3 @@ def _drawn(picture: Picture, small: Picture, found: Shown, *, edition: str) -> M
         colours=colours_of(found.numbers),
         size_wh=(picture.shape[1], picture.shape[0]),
     )
-

@@ -16,11 +16,10 @@ from ..errors import PromptError
 from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
 from ..render import label_colours
 from ..types import Masks, Picture
-from .everything import SHOWN
+from .everything import viewed_by
 from .sessions import Session
 from .steps import Step
 from .text import exporting as text
-from .viewing import Shown
 
 _SINGLE = ("coco", "overlay")
 """Formats of one file, which needs no ZIP."""
@@ -50,10 +49,10 @@ def everything_shown(session: Session, photo: str | None) -> ExportItem:
     Raises:
         PromptError: if nothing is shown.
     """
-    picture, kept = session.at_hand, session.get(SHOWN)
-    if picture is None or kept is None or not session.has(photo):
+    picture, viewed = session.at_hand, viewed_by(session, photo)
+    if picture is None or viewed is None:
         raise PromptError(text.NOTHING_SEGMENTED)
-    found: Shown = kept[1]
+    found = viewed.shown
     wheel = label_colours(int(found.numbers.max()) + 1) if len(found.numbers) else label_colours(0)
     return ExportItem(
         picture=picture,
