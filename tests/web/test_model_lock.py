@@ -11,8 +11,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from mobilesamv2.web.turns import Turns
-from mobilesamv2.web.visits import Visit
 from PIL import Image
 
 from mobilesamv2.request import Request
