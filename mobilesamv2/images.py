@@ -26,6 +26,10 @@ MAX_PIXELS = 120_000_000
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is read from files. Others of Pillow's are left out on purpose: some start another program to decode
 (EPS) or take almost any bytes for a picture."""
+SUFFIXES = frozenset(
+    (".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+"""What counts as a photograph in a folder. A file that is named itself is tried whatever its name."""
 
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _ORIENTATION_TAG = 0x0112
@@ -66,7 +70,7 @@ def load_image(image: ImageInput) -> Picture:
         image: a path, a Pillow image, or a uint8 array of shape (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA.
 
     Returns:
-        uint8 (H, W, 3), an array of its own: nothing written to it reaches the argument.
+        uint8 (H, W, 3), contiguous. An array that is so already is returned itself: treat pictures as read-only.
 
     Raises:
         InvalidImageError: if it is not a picture, is damaged, empty, of an unknown kind, or has more than
@@ -207,7 +211,7 @@ def _from_array(array: npt.NDArray[Any]) -> Picture:
         return np.repeat(array[:, :, None], 3, axis=2)
     if array.shape[2] == 4:
         return np.array(_on_white(Image.fromarray(np.ascontiguousarray(array))))
-    return array.copy()
+    return np.ascontiguousarray(array)
 
 
 def _check_size(height: int, width: int, name: str) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from .errors import PromptError
 from .filters import MaskFilters
 from .images import ImageInput, load_image
+from .inference import inference
 from .models.sam import Sam
 from .postprocess import kept_masks
 from .progress import Progress, run_to_end
@@ -223,7 +223,7 @@ class Segmenter(PromptableModel):
         )  # `begun`: prompts of the rounds before, skipped ones too
         answer: Masks | None = None
         while True:
-            with watch.stage("discover"), torch.inference_mode():
+            with watch.stage("discover"), inference(self.device):
                 try:
                     prompts = next(rounds) if answer is None else rounds.send(answer)
                 except StopIteration:

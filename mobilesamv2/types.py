@@ -78,6 +78,23 @@ class Prompts:
             scores=None if self.scores is None else self.scores[index],
         )
 
+    def to_list(self) -> list[dict[str, Any]]:
+        """One record for each prompt, ready for `json.dumps`.
+
+        Each has `box` (x0, y0, x1, y1 in pixels), `points` (x, y, label each, without padding) and `score`; what a
+        prompt has not is None.
+        """
+        points: list[Any] = [None] * len(self)
+        if self.points is not None and self.labels is not None:
+            points = [
+                [[*xy, label] for xy, label in zip(places, labels, strict=True) if label >= 0]
+                for places, labels in zip(self.points.tolist(), self.labels.tolist(), strict=True)
+            ]
+        boxes = [None] * len(self) if self.boxes_xyxy is None else self.boxes_xyxy.tolist()
+        scores = [None] * len(self) if self.scores is None else self.scores.tolist()
+        rows = zip(boxes, points, scores, strict=True)
+        return [{"box": box, "points": of_one, "score": score} for box, of_one, score in rows]
+
     @classmethod
     def concatenate(cls, parts: Sequence[Prompts]) -> Prompts:
         """All prompts of `parts` in order; the parts must be of one kind (points or boxes, P, multimask)."""

@@ -16,11 +16,10 @@ from ..errors import PromptError
 from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
 from ..render import label_colours
 from ..types import Masks, Picture
-from .everything import SHOWN
+from .everything import viewed_by
+from .sessions import Session
 from .steps import Step
 from .text import exporting as text
-from .viewing import Shown
-from .visits import Visit
 
 _SINGLE = ("coco", "overlay")
 """Formats of one file, which needs no ZIP."""
@@ -28,7 +27,7 @@ _BY_HAND = re.compile(r"[,;\s]+")
 
 
 @dataclass(frozen=True, eq=False)
-class Takeable:
+class ExportItem:
     """Masks of a photo, ready to be written.
 
     Args:
@@ -44,21 +43,21 @@ class Takeable:
     info: Mapping[str, Any]
 
 
-def everything_shown(visit: Visit, photo: str | None) -> Takeable:
+def everything_shown(session: Session, photo: str | None) -> ExportItem:
     """What *Segment everything* shows of the chosen photo at the moment, after all filters.
 
     Raises:
         PromptError: if nothing is shown.
     """
-    picture, kept = visit.at_hand, visit.get(SHOWN)
-    if picture is None or kept is None or not visit.has(photo):
+    picture, viewed = session.at_hand, viewed_by(session, photo)
+    if picture is None or viewed is None:
         raise PromptError(text.NOTHING_SEGMENTED)
-    found: Shown = kept[1]
+    found = viewed.shown
     wheel = label_colours(int(found.numbers.max()) + 1) if len(found.numbers) else label_colours(0)
-    return Takeable(
+    return ExportItem(
         picture=picture,
         masks=found.masks,
-        file_name=Path(visit.photo or "").name,
+        file_name=Path(session.photo or "").name,
         colours=wheel[found.numbers],
         info={"masks": len(found.masks), "masks_before_filters": found.whole},
     )
@@ -79,7 +78,7 @@ def formats_of(named: str | Sequence[str]) -> tuple[str, ...]:
         raise PromptError(str(error)) from error
 
 
-def pack(taken: Takeable, formats: Sequence[str], folder: Path) -> Generator[Step | Path, None, None]:
+def pack(taken: ExportItem, formats: Sequence[str], folder: Path) -> Generator[Step | Path, None, None]:
     """Write the files into `folder`: steps, then the path of what to hand out, a ZIP unless there is one file only.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +24,11 @@ from ..stopwatch import Stopwatch
 from ..stored import StoredEmbedding
 from ..types import Masks, Picture, Prompts
 from .encoding import encoded
-from .exporting import Takeable
+from .exporting import ExportItem
 from .job_numbers import whole
 from .jobs import Job
 from .models import Models
+from .photo_runs import PhotoRun, read_photo, run_on
 from .prompt_lists import Limits, read_prompts
 from .sessions import Session
 from .steps import HasStage, Step
@@ -44,7 +45,7 @@ class Prediction:
 
     Args:
         masks: of each object, in the order asked: three with `multimask`, otherwise one.
-        seconds: "encode", with preparing, now or earlier, and "decode".
+        seconds: per stage; of "preprocess" and "encode" also where that was earlier.
         encoded_now: whether the picture was encoded for this.
         model, device: names for people.
     """
@@ -63,10 +64,10 @@ class Prediction:
     def chosen(self, indices: Sequence[int]) -> Masks:
         """One mask of each object."""
         pairs = zip(self.masks, indices, strict=True)
-        return Masks.concatenate([masks.select([index]) for masks, index in pairs])
+        return Masks.concatenate([masks.select(slice(index, index + 1)) for masks, index in pairs])
 
     def to_record(self) -> dict[str, Any]:
-        """What came of it, ready for JSON, with the keys of `SegmentationResult.to_record`."""
+        """What came of it, ready for JSON: keys of `SegmentationResult.to_record`, and the masks as `annotations`."""
         whose = np.repeat(np.arange(len(self.masks)), [len(masks) for masks in self.masks])
         masks = replace(Masks.concatenate(self.masks), prompt_index=whose)
         return {
@@ -74,21 +75,21 @@ class Prediction:
             "device": self.device,
             "image": {"width": masks.size_hw[1], "height": masks.size_hw[0]},
             "prompts": len(self.masks),
-            "masks_decoded": len(masks),
-            "masks": masks.to_coco(),
-            "seconds": {stage: round(seconds, 4) for stage, seconds in self.seconds.items()},
-            "total_seconds": round(sum(self.seconds.values()), 4),
+            "masks": len(masks),
+            "coverage": round(masks.coverage, 6),
+            "seconds": {stage: round(seconds, 6) for stage, seconds in self.seconds.items()},
+            "total_seconds": round(sum(self.seconds.values()), 6),
+            "annotations": masks.to_coco(),
         }
 
 
-PredictItems = Generator[Progress | StoredEmbedding | Prediction, None, None]
-PredictRun = Callable[[Picture, StoredEmbedding | None, Sequence[Prompts], str], PredictItems]
+PredictRun = PhotoRun[Sequence[Prompts], Prediction]
 """`run_predict` without its models, perhaps sent to a GPU."""
 
 
 def run_predict(
     models: Models, picture: Picture, stored: StoredEmbedding | None, objects: Sequence[Prompts], model: str
-) -> PredictItems:
+) -> Generator[Progress | StoredEmbedding | Prediction, None, None]:
     """Decode `objects`, prompts of length 1: progress, then the prediction as the last item."""
     segmenter = models.get(model)
     embedding = yield from encoded(segmenter, picture, stored)
@@ -97,14 +98,19 @@ def run_predict(
     for rows in _kinds(objects):
         yield Progress("decode", len(found), len(objects))
         asked = Prompts.concatenate([objects[row] for row in rows])
-        given = {"boxes": asked.boxes_xyxy, "points": asked.points, "labels": asked.labels}
         with watch.stage("decode"):
-            masks = segmenter.predict(embedding, **given, multimask=asked.multimask)
+            masks = segmenter.predict(
+                embedding,
+                boxes=asked.boxes_xyxy,
+                points=asked.points,
+                labels=asked.labels,
+                multimask=asked.multimask,
+            )
         each = len(masks) // len(rows)
         found |= {row: masks.select(slice(i * each, (i + 1) * each)) for i, row in enumerate(rows)}
     yield Prediction(
         masks=tuple(found[row] for row in range(len(objects))),
-        seconds={"encode": sum(embedding.timings.values()), "decode": watch.seconds["decode"]},
+        seconds=embedding.timings | {"decode": watch.seconds["decode"]},
         encoded_now=stored is None,
         model=segmenter.name,
         device=segmenter.device_description,
@@ -120,24 +126,18 @@ def _kinds(objects: Sequence[Prompts]) -> list[list[int]]:
     return list(kinds.values())
 
 
-def count_prompts(
-    picture: Picture, stored: StoredEmbedding | None, objects: Sequence[Prompts], model: str
-) -> int:
+def count_prompts(picture: Picture, stored: object, objects: Sequence[Prompts], model: str) -> int:
     """How many prompts `run_predict` will ask."""
     return len(objects)
 
 
-def picture_of(session: Session, photo: str | None, objects: Sequence[Prompts]) -> Picture:
-    """The picture that `objects` are asked about.
-
-    Args:
-        photo: path of the file as it was uploaded; None takes the example, if that is seen.
+def picture_of(job: Job, photo: str | None, objects: Sequence[Prompts]) -> Picture:
+    """The picture that `objects` are asked about; `photo` and errors as for `read_photo`.
 
     Raises:
-        InvalidImageError: no photo, or not one that can be read.
-        PromptError: a point outside it, or a box that has nothing of it inside.
+        PromptError: a point outside the picture, or a box that has nothing of it inside.
     """
-    picture = session.picture(session.seen(photo))
+    picture = read_photo(job, photo)
     height, width = picture.shape[:2]
     for prompts in objects:
         for x, y in [] if prompts.points is None else prompts.points[0]:
@@ -152,9 +152,8 @@ def picture_of(session: Session, photo: str | None, objects: Sequence[Prompts]) 
 def predict(
     job: Job, picture: Picture, objects: Sequence[Prompts], model: str, *, run: PredictRun
 ) -> Generator[HasStage, None, Prediction | None]:
-    """Masks for objects in a `picture_of` the session; steps on the way. None: the job became stale."""
-    running = run(picture, job.session.embedding(model), objects, model)
-    with closing(job.follow(running, model=model, picture=picture)) as items:
+    """Masks for objects in a picture (`picture_of`); steps on the way. None: the job became stale."""
+    with closing(run_on(job, picture, objects, model, run=run)) as items:
         for item in items:
             if isinstance(item, Prediction):
                 return item
@@ -188,25 +187,24 @@ def answer(
         return  # to read its photo would drop what was made of the present one
     yield Step("read")
     if question.get("look"):
-        seen = job.session.seen(photo)
-        yield {"copy": None if seen is None else _copy(job.session.picture(seen), side)}
+        yield {"copy": _copy(read_photo(job, photo), side) if job.session.seen(photo) else None}
         return
     prompts = _object(question, limits)
-    picture = picture_of(job.session, photo, [prompts])
-    if prompts.boxes_xyxy is None and not (prompts.labels == 1).any():
+    picture = picture_of(job, photo, [prompts])
+    if prompts.boxes_xyxy is None and prompts.labels is not None and not prompts.labels.any():
         yield {"masks": [], "note": text.only_beside()}
     elif found := (yield from predict(job, picture, [prompts], model, run=run)):
         size_hw, colours, (masks,) = fit_within(picture, side).shape[:2], _colours([question]), found.masks
         yield {
             "masks": [_for_page(masks.select([i]), i, size_hw, colours) for i in range(len(masks))],
             "best": found.best[0],
-            "note": text.answered(**found.seconds, device=found.device, encoded_now=found.encoded_now),
+            "note": text.answered(found.seconds, found.device, encoded_now=found.encoded_now),
         }
 
 
 def objects_pointed_at(
     session: Session, photo: str | None, told: object, model: str, *, run: PredictRun, limits: Limits
-) -> Generator[HasStage, None, Takeable]:
+) -> Generator[HasStage, None, ExportItem]:
     """The objects of *Point and box* to take away: they are decoded again, for no answer is kept here.
 
     Args:
@@ -218,14 +216,17 @@ def objects_pointed_at(
     questions = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
     questions = questions[: limits.objects]
     objects = [_object(question, limits) for question in questions]
-    picture = picture_of(session, photo, objects)
     job = Job(session, 0, session.runs)  # of no number: nothing stops it
+    picture = picture_of(job, photo, objects)
     found = (yield from predict(job, picture, objects, model, run=run)) if objects else None
     if found is None:
         raise PromptError(export_text.NOTHING_POINTED_AT)
     wanted = zip(questions, found.masks, found.best, strict=True)
-    chosen = [i if (i := one.get("chosen")) in range(len(masks)) else best for one, masks, best in wanted]
-    return Takeable(
+    chosen = [
+        chosen if isinstance(chosen := one.get("chosen"), int) and 0 <= chosen < len(masks) else best
+        for one, masks, best in wanted
+    ]
+    return ExportItem(
         picture=picture,
         masks=found.chosen(chosen),
         file_name=Path(session.photo or "").name,

@@ -1,57 +1,72 @@
-"""What is shown of what was decoded: filters, who owns each pixel, colours, the table, one mask alone."""
+"""What is shown of the masks that are decoded: filters, the mask at each pixel, colours, the table, one mask alone."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..comparison.matching import covered_share
-from ..filters import Refinement, filtered, refined, without_overlaps
-from ..prompts import MaskFilters
+from ..filters import ViewFilters
+from ..raw_masks import RawMasks
 from ..render import label_colours, on_top
+from ..request import Request
+from ..results import SegmentationResult
 from ..types import Ints, Masks, Picture, Prompts
-from .decoding import Decoded
 from .text import everything as text
 
 Summary = dict[str, Any]
+"""The record of a run, and what else the page says of it, ready for JSON."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a visitor wants to see what was decoded.
+class Controls:
+    """What the controls of *Segment everything* say.
 
     Args:
-        max_prompts: of these prompts only.
-        own_filters: apply the sampler's own filters first.
+        sampler, confidence: as `Request` takes them; grid search has no confidence.
+        max_prompts: at most so many prompts; a grid is the largest square that fits.
+        model: of the menu, perhaps with a detector.
+        own_filters: apply the sampler's own filters.
         min_area_percent: smallest area in percent of the picture.
-        min_predicted_iou, min_stability: as `Refinement` takes them.
-        mask_nms: as `Refinement` takes it; 1 for off.
-        hide_nested: leave out masks that lie within a larger one.
-        apart: give each pixel to one mask.
+        min_predicted_iou, min_stability, mask_nms, hide_nested, flatten: as `ViewFilters` takes them.
     """
 
+    sampler: str = "object-aware"
     max_prompts: int = 320
+    confidence: float = 0.4
+    model: str = "nano"
     own_filters: bool = True
     min_area_percent: float = 0.0
     min_predicted_iou: float = 0.0
     min_stability: float = 0.0
     mask_nms: float = 1.0
     hide_nested: bool = False
-    apart: bool = False
+    flatten: bool = False
 
-    def refinement(self, size_hw: tuple[int, int]) -> Refinement:
-        """The filters beyond the sampler's own, for a picture of that size."""
+    def request(self, size_hw: tuple[int, int]) -> Request:
+        """What is asked of a picture of that size.
+
+        Raises:
+            PromptError, UnknownModelError: if a value is out of range.
+        """
         pixels = size_hw[0] * size_hw[1]
-        return Refinement(
+        view = ViewFilters(
             min_area=math.ceil(self.min_area_percent / 100 * pixels - 1e-6),
             min_predicted_iou=self.min_predicted_iou,
             min_stability=self.min_stability,
             mask_nms=self.mask_nms,
             hide_nested=self.hide_nested,
+            flatten=self.flatten,
         )
+        confidence = None if self.sampler == "grid" else self.confidence
+        return Request(self.sampler, max_prompts=self.max_prompts, confidence=confidence, view=view)
+
+    @property
+    def source(self) -> tuple[str, str, float]:
+        """What the raw masks of a picture depend on but for their number."""
+        return self.model, self.sampler, 0.0 if self.sampler == "grid" else self.confidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,52 +91,34 @@ class Shown:
         return sum(len(rle["counts"]) + 200 for rle in self.masks.rles)
 
 
-def shown(masks: Masks, numbers: Ints, prompts: Prompts, filters: MaskFilters, look: Look) -> Shown:
-    """Filter masks as `look` wants it.
-
-    Args:
-        masks, numbers: those of a `Decoded`, or of a part of it; `prompts` are what they answer.
-        filters: the sampler's own.
-    """
-    own = look.own_filters
-    kept = filtered(masks, filters) if own else np.argsort(-masks.scores, kind="stable")
-    kept = kept[refined(masks.select(kept), look.refinement(masks.size_hw))]
-    stay = masks.select(kept)
-    if look.apart:
-        stay, which = without_overlaps(stay)
-        kept = kept[which]
-    return Shown(masks=stay, numbers=numbers[kept], prompts=prompts, whole=len(masks))
+def shown_of(raw: RawMasks, controls: Controls) -> Shown:
+    """What the controls leave of what is decoded."""
+    request = controls.request(raw.masks.size_hw)
+    part = raw.within(request.prompts_at_most)
+    masks, numbers = raw.filtered(request, own_filters=controls.own_filters)
+    return Shown(masks=masks, numbers=numbers, prompts=part.prompts, whole=len(part.masks))
 
 
-def view_of(decoded: Decoded, look: Look) -> tuple[Shown, Summary]:
-    """What `look` leaves of what was decoded, and its numbers."""
-    part = decoded.within(look.max_prompts)
-    found = shown(part.masks, part.numbers, part.prompts, part.filters, look)
-    return found, summary_of(decoded, part, found, look)
-
-
-def summary_of(decoded: Decoded, part: Decoded, found: Shown, look: Look) -> Summary:
-    """The numbers of what is shown, ready for JSON; `seconds` are those of the whole run."""
-    run = decoded.run
-    return {
-        "model": run.model,
-        "device": run.device,
-        "sampler": run.sampler,
-        "prompts": len(part.prompts),
-        "prompts_decoded": len(decoded.prompts),
-        "budget": decoded.budget,
-        "is_complete": decoded.is_complete,
-        "can_answer": decoded.answers(look.max_prompts),
-        "masks_decoded": run.masks_decoded * len(part.prompts) // max(1, len(decoded.prompts)),
-        "masks": len(found.masks),
-        "coverage": covered_share(found.masks),
-        "apart": look.apart,
-        "seconds": {stage: round(seconds, 4) for stage, seconds in run.timings.items()},
-        "total_seconds": round(run.seconds, 4),
-        "picture_size": [found.masks.size_hw[1], found.masks.size_hw[0]],
-        "hint": text.hint(
-            run.sampler, prompts=len(part.prompts), decoded=len(part.masks), masks=len(found.masks)
+def summary_of(raw: RawMasks, found: Shown, controls: Controls) -> Summary:
+    """The record of what is shown; `seconds` are those of the whole run."""
+    decoded, asked = len(raw.prompts), len(found.prompts)
+    result = SegmentationResult(
+        **vars(
+            replace(
+                raw.run,
+                masks_decoded=raw.run.masks_decoded * asked // max(1, decoded),
+                request=controls.request(found.masks.size_hw),
+            )
         ),
+        masks=found.masks,
+        prompts=found.prompts,
+        is_complete=raw.is_complete,
+    )
+    return result.to_record() | {
+        "prompts_decoded": decoded,
+        "is_exhausted": raw.is_exhausted,
+        "can_answer": raw.answers(controls.max_prompts),
+        "hint": text.hint(raw.run.sampler, prompts=asked, decoded=found.whole, masks=len(found.masks)),
     }
 
 
@@ -171,9 +168,8 @@ def one_mask(found: Shown, index: int) -> dict[str, Any]:
     """What is known of one mask: number, box, area, scores and the prompt that made it, ready for JSON."""
     masks, prompts = found.masks, found.prompts
     asked = int(masks.prompt_index[index])
-    row = table_rows(
-        Shown(masks=masks.select([index]), numbers=found.numbers[index : index + 1], prompts=prompts, whole=1)
-    )[0]
+    alone = replace(found, masks=masks.select([index]), numbers=found.numbers[index : index + 1])
+    names = ("number", "area", "share", "score", "predicted_iou", "stability")
     prompt: dict[str, Any] = {"number": asked + 1, "box": None, "points": None, "confidence": None}
     if prompts.boxes_xyxy is not None:
         prompt["box"] = [round(float(edge), 1) for edge in prompts.boxes_xyxy[asked]]
@@ -185,13 +181,5 @@ def one_mask(found: Shown, index: int) -> dict[str, Any]:
         ]
     if prompts.scores is not None:
         prompt["confidence"] = round(float(prompts.scores[asked]), 4)
-    return {
-        "number": row[0],
-        "area": row[1],
-        "share": row[2],
-        "score": row[3],
-        "predicted_iou": row[4],
-        "stability": row[5],
-        "box": [int(edge) for edge in masks.boxes_xyxy[index]],
-        "prompt": prompt,
-    }
+    row = dict(zip(names, table_rows(alone)[0], strict=True))
+    return row | {"box": [int(edge) for edge in masks.boxes_xyxy[index]], "prompt": prompt}

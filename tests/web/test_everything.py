@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mobilesamv2.web.decoding import Ask, run_everything
+from mobilesamv2.web.visits import Visit
 
 from mobilesamv2.comparison.matching import covered_share, match_masks
 from mobilesamv2.errors import InvalidImageError, MobileSamError
 from mobilesamv2.web import decoding, everything
-from mobilesamv2.web.decoding import Ask, run_everything
 from mobilesamv2.web.everything import FirstExample, MaskView, StageView
 from mobilesamv2.web.steps import last
 from mobilesamv2.web.viewing import Look
-from mobilesamv2.web.visits import Visit
 
 from .fakes import Fake
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mobilesamv2.web.visits import Visit
 from PIL import Image
 
 from mobilesamv2.errors import PromptError
 from mobilesamv2.export import FORMATS, files_of
 from mobilesamv2.web import exporting
-from mobilesamv2.web.exporting import Takeable
+from mobilesamv2.web.exporting import ExportItem
 from mobilesamv2.web.steps import Step
 from mobilesamv2.web.text import exporting as text
 from mobilesamv2.web.viewing import Shown
-from mobilesamv2.web.visits import Visit
 from tests.export.examples import boxes_as_masks
 from tests.tiny import picture
 
@@ -26,9 +26,9 @@ MASKS = boxes_as_masks([(1, 2, 11, 5), (0, 0, 60, 40)], (40, 60))
 COLOURS = np.array([[1, 2, 3], [200, 100, 0]], dtype=np.uint8)
 
 
-def takeable(**changed: object) -> Takeable:
+def takeable(**changed: object) -> ExportItem:
     values = {"picture": picture(), "masks": MASKS, "file_name": "my cat.jpg", "colours": COLOURS, "info": {}}
-    return Takeable(**values | changed)
+    return ExportItem(**values | changed)
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
+from mobilesamv2.web.decoding import Ask, Decoded
 
 from mobilesamv2.comparison.compare import SamplerSpec
 from mobilesamv2.errors import MobileSamError, PromptError
 from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.types import SegmentationResult
-from mobilesamv2.web.decoding import Ask, Decoded
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.layout.sentences import sentences
 from mobilesamv2.web.models import Models

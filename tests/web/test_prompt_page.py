@@ -180,6 +180,17 @@ def test_undo_and_another_mode_give_up_the_corner_that_waits_for_its_opposite(pa
     expect(pad.locator("#prompt-numbers tbody")).to_contain_text("2 points")
 
 
+def test_objects_are_limited(pad: Page) -> None:
+    pad.locator(".pad").evaluate(
+        "pad => { for (let i = 0; i < 41; i++) pad.act('box', [0.1, 0.1, 0.5, 0.5]); }"
+    )
+    expect(pad.locator("#prompt-numbers .problem")).to_contain_text("at most 40 objects here; remove one")
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(40)
+    pad.locator("#prompt-undo").click()
+    expect(pad.locator("#prompt-numbers .problem")).to_have_count(0)
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(39)
+
+
 def test_two_visitors_never_see_each_others_clicks(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     ann, bob = visit(fake_app.address), visit(fake_app.address)
     for page in (ann, bob):

@@ -18,7 +18,7 @@ from mobilesamv2.errors import InvalidImageError, PromptError
 from mobilesamv2.progress import run_to_end
 from mobilesamv2.types import Prompts
 from mobilesamv2.web import prompting
-from mobilesamv2.web.exporting import Takeable
+from mobilesamv2.web.exporting import ExportItem
 from mobilesamv2.web.jobs import Job, Question
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.prompt_lists import Limits, read_prompts
@@ -53,6 +53,12 @@ def answer(photo: str | None, question: dict[str, Any], job: Job | None = None) 
     return found
 
 
+def image_of(url: str) -> Image.Image:
+    kind, packed = url.split(";base64,")
+    assert kind in ("data:image/png", "data:image/jpeg")
+    return Image.open(io.BytesIO(base64.b64decode(packed)))
+
+
 def test_one_click_gives_three_masks_with_their_numbers_and_says_which_is_surest(photo: str) -> None:
     model = tiny_segmenter()
     expected = model.predict(model.encode(picture()), points=[[[20, 15]]], labels=[[1]], multimask=True)
@@ -69,9 +75,7 @@ def test_one_click_gives_three_masks_with_their_numbers_and_says_which_is_surest
 def test_layers_have_the_size_of_the_page_and_the_colour_of_their_object(photo: str) -> None:
     for question in (BOX, BOX | {"number": 2 + len(prompting.COLOURS)}):
         (mask,) = answer(photo, question)["masks"]
-        kind, packed = mask["layer"].split(",")
-        assert kind == "data:image/png;base64"
-        layer = np.asarray(Image.open(io.BytesIO(base64.b64decode(packed))))
+        layer = np.asarray(image_of(mask["layer"]))
         assert layer.shape == (20, 30, 4)
         assert (layer[layer[..., 3] > 0][:, :3] == prompting.COLOURS[1]).all()
 
@@ -136,6 +140,17 @@ def test_no_photo_is_said() -> None:
         answer(None, POINT)
 
 
+def test_a_copy_that_every_browser_shows_is_made_of_the_photo_that_is_seen(photo: str) -> None:
+    job = Job.alone()
+    assert answer(None, {"look": True}, job) == {"copy": None}
+    copy = answer(photo, {"look": True}, job)["copy"]
+    assert copy["size"] == [60, 40]
+    assert image_of(copy["url"]).size == (30, 20)
+    job.session.example = photo
+    assert answer(None, {"look": True}, job) == {"copy": copy}  # the example, before a photo is chosen
+    assert job.session.embedding("tiny") is None
+
+
 def test_a_question_about_a_photo_that_is_gone_reads_nothing_and_gets_no_answer(
     photo: str, tmp_path: Path
 ) -> None:
@@ -168,7 +183,7 @@ def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled() -> None:
 
 def predict(photo: str, objects: list[Prompts]) -> Prediction:
     job = Job.alone()
-    given = prompting.picture_of(job.session, photo, objects)
+    given = prompting.picture_of(job, photo, objects)
     prediction = run_to_end(prompting.predict(job, given, objects, "tiny", run=OPTIONS["run"]))
     assert isinstance(prediction, Prediction)
     return prediction
@@ -183,19 +198,19 @@ def test_the_record_holds_what_the_library_gives_in_the_order_asked(photo: str) 
     record = predict(photo, asked(None, None, boxes)).to_record()
     model = tiny_segmenter()
     expected = model.predict(model.encode(picture()), boxes=boxes)
-    assert [mask["prompt_index"] for mask in record["masks"]] == [0, 1]
-    for index, mask in enumerate(record["masks"]):
+    assert [mask["prompt_index"] for mask in record["annotations"]] == [0, 1]
+    for index, mask in enumerate(record["annotations"]):
         assert (coco_mask.decode(mask["segmentation"]) == expected.dense_one(index)).all()
         assert mask["predicted_iou"] == pytest.approx(float(expected.predicted_iou[index]))
     assert record["image"] == {"width": 60, "height": 40}
-    assert (record["prompts"], record["masks_decoded"]) == (2, 2)
+    assert (record["prompts"], record["masks"]) == (2, 2)
     assert record["total_seconds"] == pytest.approx(sum(record["seconds"].values()), abs=1e-3)
 
 
 def test_three_masks_for_each_object_on_request(photo: str) -> None:
     prediction = predict(photo, asked([[[5, 5]], [[20, 20]]], None, None, multimask=True))
     record = prediction.to_record()
-    assert [mask["prompt_index"] for mask in record["masks"]] == [0, 0, 0, 1, 1, 1]
+    assert [mask["prompt_index"] for mask in record["annotations"]] == [0, 0, 0, 1, 1, 1]
     assert len(prediction.chosen(prediction.best)) == 2
 
 
@@ -209,7 +224,7 @@ def test_objects_of_different_kinds_are_answered_as_if_asked_alone(photo: str) -
         assert abs(found.areas[0] - alone.areas[0]) <= 2
 
 
-def take(session: Session, photo: str | None, told: object) -> Takeable:
+def take(session: Session, photo: str | None, told: object) -> ExportItem:
     return run_to_end(prompting.objects_pointed_at(session, photo, told, "tiny", **OPTIONS))
 
 

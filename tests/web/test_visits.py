@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mobilesamv2.web.visits import Visit, Visits, keeping
 from PIL import Image
 
 from mobilesamv2.errors import InvalidImageError
 from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.segmenter import Embedding
 from mobilesamv2.stored import StoredEmbedding
-from mobilesamv2.web.visits import Visit, Visits, keeping
 
 
 class Clock:

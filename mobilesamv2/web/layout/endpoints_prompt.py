@@ -31,7 +31,7 @@ def predict_mask(page: Page) -> Callable[..., tuple[str, dict[str, Any]]]:
     ) -> tuple[str, dict[str, Any]]:
         job = Job.alone()
         objects = read_prompts(points, labels, boxes, multimask=multimask, limits=limits)
-        picture = prompting.picture_of(job.session, photo, objects)
+        picture = prompting.picture_of(job, photo, objects)
         found = run_to_end(prompting.predict(job, picture, objects, model, run=run))
         assert found is not None  # nothing stops a program's job
         drawn = overlay(fit_within(picture, settings.display_side), found.chosen(found.best))

@@ -13,11 +13,11 @@ from gradio.components import Component
 from gradio.utils import get_upload_folder
 
 from .. import exporting
-from ..exporting import Takeable
+from ..exporting import ExportItem
+from ..sessions import Session
 from ..steps import HasStage, paced
 from ..text import exporting as text
 from ..text import page as page_text
-from ..visits import Visit
 from .page import Page
 from .parts import file_data
 from .sentences import in_sentences
@@ -44,7 +44,7 @@ class ExportPanel:
     Args:
         page: what all tabs share.
         name: of the tab, for ids: "segment" gives #segment-formats, #segment-download and #segment-file.
-        take: what is on the page, of the visit, the chosen photo and the values of `more`; a generator also yields
+        take: what is on the page, of the session, the chosen photo and the values of `more`; a generator also yields
             steps before it returns that. Raises a `MobileSamError` where nothing is.
         more: inputs of `take`.
     """
@@ -53,7 +53,7 @@ class ExportPanel:
         self,
         page: Page,
         name: str,
-        take: Callable[..., Takeable | Generator[HasStage, None, Takeable]],
+        take: Callable[..., ExportItem | Generator[HasStage, None, ExportItem]],
         more: Sequence[Component] = (),
     ) -> None:
         self.page, self._take, self._more = page, take, more
@@ -73,34 +73,34 @@ class ExportPanel:
         page = self.page
 
         def pack(
-            visit: Visit, photo: str | None, formats: list[str], *more: Any
+            session: Session, photo: str | None, formats: list[str], *more: Any
         ) -> Generator[Any, None, None]:
             chosen = exporting.formats_of(formats)
-            taken = self._take(visit, photo, *more)
-            if not isinstance(taken, Takeable):
+            taken = self._take(session, photo, *more)
+            if not isinstance(taken, ExportItem):
                 taken = yield from taken
             yield from exporting.pack(taken, chosen, new_folder())
 
         def packing(
-            key: str | None, photo: str | None, formats: list[str], *more: Any
+            request: gr.Request, photo: str | None, formats: list[str], *more: Any
         ) -> Generator[tuple[Any, ...], None, None]:
-            visit = page.visits.of(key)
-            yield visit.key, {}, ""
+            session = page.session(request)
+            yield {}, ""
             try:
-                with closing(paced(in_sentences(pack)(visit, photo, formats, *more))) as items:
+                with closing(paced(in_sentences(pack)(session, photo, formats, *more))) as items:
                     for item in items:
                         if isinstance(item, Path):
-                            yield visit.key, offered(item), ""
+                            yield offered(item), ""
                         else:
                             step = page_text.step(item.stage, item.done, item.total)
-                            yield visit.key, gr.skip(), step
+                            yield gr.skip(), step
             except gr.Error as error:
-                yield visit.key, {}, page_text.problem(error.message)
+                yield {}, page_text.problem(error.message)
 
         return self.button.click(
             packing,
-            [page.visit, page.photo, self.formats, *self._more],
-            [page.visit, *self.outputs],
+            [page.photo, self.formats, *self._more],
+            self.outputs,
             show_progress="hidden",
             concurrency_limit=2,
             api_visibility="private",

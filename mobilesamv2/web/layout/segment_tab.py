@@ -10,24 +10,22 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from .. import everything, exporting
-from ..decoding import Ask, prompts_of_everything, run_everything
-from ..everything import StageView
-from ..steps import paced
+from .. import everything, exporting, segmenting
+from ..everything import MasksView, RawRun
+from ..jobs import Job
+from ..steps import HasStage, paced
 from ..text import everything as text
 from ..text import exporting as export_text
 from ..text import page as page_text
 from ..text import segmenting as segment_text
-from ..viewing import Look
-from ..visits import Visit
+from ..viewing import Controls
 from .export_panel import ExportPanel
 from .page import Page
 from .parts import properties, run_buttons, slider
-from .parts import shown as in_browser
 from .sentences import in_sentences, sentences
 from .stage import alone_value, mask_stage, mask_table, stage_value, table_value, tell_stage
 from .tab import Tab
-from .wiring import MODEL_LANE, on_run
+from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, VISITOR_LANE, Values, on_run
 
 _RELAY = f'watch("value", () => ({tell_stage("mask:alone", "value")})(props.value));'
 
@@ -133,7 +131,7 @@ class SegmentTab(Tab):
             self.mask_nms = _filter(0.1, 1, 1, 0.05, "Mask NMS, IoU", text.MASK_NMS_INFO, "mask-nms")
         self.nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
         self.apart = gr.Checkbox(label=text.APART_LABEL, info=text.APART_INFO, elem_id="one-per-pixel")
-        self.looks: list[Component] = [
+        self.filters: list[Component] = [
             self.own,
             self.min_area,
             self.min_iou,
@@ -148,151 +146,112 @@ class SegmentTab(Tab):
         last = self.export.cleared()
         return [None, None, None, page_text.idle(text.IDLE), properties(value=text.RUN), *last]
 
-    def connect(self) -> list[Any]:
-        """Wire the tab up; returns the events of its runs, for others to cancel."""
+    def connect(self) -> None:
+        """Wire the tab up."""
         page, side = self.page, self.page.settings.stage_side
-        run = page.on_model(run_everything, prompts=prompts_of_everything)
+        run = page.on_model(segmenting.run_raw, prompts=segmenting.prompts_of_raw)
+        shown = [self.stage, self.alone, self.table, self.numbers]
+        options = [self.sampler, self.prompts, self.confidence, page.model, *self.filters]
+        unchanged = [gr.skip() for _ in shown]
 
-        def segment(
-            visit: Visit, photo: str | None, *chosen: Any
-        ) -> Generator[tuple[Any, Any, Any, Any], None, None]:
-            ask, look = _asked(*chosen)
-            items = everything.segment_everything(visit, photo, ask, look, run=run, side=side)
-            with closing(paced(items)) as paced_items:
-                for item in paced_items:
-                    if isinstance(item, StageView):
-                        yield self._shown(item)
+        def segment(job: Job, photo: str | None, *chosen: Any) -> Generator[HasStage | Values, None, None]:
+            view = None
+            items = everything.segment_everything(job, photo, _controls(*chosen), run=run, side=side)
+            with closing(items):
+                for item in items:
+                    if isinstance(item, MasksView):
+                        view = item
+                        yield self._shown(item, is_cancelled=job.is_stale)
                     else:
-                        told = page_text.step(item.stage, item.done, item.total)
-                        yield gr.skip(), gr.skip(), gr.skip(), told
+                        yield item
+            if job.is_stale and (view is None or view.summary is None):
+                yield None, None, None, page_text.idle(page_text.CANCELLED)
 
-        def view_of(visit: Visit, photo: str | None, *chosen: Any) -> StageView | None:
+        def view_again(request: gr.Request, photo: str | None, *chosen: Any) -> Values:
             with sentences():
-                return everything.look_again(visit, photo, *_asked(*chosen), side=side)
-
-        def look_again(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
-            view = view_of(page.visits.of(key), photo, *chosen)
+                view = everything.view_again(page.session(request), photo, _controls(*chosen), side=side)
             if view is None:  # nothing is decoded with these options: what is shown stays
                 return *unchanged, gr.update(value=text.RUN)
             return *self._shown(view), _run_label(view)
 
-        def after_run(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
-            visit = page.visits.of(key)
-            if visit.get(everything.RUN) != "done":  # this one was stopped, or the next has begun
-                return *unchanged, gr.skip()
-            if everything.is_shown(visit, photo, *_asked(*chosen)):
-                return *unchanged, gr.skip()
-            return look_again(key, photo, *chosen)  # a control was moved meanwhile
+        def after_run(request: gr.Request, photo: str | None, *chosen: Any) -> Values:
+            session = page.session(request)
+            viewed = everything.viewed_by(session, photo)
+            if viewed is None or viewed.job < session.runs.latest_of.get(everything.TAB, 0):
+                return *unchanged, gr.update(value=text.RUN)  # nothing came of it, or the next has begun
+            label = view_again(request, photo, *chosen)
+            # Unless a control was moved meanwhile, what the run showed is right.
+            return (*unchanged, label[-1]) if viewed.controls == _controls(*chosen) else label
 
-        def after_stop(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
-            visit = page.visits.of(key)
-            run_state = visit.get(everything.RUN)
-            if run_state == "running":  # the next one
-                return *unchanged, gr.skip()
-            view = view_of(visit, photo, *chosen)
-            if view is None:
-                nothing = page_text.idle(page_text.CANCELLED)
-                return None, None, None, nothing, gr.update(value=text.RUN)
-            return *self._shown(view, is_cancelled=run_state == "stopped"), _run_label(view)
-
-        def pick(key: str | None, event: gr.EventData) -> Any:
+        def pick(request: gr.Request, event: gr.EventData) -> Any:
             told: dict[str, Any] = event._data or {}
             edition, index = str(told.get("edition")), int(told.get("mask", -1))
             with sentences():
-                view = everything.pick(page.visits.of(key), edition, index, side=side)
+                view = everything.pick(page.session(request), edition, index, side=side)
             return gr.skip() if view is None else alone_value(view, edition=edition, index=index)
 
-        options = [self.sampler, self.prompts, self.confidence, page.model, *self.looks]
-        shown = [self.stage, self.alone, self.table, self.numbers]
-        unchanged = [gr.skip() for _ in shown]
-        at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        controls, with_label = [page.visit, page.photo, *options], [*shown, self.buttons[0]]
-        running = on_run(
-            page,
-            self.buttons,
-            segment,
-            [page.photo, *options],
-            shown,
-            failed=[None, None, None],
-            last_word=(after_stop, controls, with_label),
-        )
-        whole = in_browser(properties(value=text.RUN))
-        running.success(None, None, self.buttons[0], js=whole, queue=False, api_visibility="private")
-        running.success(after_run, controls, with_label, **at_once)
+        controls, with_label = [page.photo, *options], [*shown, self.buttons[0]]
+        nothing = [None, None, None, page_text.idle(text.IDLE)]
+        running = on_run(page, everything.TAB, self.buttons, segment, controls, shown, cleared=nothing)
+        running.then(after_run, controls, with_label, **AT_ONCE)
         self._connect_in_browser()  # first: of one event's listeners each waits for the one before
-        for changed in (self.sampler, self.prompts, self.confidence, page.model, *self.looks):
-            changed.change(
-                look_again,
-                controls,
-                with_label,
-                trigger_mode="always_last",
-                **at_once,
-            )
-        packing = self.export.connect()
-        example = self._connect_first_example(options, shown, run, side)
-        self.stage.select(pick, [page.visit], self.alone, **at_once)
-        if example:
-            self.buttons[0].click(None, cancels=example, queue=False, api_visibility="private")
-        return [running, *example, packing]
+        for changed in options:
+            changed.change(view_again, controls, with_label, trigger_mode="always_last", **AT_ONCE)
+        self.export.connect()
+        self._connect_first_example(options, shown, run, side)
+        self.stage.select(pick, None, self.alone, **AT_ONCE)
 
-    def _connect_first_example(self, options: list[Any], shown: list[Any], run: Any, side: int) -> list[Any]:
+    def _connect_first_example(
+        self, options: list[Component], shown: list[Component], run: RawRun, side: int
+    ) -> None:
         """Let a new visitor see the first example's masks: at once where they are there, else when they are made.
 
         Unless there is a photo by then: it was chosen while the page was still being set up.
-
-        Returns:
-            The events that do so, for others to cancel: what a visitor asks for must not be overwritten by them.
         """
         page = self.page
         if not (page.settings.first_example and page.settings.examples):
-            return []
+            return
         photo, example = str(page.settings.examples[0]), everything.FirstExample()
 
-        def kept(key: str | None, *chosen: Any) -> tuple[Any, ...]:
-            visit = page.visits.of(key)
-            view = example.shown_to(visit, photo, *_asked(*chosen), side=side)
-            values = [gr.skip() for _ in shown] if view is None else self._shown(view, is_example=True)
-            return visit.key, *values
+        def kept(request: gr.Request, *chosen: Any) -> Values:
+            view = example.shown_to(page.session(request), photo, _controls(*chosen), side=side)
+            return tuple(gr.skip() for _ in shown) if view is None else self._shown(view, is_example=True)
 
-        def made(key: str | None, chosen_photo: Any, *chosen: Any) -> Generator[tuple[Any, ...], None, None]:
-            visit = page.visits.of(key)
-            yield visit.key, *(gr.skip() for _ in shown)  # a generator that yields nothing would clear them
+        def made(
+            request: gr.Request, chosen_photo: str | None, *chosen: Any
+        ) -> Generator[Values, None, None]:
+            yield tuple(gr.skip() for _ in shown)  # a generator that yields nothing would clear them
             if chosen_photo is not None:
                 return
-            items = in_sentences(example.steps)
-            with closing(paced(items(visit, photo, *_asked(*chosen), run=run, side=side))) as steps:
-                for item in steps:
-                    if isinstance(item, StageView):
-                        yield visit.key, *self._shown(item, is_example=True)
+            session = page.session(request)
+            steps = in_sentences(example.steps)(session, photo, _controls(*chosen), run=run, side=side)
+            with closing(paced(steps)) as items:
+                for item in items:
+                    if session.runs.latest or session.runs.dropped:
+                        return
+                    if isinstance(item, MasksView):
+                        yield self._shown(item, is_example=True)
                     else:
                         told = page_text.step(item.stage, item.done, item.total)
-                        yield visit.key, *(gr.skip() for _ in shown[:-1]), told
+                        yield *(gr.skip() for _ in shown[:-1]), told
 
-        outputs = [page.visit, *shown]
-        hidden = {"show_progress": "hidden", "api_visibility": "private"}
+        hidden: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
         at_once = gr.on(
-            [page.load],
-            kept,
-            [page.visit, *options],
-            outputs,
-            concurrency_limit=None,
-            api_name="kept_example",
-            **hidden,
+            [page.load], kept, options, shown, concurrency_limit=None, api_name="kept_example", **hidden
         )
-        making = at_once.success(
+        at_once.success(
             made,
-            [page.visit, page.photo, *options],
-            outputs,
-            concurrency_id=MODEL_LANE,
-            concurrency_limit=1,
+            [page.photo, *options],
+            shown,
+            concurrency_id=VISITOR_LANE,
+            concurrency_limit=MOST_AT_WORK,
             api_name="example",
             **hidden,
         )
-        return [at_once, making]
 
     def _connect_in_browser(self) -> None:
         """What needs no server: the dial, the slider's sentence, view and opacity."""
-        quiet = {"queue": False, "api_visibility": "private"}
+        quiet: dict[str, Any] = {"queue": False, **PRIVATE}
         told = [self.sampler, self.prompts]
         for changed in (self.sampler.change, self.prompts.change):
             changed(None, told, self.prompts, js=segment_text.PROMPTS_INFO_JS, **quiet)
@@ -306,9 +265,7 @@ class SegmentTab(Tab):
         self.view.change(None, self.view, None, js=tell_stage("stage:set", "{view: value}"), **quiet)
         self.opacity.change(None, self.opacity, None, js=tell_stage("stage:set", "{opacity: value}"), **quiet)
 
-    def _shown(
-        self, view: StageView, *, is_example: bool = False, is_cancelled: bool = False
-    ) -> tuple[Any, Any, Any, Any]:
+    def _shown(self, view: MasksView, *, is_example: bool = False, is_cancelled: bool = False) -> Values:
         """A view as values of picture area, mask alone, table and numbers."""
         numbers = gr.skip()
         if view.summary is not None:
@@ -316,13 +273,13 @@ class SegmentTab(Tab):
         return stage_value(view), None, table_value(view), numbers
 
 
-def _run_label(view: StageView) -> Any:
+def _run_label(view: MasksView) -> Any:
     """What the run button says beside a view of what is decoded."""
     assert view.summary is not None  # such a view has all numbers
     return gr.update(value=text.run_label(view.summary))
 
 
-def _asked(
+def _controls(
     sampler: str,
     prompts: float,
     confidence: float,
@@ -333,22 +290,22 @@ def _asked(
     min_stability: float,
     mask_nms: float,
     nested: bool,
-    apart: bool,
-) -> tuple[Ask, Look]:
+    flatten: bool,
+) -> Controls:
     """What the controls say."""
-    budget = max(1, int(prompts or 1))
-    ask = Ask(sampler=sampler, max_prompts=budget, confidence=float(confidence), model=model)
-    look = Look(
-        max_prompts=budget,
+    return Controls(
+        sampler=sampler,
+        max_prompts=max(1, int(prompts or 1)),
+        confidence=float(confidence),
+        model=model,
         own_filters=own,
         min_area_percent=min_area or 0.0,
         min_predicted_iou=min_iou or 0.0,
         min_stability=min_stability or 0.0,
         mask_nms=mask_nms or 1.0,
         hide_nested=nested,
-        apart=apart,
+        flatten=flatten,
     )
-    return ask, look
 
 
 def _filter(

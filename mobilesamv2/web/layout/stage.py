@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ...formatting import percent
-from ..everything import MaskView, StageView
+from ..everything import MasksView, MaskView
 from ..text import everything as text
 from .parts import file_data, jpeg, png
 from .serving import script
@@ -46,7 +46,7 @@ def mask_table(elem_id: str) -> gr.HTML:
     )
 
 
-def stage_value(view: StageView) -> dict[str, Any]:
+def stage_value(view: MasksView) -> dict[str, Any]:
     """What `scripts/stage.js` takes."""
     tips = [f"Mask {row[0]}, {percent(row[2] or 0.0)} of the photo" for row in view.rows or []]
     return {
@@ -60,7 +60,7 @@ def stage_value(view: StageView) -> dict[str, Any]:
     }
 
 
-def table_value(view: StageView) -> dict[str, Any] | None:
+def table_value(view: MasksView) -> dict[str, Any] | None:
     """What `scripts/table.js` takes; None while masks are still coming."""
     return None if view.rows is None else {"rows": view.rows, "colours": view.colours}
 

@@ -22,7 +22,7 @@ from .parts import BUSY, READY, shown
 from .sentences import in_sentences
 
 VISITOR_LANE = "visitors"
-"""Runs of visitors. They wait for the model's lock, which takes them first come, first served, and can be stopped there."""
+"""Runs of visitors. They wait for the model's lock, first come, first served, and can be stopped there."""
 MOST_AT_WORK = 16
 """Runs in that lane; further ones wait in Gradio's queue before they begin."""
 PROGRAM_LANE = "programs"

@@ -66,13 +66,13 @@ pad.act = (name, value) => {
     down = corner = reach = null;
     problem = address() ? "" : WORDS.noPhoto;
     if (!problem && !(isWaiting && name === "Undo")) ACTIONS[name](value); // that corner is what was done last
-    if (name === "point" || name === "box") aloud.textContent = name === "box" ? "Box placed." : "Point placed.";
+    if (!problem && WORDS.placed[name]) aloud.textContent = WORDS.placed[name];
     show();
 };
 
 // Questions
 
-function told({ number, points, box, ...object }) { // in pixels: points from the middle of the first, boxes from its edge
+function inPixels({ number, points, box, ...object }) { // points from the middle of the first pixel, boxes from its edge
     const [width, height] = size();
     const rounded = (pixels) => Math.round(100 * pixels) / 100;
     return {
@@ -88,7 +88,7 @@ function ask() {
     const object = isLoaded && now.objects.find((one) => !isEmpty(one) && !one.answer);
     if (asked || !(object || isUnseen)) return;
     asked = { id: ++latest, object };
-    trigger("ask", { ...(object ? told(object) : { look: true }), id: latest, job: window.jobs?.latest() ?? 0 });
+    trigger("ask", { ...(object ? inPixels(object) : { look: true }), id: latest, job: window.jobs?.latest() ?? 0 });
 }
 
 pad.answer = (answer) => {
@@ -136,7 +136,7 @@ pad.told = () => {
         radio((active().answer?.masks ?? []).map(({ label }, index) => [label, String(index)]), String(chosen(active()))),
         radio(now.objects.map(({ number }) => [String(number), number]), now.active),
         rows || problem ? `${problem}<div class="outcome">${said}${table}</div>` : WORDS.idle,
-        now.objects.map(settled).filter(mask).map(told),
+        now.objects.map(settled).filter(mask).map(inPixels),
     ];
 };
 
@@ -209,7 +209,7 @@ function click(where, isBeside) {
 function turn(where) { // the first corner of a box, or the second
     if (corner) return pad.act("box", corners(corner, where));
     corner = reach = where;
-    aloud.textContent = "First corner. Go to the opposite one.";
+    aloud.textContent = WORDS.placed.corner;
     draw();
 }
 

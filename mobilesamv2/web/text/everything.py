@@ -91,7 +91,7 @@ def _note(summary: dict[str, Any]) -> str:
         return f"These are the {count(decoded, 'prompt')} that are decoded. Press {RUN_REST} for the others."
     if asked < decoded:
         return f"Answered at once: {number(asked)} of the {count(decoded, 'prompt')} that are decoded."
-    if summary["is_complete"]:
+    if summary["is_exhausted"]:
         return f"The detector found {count(decoded, 'box', 'boxes')} at this confidence; all are decoded."
     return ""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 from ...formatting import count, number, percent, seconds
 from . import page as page_text
@@ -44,7 +46,7 @@ _KEYS = (
 _COLUMNS = ("Object", "Asked by", "Pixels", "Share", "Predicted IoU")
 
 
-def in_browser(most_objects: int) -> dict[str, str]:
+def in_browser(most_objects: int) -> dict[str, Any]:
     """What `scripts/prompt.js` says by itself, as HTML; {} stands for what was typed."""
     not_a_place = "A place is two numbers, x, y, for a point or four, x0, y0, x1, y1, for a box; got {}."
     return {
@@ -56,6 +58,11 @@ def in_browser(most_objects: int) -> dict[str, str]:
         "notAPlace": page_text.problem(not_a_place),
         "head": "<tr>" + "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS) + "</tr>",
         "noCells": "<td>–</td>" * 3,
+        "placed": {
+            "point": "Point placed.",
+            "box": "Box placed.",
+            "corner": "First corner. Go to the opposite one.",
+        },
     }
 
 
@@ -86,10 +93,10 @@ def only_beside() -> str:
     return f'<p class="note" role="status">{ONLY_BESIDE}</p>'
 
 
-def answered(decode: float, encode: float, device: str, *, encoded_now: bool) -> str:
-    """What an answer took, in seconds of decoding and of encoding."""
-    when = "just now" if encoded_now else "before"
+def answered(timings: Mapping[str, float], device: str, *, encoded_now: bool) -> str:
+    """What an answer took, in seconds per stage."""
+    when, encoding = ("just now" if encoded_now else "before"), timings["preprocess"] + timings["encode"]
     return (
-        f'<p class="note">Answered in {seconds(decode)} on {escape(device)}. The photo was encoded once, {when}, in '
-        f"{seconds(encode)}; Segment everything shares it.</p>"
+        f'<p class="note">Answered in {seconds(timings["decode"])} on {escape(device)}. The photo was encoded once, '
+        f"{when}, in {seconds(encoding)}; Segment everything shares it.</p>"
     )

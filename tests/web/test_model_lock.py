@@ -1,4 +1,4 @@
-"""Turns in the model, without a page and in threads as the page has them."""
+"""The lock of the model, without a page and in threads as the page has them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any, cast
 import pytest
 from PIL import Image
 
-from mobilesamv2.web import asking, batching, segmenting
-from mobilesamv2.web import prompting as pointing
+from mobilesamv2.request import Request
+from mobilesamv2.web import batching, prompting, segmenting
 from mobilesamv2.web.batching import PhotoDone
+from mobilesamv2.web.jobs import Job
 from mobilesamv2.web.layout.page import Page, without_gpu
+from mobilesamv2.web.model_lock import ModelLock
 from mobilesamv2.web.models import Models
-from mobilesamv2.web.prompting import Limits
+from mobilesamv2.web.prompt_lists import Limits, read_prompts
 from mobilesamv2.web.settings import Settings
 from mobilesamv2.web.steps import Step, last
 from mobilesamv2.web.text import page as text
-from mobilesamv2.web.turns import Turns
-from mobilesamv2.web.visits import Visit
 from tests.tiny import picture
 
 from .fakes import loader, script
@@ -31,9 +31,9 @@ from .person import until
 
 
 def test_a_run_that_need_not_wait_says_nothing_of_it() -> None:
-    turns = Turns()
+    lock = ModelLock()
     for _ in range(2):
-        assert list(turns.take(lambda: iter_of(1, 2))) == [1, 2]
+        assert list(lock.run(lambda: iter_of(1, 2))) == [1, 2]
 
 
 def iter_of(*items: Any) -> Generator[Any, None, None]:
@@ -41,8 +41,8 @@ def iter_of(*items: Any) -> Generator[Any, None, None]:
 
 
 def test_who_waits_says_so_and_comes_when_the_one_before_ends() -> None:
-    turns = Turns(seconds=0.001)
-    first, second = turns.take(lambda: iter_of("a")), turns.take(lambda: iter_of("b"))
+    lock = ModelLock(seconds=0.001)
+    first, second = lock.run(lambda: iter_of("a")), lock.run(lambda: iter_of("b"))
     assert next(first) == "a"
     assert [next(second), next(second)] == [Step("wait"), Step("wait")]
     assert list(first) == []
@@ -51,8 +51,8 @@ def test_who_waits_says_so_and_comes_when_the_one_before_ends() -> None:
 
 
 def test_who_comes_again_queues_up_behind_those_that_wait() -> None:
-    turns = Turns(seconds=0.001)
-    first, other, again = (turns.take(lambda name=name: iter_of(name)) for name in ("a", "b", "a again"))
+    lock = ModelLock(seconds=0.001)
+    first, other, again = (lock.run(lambda name=name: iter_of(name)) for name in ("a", "b", "a again"))
     assert next(first) == "a"
     assert next(other) == Step("wait")
     first.close()
@@ -65,30 +65,30 @@ def test_who_comes_again_queues_up_behind_those_that_wait() -> None:
 
 @pytest.mark.parametrize("waiting", [True, False])
 def test_who_is_stopped_holds_up_nobody(waiting: bool) -> None:
-    turns = Turns(seconds=0.001)
-    stopped, before = turns.take(lambda: iter_of("a")), turns.take(lambda: iter_of("b"))
+    lock = ModelLock(seconds=0.001)
+    stopped, before = lock.run(lambda: iter_of("a")), lock.run(lambda: iter_of("b"))
     for started in (before, stopped) if waiting else (stopped,):
         next(started)
     with ThreadPoolExecutor(1) as pool:  # the page closes runs in another thread than it began them in
         pool.submit(stopped.close).result()
     before.close()
-    assert list(turns.take(lambda: iter_of("c"))) == ["c"]
+    assert list(lock.run(lambda: iter_of("c"))) == ["c"]
 
 
 def test_who_fails_holds_up_nobody() -> None:
-    turns = Turns()
+    lock = ModelLock()
 
     def failing() -> Generator[Any, None, None]:
         raise KeyError
         yield
 
     with pytest.raises(KeyError):
-        list(turns.take(failing))
-    assert list(turns.take(lambda: iter_of("c"))) == ["c"]
+        list(lock.run(failing))
+    assert list(lock.run(lambda: iter_of("c"))) == ["c"]
 
 
 def test_no_two_runs_are_in_the_model_at_the_same_time() -> None:
-    turns, inside, most = Turns(seconds=0.001), [0], [0]
+    lock, inside, most = ModelLock(seconds=0.001), [0], [0]
 
     def run() -> Generator[Any, None, None]:
         inside[0] += 1
@@ -102,7 +102,7 @@ def test_no_two_runs_are_in_the_model_at_the_same_time() -> None:
 
     def visitor() -> None:
         for _ in range(5):
-            last(turns.take(run))
+            last(lock.run(run))
 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(visitor) for _ in range(4)]:
@@ -116,15 +116,15 @@ def test_a_click_is_answered_between_two_photos_of_a_batch(tmp_path: Path) -> No
         settings=Settings(),
         models=Models(loader(said), names=("nano",), first="nano"),
         gpu=without_gpu,
-        **cast(Any, dict.fromkeys(("visits", "photo", "at_hand", "model", "visit", "load"))),
+        **cast(Any, dict.fromkeys(("sessions", "photo", "at_hand", "model", "load"))),
     )
     photos = [tmp_path / f"{name}.png" for name in "abc"]
     for seed, path in enumerate(photos):
         Image.fromarray(picture(seed=seed)).save(path)
     running = batching.batch(
+        Job.alone(),
         [str(path) for path in photos],
-        "object-aware",
-        320,
+        Request("object-aware"),
         "nano",
         ("coco",),
         tmp_path / "all.zip",
@@ -133,19 +133,15 @@ def test_a_click_is_answered_between_two_photos_of_a_batch(tmp_path: Path) -> No
     )
     while getattr(next(running), "stage", "") != "decode":
         pass
-    click = asking.predict(
-        Visit(),
-        str(photos[0]),
-        asking.asked_from([[5, 5]], None, None, limits=Limits(objects=1, points=1)),
-        False,
-        "nano",
-        run=page.on_model(pointing.run_predict, prompts=pointing.prompts_of_predict),
-        display_side=30,
+    click, objects = Job.alone(), read_prompts([[5, 5]], None, None, limits=Limits(objects=1, points=1))
+    run = page.on_model(prompting.run_predict, prompts=prompting.count_prompts)
+    answering = prompting.predict(
+        click, prompting.picture_of(click, str(photos[0]), objects), objects, "nano", run=run
     )
     waits = threading.Event()
 
     def answer() -> None:
-        for item in click:
+        for item in answering:
             if item == Step("wait"):
                 waits.set()
 
