@@ -10,7 +10,6 @@ import numpy as np
 
 from ..errors import PromptError
 from ..formatting import count
-from ..prompts.given import prompts_from
 from ..types import Prompts
 from .text import prompting as text
 
@@ -66,10 +65,10 @@ def read_prompts(
     if most > limits.points:
         raise PromptError(f"An object takes at most {count(limits.points, 'point')}; got {most}.")
     return [
-        prompts_from(
-            points=all_points[i : i + 1] or None,
-            labels=all_labels[i : i + 1] or None,
-            boxes=all_boxes[i : i + 1] or None,
+        Prompts(
+            points=np.array(all_points[i : i + 1], dtype=np.float32) if all_points else None,
+            labels=np.array(all_labels[i : i + 1], dtype=np.int64) if all_points else None,
+            boxes_xyxy=np.array(all_boxes[i : i + 1], dtype=np.float32) if all_boxes else None,
             multimask=multimask,
         )
         for i in range(objects)
