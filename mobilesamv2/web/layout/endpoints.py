@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,45 +38,40 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Endpoint:
-    """A function for programs.
+    """A function for programs. What it is for and what its inputs mean is in `text.programs`.
 
     Args:
-        name: of the endpoint in the API, and of the tool for programs that speak MCP.
-        function: what it does. Each parameter is an input of that name, its default is what holds where it is left out.
+        function: what it does. Its name is that of the endpoint, and of the tool for programs that speak MCP. Each
+            parameter is an input of that name, its default is what holds where it is left out.
         outputs: what it returns.
-        description: what it is for, in sentences.
-        inputs: what its inputs mean where that is not what they usually mean.
         lane: calls of one lane are answered one at a time.
     """
 
-    name: str
     function: Callable[..., Any]
     outputs: Sequence[Component]
-    description: str
-    inputs: Mapping[str, str] = field(default_factory=dict)
     lane: str = PROGRAM_LANE
 
-    def offer(self, components: Mapping[str, Component]) -> None:
-        """Let programs call it; no button starts it. `components` are inputs by their names."""
-        parameters = list(inspect.signature(self.function).parameters)
+    def offer(self, inputs: Mapping[str, Component]) -> None:
+        """Let programs call it; no button starts it. `inputs` are all there are, by their names."""
+        name = self.function.__name__
+        names = list(inspect.signature(self.function).parameters)
 
         @functools.wraps(self.function)
         def told(*arguments: Any) -> Any:
             with sentences():
                 return self.function(*arguments)
 
-        told.__name__ = self.name  # what the tool is called
-        meanings = text.INPUTS | dict(self.inputs)  # read from the docstring by programs that speak MCP
+        # Programs that speak MCP read it.
         told.__doc__ = "\n".join(
-            [self.description, "Args:", *(f"{name}: {meanings[name]}" for name in parameters)]
+            [text.ENDPOINTS[name], "Args:", *(f"{each}: {text.INPUTS[each]}" for each in names)]
         )
         gr.on(
             [],
             told,
-            [components[name] for name in parameters],
+            [inputs[each] for each in names],
             list(self.outputs),
-            api_name=self.name,
-            api_description=self.description,
+            api_name=name,
+            api_description=text.ENDPOINTS[name],
             concurrency_id=self.lane,
             concurrency_limit=1,
         )
@@ -107,26 +102,12 @@ def add_endpoints(page: Page) -> None:
             "detector": inputs.choice("detector", [OWN_BY_NAME, *page.models.detectors], OWN_BY_NAME),
         }
         for endpoint in (
-            Endpoint("segment", programs.segment, [_image("overlay"), _json("summary")], text.SEGMENT),
-            Endpoint(
-                "compare",
-                programs.compare,
-                [_image("left"), _image("right"), _json("summary")],
-                text.COMPARE,
-                inputs=text.COMPARE_INPUTS,
-            ),
-            Endpoint("budget", programs.budget, [_json("summary")], text.BUDGET),
-            Endpoint(
-                "predict_mask", predict_mask(page), [_image("overlay"), _json("record")], text.PREDICT_MASK
-            ),
-            Endpoint("export", programs.export, [gr.File(label="file"), _json("record")], text.EXPORT),
-            Endpoint(
-                "batch",
-                programs.batch,
-                [gr.File(label="file"), _json("summary")],
-                text.BATCH,
-                lane=BATCH_LANE,
-            ),
+            Endpoint(programs.segment, [_image("overlay"), _json("summary")]),
+            Endpoint(programs.compare, [_image("left"), _image("right"), _json("summary")]),
+            Endpoint(programs.budget, [_json("summary")]),
+            Endpoint(predict_mask(page), [_image("overlay"), _json("record")]),
+            Endpoint(programs.export, [gr.File(label="file"), _json("record")]),
+            Endpoint(programs.batch, [gr.File(label="file"), _json("summary")], lane=BATCH_LANE),
         ):
             endpoint.offer(components)
 
