@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 import mobilesamv2
 from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
 from mobilesamv2.models.detector.detector import DetectorConfig, ObjectDetector, build_detector_module
-from mobilesamv2.models.sam import Sam, nano_config
+from mobilesamv2.models.nano.model import NanoConfig, NanoModel
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with checkpoints of the embedded architectures, with random weights."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
-    save_file(Sam.from_config(nano_config()).state_dict(), folder / "mine.safetensors")
+    save_file(NanoModel.from_config(NanoConfig()).state_dict(), folder / "mine.safetensors")
     save_file(build_detector_module(DetectorConfig()).state_dict(), folder / "objects.safetensors")
     return folder
 
