@@ -25,8 +25,8 @@ from torch.utils.data import DataLoader
 from mobilesamv2.models.nano.model import NanoConfig, NanoModel
 
 from .checkpoints import averaged_weights, mean_of, save
-from .detector_data import training_pictures
 from .crops import Batch, CropDataset
+from .detector_data import training_pictures
 from .earlier_nano import widened
 from .imagenet import read_package, translate
 from .losses import window_loss
