@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the bottom up: a file may import from its own layer and from those below.
 LAYERS = [
-    ["errors", "progress", "types", "formatting"],
+    ["errors", "progress", "types", "formatting", "warning_filters"],
     ["geometry", "images", "ops", "stopwatch"],
     ["models"],
     ["prompts"],
