@@ -23,6 +23,7 @@ from .models.detector.detector import (
     build_detector_module,
     fuse_batch_norm,
 )
+from .models.nano.model import NanoConfig, NanoModel
 from .models.sam import Sam
 from .weights.detector_files import read_detector
 from .zoo import Form, WeightsFile
@@ -40,7 +41,7 @@ def build_sam(
     weights: SamWeights | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
-) -> Sam:
+) -> Sam | NanoModel:
     """Make a segmentation model with its checkpoint, for inference.
 
     Args:
@@ -59,9 +60,17 @@ def build_sam(
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
     files = _found(entry.files) if weights is None else _given(weights)
-    with LeftUnset():
-        sam = Sam.from_config(entry.config)
-    checkpoints.load_sam(sam, files)
+    sam: Sam | NanoModel
+    if isinstance(entry.config, NanoConfig):
+        if "whole" not in files:
+            raise WeightsError(f"The weights of {name} are one file; give its path.")
+        with LeftUnset():
+            sam = NanoModel.from_config(entry.config)
+        checkpoints.load_strictly(sam, checkpoints.read_state_dict(files["whole"]), source=files["whole"])
+    else:
+        with LeftUnset():
+            sam = Sam.from_config(entry.config)
+        checkpoints.load_sam(sam, files)
     sam.eval().requires_grad_(False)
     return sam.to(device).cast(dtype)
 

@@ -19,6 +19,8 @@ from .geometry import ResizeLongestSide
 from .images import ImageInput, load_image
 from .models.chunks import suitable_chunk
 from .models.mask_decoder.shared_image import SharedImage
+from .models.nano.mask_head import SharedFeatures
+from .models.nano.model import NanoModel
 from .models.preprocess import to_input
 from .models.sam import Sam
 from .postprocess import all_masks, kept_masks, without_duplicates
@@ -38,13 +40,11 @@ class Embedding:
 
     Args:
         features: (1, C, h, w) on the model's device.
-        kernel: what the model compares pixels by, if it does (`Sam.compare`).
         frame: where the picture lies in the model's input.
         timings: seconds spent in "preprocess" and "encode".
     """
 
     features: Tensor
-    kernel: Tensor | None
     frame: ResizeLongestSide
     timings: dict[str, float]
 
@@ -62,7 +62,7 @@ class Segmenter:
 
     def __init__(
         self,
-        sam: Sam,
+        sam: Sam | NanoModel,
         *,
         name: str,
         detector: Detector | None = None,
@@ -126,8 +126,7 @@ class Segmenter:
             pixels = to_input(picture, pixels_frame, device=self.device, dtype=self.sam.dtype)
         with watch.stage("encode"), torch.inference_mode():
             features = self.sam.encode(pixels)
-            kernel = self.sam.compare(features)
-        return Embedding(features=features, kernel=kernel, frame=frame, timings=watch.seconds)
+        return Embedding(features=features, frame=frame, timings=watch.seconds)
 
     def decode_logits(
         self,
@@ -320,7 +319,7 @@ class Segmenter:
             yield part.start, *self._decode(embedding, prompts[part], masks, shared)
 
     @torch.inference_mode()
-    def _share(self, embedding: Embedding, *, masked: bool = False) -> SharedImage | None:
+    def _share(self, embedding: Embedding, *, masked: bool = False) -> SharedImage | SharedFeatures | None:
         """What all prompts on a picture share in the decoder."""
         return self.sam.share(embedding.features, masked=masked)
 
@@ -330,7 +329,7 @@ class Segmenter:
         embedding: Embedding,
         prompts: Prompts,
         mask_inputs: Tensor | None,
-        shared: SharedImage | None,
+        shared: SharedImage | SharedFeatures | None,
     ) -> tuple[Tensor, Tensor]:
         """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk, with `Sam.share` of its embedding."""
         frame, device = embedding.frame, self.device
@@ -351,12 +350,13 @@ class Segmenter:
                 None if prompts.boxes_xyxy is None else frame.boxes_to_input(prompts.boxes_xyxy)
             ),
             masks=masks,
-            kernel=embedding.kernel,
-            shared=shared,
+            shared=shared,  # type: ignore[arg-type]
             multimask=prompts.multimask,
         )
 
-    def _chunks(self, embedding: Embedding, count: int, shared: SharedImage | None) -> Iterator[slice]:
+    def _chunks(
+        self, embedding: Embedding, count: int, shared: SharedImage | SharedFeatures | None
+    ) -> Iterator[slice]:
         hw = (embedding.features.shape[2], embedding.features.shape[3])
         size = self.chunk_size or suitable_chunk(self.sam, hw, sharing=shared is not None)
         return (slice(start, min(start + size, count)) for start in range(0, count, size))

@@ -18,14 +18,12 @@ class StoredEmbedding:
 
     Args:
         features: float32 (1, C, h, w).
-        kernel: float32, or None where the model has none.
         frame: where the picture lies in the model's input.
         timings: seconds spent in "preprocess" and "encode".
         dtype: number format it had on its device; float32 holds each value of it.
     """
 
     features: Floats
-    kernel: Floats | None
     frame: ResizeLongestSide
     timings: dict[str, float]
     dtype: torch.dtype
@@ -35,7 +33,6 @@ class StoredEmbedding:
         """A copy of `embedding` on the CPU."""
         return cls(
             features=_array(embedding.features),
-            kernel=None if embedding.kernel is None else _array(embedding.kernel),
             frame=embedding.frame,
             timings=dict(embedding.timings),
             dtype=embedding.features.dtype,
@@ -49,7 +46,6 @@ class StoredEmbedding:
 
         return Embedding(
             features=tensor(self.features),
-            kernel=None if self.kernel is None else tensor(self.kernel),
             frame=self.frame,
             timings=dict(self.timings),
         )
@@ -57,7 +53,7 @@ class StoredEmbedding:
     @property
     def nbytes(self) -> int:
         """Memory of the arrays in bytes."""
-        return int(self.features.nbytes + (0 if self.kernel is None else self.kernel.nbytes))
+        return int(self.features.nbytes)
 
 
 def _array(tensor: Tensor) -> Floats:

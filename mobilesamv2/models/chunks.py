@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import torch
 
+from .nano.model import NanoModel
 from .sam import Sam
 
 _CPU_BUDGET = 512 * 2**20
 _GPU_BUDGET = 4 * 2**30
 _LARGEST_CHUNK = {"cpu": 8, "cuda": 128}
+_WINDOWED_CHUNK = {"cuda": 256}
+"""Windows are small; what takes memory is their masks, three for each point."""
 _SHARED_CHUNK_PER_CORE = 8
 """Prompts that share their image need little memory; so many a core are decoded between two looks at who waits."""
 
 
-def suitable_chunk(sam: Sam, embedding_hw: tuple[int, int], *, sharing: bool) -> int:
+def suitable_chunk(sam: Sam | NanoModel, embedding_hw: tuple[int, int], *, sharing: bool) -> int:
     """How many prompts to decode at once, at least 1, on an embedding of that size.
 
     Args:
@@ -21,6 +24,8 @@ def suitable_chunk(sam: Sam, embedding_hw: tuple[int, int], *, sharing: bool) ->
         embedding_hw: height and width of the image embedding.
         sharing: whether prompts share their image (`Sam.share`).
     """
+    if isinstance(sam, NanoModel):
+        return _WINDOWED_CHUNK.get(sam.device.type, 64)
     if sharing:
         return max(16, _SHARED_CHUNK_PER_CORE * torch.get_num_threads())
     # Prompts with images of their own: few on a CPU, whose caches are small. At the most about ten copies of the image

@@ -16,7 +16,6 @@ from .encoders.vit import Vit, VitConfig, vit_config
 from .kernels.parallel import side_by_side
 from .mask_decoder.decoder import PROMPTS_AT_ONCE, MaskDecoder, MaskDecoderConfig
 from .mask_decoder.shared_image import SharedImage
-from .nano.encoder import NanoEncoder, NanoEncoderConfig
 from .prompt_encoder.encoder import PromptEncoder, PromptEncoderConfig
 
 
@@ -28,9 +27,7 @@ class SamConfig:
         ValueError: if the encoder's embedding has not the size that the prompt encoder is made for.
     """
 
-    encoder: NanoEncoderConfig | TinyVitConfig | EfficientVitConfig | VitConfig = field(
-        default_factory=TinyVitConfig
-    )
+    encoder: TinyVitConfig | EfficientVitConfig | VitConfig = field(default_factory=TinyVitConfig)
     prompt_encoder: PromptEncoderConfig = field(default_factory=PromptEncoderConfig)
     mask_decoder: MaskDecoderConfig = field(default_factory=MaskDecoderConfig)
 
@@ -82,24 +79,6 @@ def sam_config(size: Literal["b", "l", "h"]) -> SamConfig:
     return SamConfig(encoder=vit_config(size))
 
 
-def nano_config(*, input_side: int = 704) -> SamConfig:
-    """The embedded model: the same system at three eighths of SAM's width, with a small encoder of stride 8."""
-    return SamConfig(
-        encoder=NanoEncoderConfig(detail_width=32),
-        prompt_encoder=PromptEncoderConfig(
-            width=96,
-            input_side=input_side,
-            stride=8,
-            dense_prompts=True,
-            likeness_channels=48,
-            window_detail=32,
-        ),
-        mask_decoder=MaskDecoderConfig(
-            width=96, heads=3, hidden_width=512, iou_hidden_width=96, upscaling_activation="relu"
-        ),
-    )
-
-
 class Sam(nn.Module):
     """An image encoder, a prompt encoder and a mask decoder that fit each other.
 
@@ -135,9 +114,7 @@ class Sam(nn.Module):
     def from_config(cls, config: SamConfig) -> Sam:
         """Make the modules of `config` with random weights."""
         encoder: nn.Module
-        if isinstance(config.encoder, NanoEncoderConfig):
-            encoder = NanoEncoder(config.encoder)
-        elif isinstance(config.encoder, EfficientVitConfig):
+        if isinstance(config.encoder, EfficientVitConfig):
             encoder = EfficientVit(config.encoder)
         elif isinstance(config.encoder, VitConfig):
             encoder = Vit(config.encoder)

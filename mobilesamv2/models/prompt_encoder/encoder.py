@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from ..layers import LayerNorm2d
 from ..nano.drawn_prompts import draw_boxes, draw_points, grown
-from ..nano.mask_head import RoiMaskHead, box_windows, pasted, point_windows
 from ..nano.similarity import Similarity
+from ..nano.windows import box_windows, pasted, point_windows
 from .dense_prompts import DensePrompts, on_patches
 from .position_encoding import PositionEncoding
 
@@ -92,7 +92,7 @@ class PromptEncoder(nn.Module):
         self.likeness = (
             Similarity(width=width, channels=config.likeness_channels) if config.likeness_channels else None
         )
-        self.windows = RoiMaskHead(detail=config.window_detail) if config.window_detail else None
+        self.windows: nn.Module | None = None
         # how a guess in the window of a box, and those in the windows of a point, are shown to the decoder
         self.guess_embed = nn.Embedding(4, width) if config.window_detail else None
 
@@ -250,7 +250,9 @@ class PromptEncoder(nn.Module):
             boxes=boxes_xyxy is not None,
         )
         size_hw = (4 * embedding_hw[0], 4 * embedding_hw[1])
-        masks = pasted(guess, windows.flatten(0, 1), size_hw=size_hw, stride=self.config.stride / 4)
+        masks = pasted(
+            guess, windows.flatten(0, 1), size_hw=size_hw, stride=self.config.stride / 4, outside=-3.0
+        )
         return FirstGuess(cells=cells, masks=masks.view(count, each, *size_hw), drawn=drawn)
 
     def place_windows(
