@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from .arrays import Picture
 from .errors import InvalidImageError
 from .geometry import ResizeLongestSide
-from .types import Picture
 from .warning_filters import ignored_warnings
 
 ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8]

@@ -16,7 +16,8 @@ from mobilesamv2.build import LeftUnset
 from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
 from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.models.detector.detector import DetectorConfig, ObjectDetector, build_detector_module
-from mobilesamv2.models.sam import Sam, nano_config
+from mobilesamv2.models.nano.model import NanoConfig, NanoModel
+from mobilesamv2.models.sam import Sam
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with checkpoints of the embedded architectures, with random weights."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
-    save_file(Sam.from_config(nano_config()).state_dict(), folder / "mine.safetensors")
+    save_file(NanoModel.from_config(NanoConfig()).state_dict(), folder / "mine.safetensors")
     save_file(build_detector_module(DetectorConfig()).state_dict(), folder / "objects.safetensors")
     return folder
 
@@ -87,9 +88,9 @@ def test_a_detector_that_is_not_here_is_missed_only_by_object_aware_sampling(
     assert model.has_detector
     embedding = mobilesamv2.Embedding(
         features=torch.zeros(1, 256, 64, 64, dtype=torch.bfloat16),
-        kernel=None,
-        frame=ResizeLongestSide((8, 8), 1024),
+        resize=ResizeLongestSide((8, 8), 1024),
         timings={},
+        model="mobilesamv2-tinyvit",
     )
     assert len(model.predict(embedding, boxes=[[1, 2, 6, 7]])) == 1
     for _ in range(2):
