@@ -61,16 +61,18 @@ def build_sam(
     dtype = choose_dtype(device, dtype)
     files = _found(entry.files) if weights is None else _given(weights)
     sam: Sam | NanoModel
-    if isinstance(entry.config, NanoConfig):
-        if "whole" not in files:
-            raise WeightsError(f"The weights of {name} are one file; give its path.")
-        with LeftUnset():
+    with LeftUnset(), torch.device("cpu"):
+        if isinstance(entry.config, NanoConfig):
             sam = NanoModel.from_config(entry.config)
+        else:
+            sam = Sam.from_config(entry.config)
+    sam.float()  # whatever the caller's default dtype is
+    if isinstance(sam, Sam):
+        checkpoints.load_sam(sam, files)
+    elif "whole" in files:
         checkpoints.load_strictly(sam, checkpoints.read_state_dict(files["whole"]), source=files["whole"])
     else:
-        with LeftUnset():
-            sam = Sam.from_config(entry.config)
-        checkpoints.load_sam(sam, files)
+        raise WeightsError(f"The weights of {name} are one file; give its path.")
     sam.eval().requires_grad_(False)
     return sam.to(device).cast(dtype)
 
@@ -133,8 +135,8 @@ def build_detector(
         else:
             config, state = entry.config, checkpoints.read_state_dict(path)
     try:
-        with LeftUnset():
-            network = build_detector_module(config)
+        with LeftUnset(), torch.device("cpu"):
+            network = build_detector_module(config).float()
     except ValueError as error:
         raise WeightsError(f"{path} is no detector that can be used here: {error}.") from error
     checkpoints.load_strictly(network, state, source=path)

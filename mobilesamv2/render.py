@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from .types import Bools, Ints, Masks, Picture, Prompts, Rle, run_lengths
+from .ops.rle import run_lengths
+from .types import Bools, Ints, Masks, Picture, Prompts, Rle
 
 _GOLDEN_TURN = (5**0.5 - 1) / 2
 """Share of the hue circle between neighbours in rank: no two of the first hundreds fall close together."""

@@ -27,12 +27,6 @@ def nano_state() -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def sam_state() -> dict[str, Tensor]:
-    torch.manual_seed(0)
-    return Sam.from_config(mobile_sam_config()).state_dict()
-
-
-@pytest.fixture(scope="module")
 def detector_state() -> dict[str, Tensor]:
     torch.manual_seed(0)
     return build_detector_module(DetectorConfig()).state_dict()
@@ -77,7 +71,7 @@ def test_the_zoo_s_own_file_is_taken_when_no_other_is_given(
     own = dataclasses.replace(zoo.MODELS["nano"].files["whole"], bytes=None, sha256=None)
     monkeypatch.setitem(zoo.MODELS, "nano", dataclasses.replace(zoo.MODELS["nano"], files={"whole": own}))
     sam = build_sam("nano", device="cpu")
-    assert torch.equal(sam.state_dict()["mask_head.leave.weight"], nano_state["mask_head.leave.weight"])
+    assert torch.equal(sam.mask_head.leave.weight, nano_state["mask_head.leave.weight"])
 
 
 def test_the_checkpoint_of_another_model_is_refused(nano_file: Path) -> None:
@@ -85,6 +79,12 @@ def test_the_checkpoint_of_another_model_is_refused(nano_file: Path) -> None:
         WeightsError, match=r"mine\.safetensors was made for another architecture: \d+ tensors"
     ):
         build_sam("mobilesam", weights=nano_file, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def sam_state() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return Sam.from_config(mobile_sam_config()).state_dict()
 
 
 @pytest.fixture
@@ -97,21 +97,21 @@ def two_files(sam_state: dict[str, Tensor], tmp_path: Path) -> dict[str, Path]:
     return {part: tmp_path / f"{part}.safetensors" for part in ("encoder", "decoder")}
 
 
-def test_any_model_of_segment_anythings_may_be_given_as_two_files(
+def test_any_model_of_sam_s_family_may_be_given_as_two_files(
     sam_state: dict[str, Tensor], two_files: dict[str, Path]
 ) -> None:
     sam = build_sam("mobilesam", weights=two_files, device="cpu")
     assert all(torch.equal(value, sam_state[key]) for key, value in sam.state_dict().items())
 
 
-def test_the_embedded_model_is_one_file(two_files: dict[str, Path]) -> None:
-    with pytest.raises(WeightsError, match="The weights of nano are one file"):
-        build_sam("nano", weights=two_files, device="cpu")
-
-
 def test_half_of_a_model_is_refused_with_what_is_missing(two_files: dict[str, Path]) -> None:
     with pytest.raises(WeightsError, match=r"holds the image encoder alone, .* give both files"):
         build_sam("mobilesam", weights=two_files["encoder"], device="cpu")
+
+
+def test_the_embedded_model_is_one_file(two_files: dict[str, Path]) -> None:
+    with pytest.raises(WeightsError, match="The weights of nano are one file"):
+        build_sam("nano", weights=two_files, device="cpu")
 
 
 @pytest.mark.parametrize(

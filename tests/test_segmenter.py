@@ -3,8 +3,12 @@ import pytest
 import torch
 
 from mobilesamv2.errors import InvalidImageError, PromptError, UnknownModelError
-from mobilesamv2.prompts import GridSampler, MaskFilters
-from mobilesamv2.types import STAGES, Prompts
+from mobilesamv2.filters import MaskFilters
+from mobilesamv2.progress import Progress
+from mobilesamv2.prompts import GridSampler
+from mobilesamv2.request import Request
+from mobilesamv2.results import STAGES
+from mobilesamv2.types import Prompts
 from tests.tiny import Boxes, picture, tiny_segmenter
 
 
@@ -147,13 +151,14 @@ def test_a_sampler_of_several_rounds_sees_its_masks_and_keeps_count_of_prompts(s
 
 
 def test_closing_the_steps_stops_the_work(segmenter):
-    steps = segmenter.steps(picture(), sampler="grid", points_per_side=8)
+    steps = segmenter.steps(picture(), Request("grid", points_per_side=8))
     stages = []
     for progress in steps:
         stages.append(progress)
-        if progress.stage == "decode" and progress.done:
+        if isinstance(progress, Progress) and progress.stage == "decode" and progress.done:
             break
     steps.close()
+    stages = [step for step in stages if isinstance(step, Progress)]
     assert stages[-1].done < stages[-1].total == 64
     assert not torch.is_inference_mode_enabled()
     with pytest.raises(StopIteration):
@@ -255,7 +260,7 @@ def test_prompts_that_make_no_sense_are_refused_in_a_sentence(segmenter, embeddi
         ({"sampler": "magic"}, UnknownModelError, "object-aware, grid"),
         ({"points_per_side": 3}, PromptError, "belongs to grid search"),
         ({"max_prompts": 0}, PromptError, "at least 1"),
-        ({"sampler": "grid", "points_per_side": 0}, PromptError, "at least 1 point"),
+        ({"sampler": "grid", "points_per_side": 0}, PromptError, "points_per_side must be at least 1"),
         ({"sampler": GridSampler(), "max_prompts": 4}, PromptError, "brings its own options"),
     ],
 )

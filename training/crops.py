@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mobilesamv2.types import decode_rle
+from mobilesamv2.ops.rle import decode_rle
 
 from .coco_data import LabelledPicture, read_picture
 from .scenes import Scene, draw_scene

@@ -6,8 +6,9 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 
 from ..errors import PromptError
+from ..filters import MaskFilters
 from ..types import Masks, Picture, Prompts
-from .sampler import MaskFilters, Sampler
+from .sampler import Sampler
 
 
 @dataclass

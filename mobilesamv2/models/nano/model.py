@@ -95,9 +95,8 @@ class NanoModel(nn.Module):
         features: NanoFeatures = self.image_encoder(pixels.to(self.dtype))
         return features.packed()
 
-    def share(self, features: Tensor, *, masked: bool = False) -> SharedFeatures:
-        """What all prompts on a picture read, once per picture; the same with and without masks."""
-        del masked
+    def share(self, features: Tensor) -> SharedFeatures:
+        """What all prompts on a picture read, once per picture."""
         of = NanoFeatures.unpacked(features, self.config.encoder)
         return self.mask_head.share(of.detail, of.parts, of.context)
 
