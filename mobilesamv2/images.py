@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import struct
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from .arrays import Picture
 from .errors import InvalidImageError
 from .geometry import ResizeLongestSide
+from .warning_filters import ignored_warnings
 
 ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8]
 """A path, a Pillow image, or uint8 RGB (H, W, 3)."""
@@ -114,7 +112,7 @@ def _from_file(path: Path) -> Picture:
             raise
         reason = error.strerror if isinstance(error, OSError) else "this cannot be a path"
         raise InvalidImageError(f"{path} cannot be opened: {reason}.") from error
-    with _quiet_pillow():
+    with ignored_warnings(module=r"PIL\."):  # of large pictures, checked here, and of odd notes in files
         Image.init()
         try:
             with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as opened:
@@ -147,7 +145,7 @@ def _unknown(path: Path) -> str:
 
 def _from_pillow(image: Image.Image, *, name: str) -> Picture:
     _check_size(image.height, image.width, name)
-    with _quiet_pillow():
+    with ignored_warnings(module=r"PIL\."):
         try:
             image.load()
             orientation = _orientation(image)  # after loading, for TIFF is turned by Pillow itself
@@ -227,11 +225,3 @@ def _too_large(name: str, size: str = "") -> str:
 
 def _damaged(name: str) -> str:
     return f"{name} is damaged or incomplete and cannot be decoded. Download or save it again."
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Keep Pillow's warnings from people: of large pictures, checked here, and of odd notes in files."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield

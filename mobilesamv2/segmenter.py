@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from .errors import PromptError
 from .filters import MaskFilters
 from .images import ImageInput, load_image
 from .inference import inference
-from .models.sam import Sam
+from .models.promptable import PromptableNetwork
 from .postprocess import kept_masks
 from .progress import Progress, run_to_end
 from .promptable import Embedding, PromptableModel
@@ -59,7 +60,7 @@ class Segmenter(PromptableModel):
 
     def __init__(
         self,
-        sam: Sam,
+        sam: PromptableNetwork[Any],
         *,
         name: str,
         detector: Detector | None = None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import struct
-import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import WeightsError
+from ..warning_filters import ignored_warnings
 from .hub import first_line
 from .zip_guard import refuse_packed
 
@@ -101,8 +101,7 @@ def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
 def _read_pytorch(path: Path) -> Any:
     refuse_packed(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # torch tells of forms that it then refuses
+        with ignored_warnings(category=UserWarning):  # torch tells of forms that it then refuses
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         # Torch's own sentence tells people to switch the protection off, so it is not passed on.

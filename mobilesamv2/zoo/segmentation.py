@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..models.nano.model import NanoConfig
 from ..models.sam import (
     efficientvit_sam_config,
     mobile_sam_config,
     mobile_sam_v2_config,
-    nano_config,
     sam_config,
 )
 from ..prompts import MaskFilters
@@ -94,7 +94,7 @@ def _sam(size: Literal["b", "l", "h"], filename: str, *, bytes: int, sha256: str
 ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
         name="nano",
-        config=nano_config(),
+        config=NanoConfig(),
         files={
             "whole": WeightsFile(
                 filename="nano.safetensors",

@@ -124,24 +124,19 @@ def small_sam(encoder: VitConfig | EfficientVitConfig) -> Sam:
     ).eval()
 
 
-def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder() -> None:
     sam, seen = small_sam(SMALL_EFFICIENTVIT), []
     sam.image_encoder.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
-    prompts, encode = [], sam.prompt_encoder.encode
-
-    def spy(**asked: Any) -> Any:
-        prompts.extend(asked["boxes_xyxy"])
-        return encode(**asked)
-
-    monkeypatch.setattr(sam.prompt_encoder, "encode", spy)
+    prompts: list[Tensor] = []
+    sam.prompt_encoder.register_forward_pre_hook(
+        lambda _module, _none, asked: prompts.extend(asked["boxes_xyxy"]), with_kwargs=True
+    )
     segmenter, photo = Segmenter(sam, name="small"), picture(33, 100)
     embedding = segmenter.encode(photo)
     masks = segmenter.predict(embedding, boxes=[[0, 0, 100, 33]])
 
     assert torch.equal(seen[0], to_input(photo, ResizeLongestSide((33, 100), 64)))
-    assert embedding.frame == ResizeLongestSide((33, 100), 128)
+    assert embedding.resize == ResizeLongestSide((33, 100), 128)
     assert embedding.features.shape == (1, 16, 8, 8)
     np.testing.assert_allclose(
         prompts[0], ResizeLongestSide((33, 100), 128).boxes_to_input(np.array([0, 0, 100, 33]))
