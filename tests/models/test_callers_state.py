@@ -35,7 +35,15 @@ class default_device(TorchFunctionMode):  # noqa: N801  # among functions of its
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func in (torch.arange, torch.empty, torch.full, torch.linspace, torch.ones, torch.tensor, torch.zeros):
+        if func in (
+            torch.arange,
+            torch.empty,
+            torch.full,
+            torch.linspace,
+            torch.ones,
+            torch.tensor,
+            torch.zeros,
+        ):
             assert kwargs.get("device") is not None, f"{func.__name__} without a device"
         return func(*args, **kwargs)
 

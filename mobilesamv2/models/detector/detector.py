@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ...ops.nms import nms
 from ...types import Floats, Picture
 from ..precision import own_precision
-from .config import NMS_IOU, DetectorConfig, detector_config
+from .config import NMS_IOU, DetectorConfig
 from .letterbox import Letterbox
 from .network import build_detector_module, fuse_batch_norm
 
@@ -31,7 +31,6 @@ __all__ = [
     "boxes_from_predictions",
     "build_detector_module",
     "decode_boxes",
-    "detector_config",
     "fuse_batch_norm",
     "snap_to_border",
 ]
