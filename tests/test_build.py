@@ -17,7 +17,7 @@ from mobilesamv2.build import LeftUnset, build_detector, build_sam, choose_devic
 from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
 from mobilesamv2.models.detector.detector import DetectorConfig, build_detector_module
 from mobilesamv2.models.nano.model import NanoConfig, NanoModel
-from mobilesamv2.models.sam import Sam, mobile_sam_config
+from mobilesamv2.models.sam import Sam, SamConfig
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_the_checkpoint_of_another_model_is_refused(nano_file: Path) -> None:
 @pytest.fixture(scope="module")
 def sam_state() -> dict[str, Tensor]:
     torch.manual_seed(0)
-    return Sam.from_config(mobile_sam_config()).state_dict()
+    return Sam.from_config(SamConfig()).state_dict()
 
 
 @pytest.fixture

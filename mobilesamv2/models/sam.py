@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from .encoders.efficientvit import EfficientVit, EfficientVitConfig, efficientvit_config
+from .encoders.efficientvit import EfficientVit, EfficientVitConfig
 from .encoders.tiny_vit import TinyVit, TinyVitConfig
-from .encoders.vit import Vit, VitConfig, vit_config
+from .encoders.vit import Vit, VitConfig
 from .mask_decoder.decoder import MaskDecoder, MaskDecoderConfig
 from .mask_decoder.shared_image import SharedImage
 from .precision import own_precision
@@ -45,36 +44,6 @@ class SamConfig:
         if isinstance(self.encoder, EfficientVitConfig):
             return self.encoder.picture_side
         return self.prompt_encoder.input_side
-
-
-def mobile_sam_config() -> SamConfig:
-    """MobileSAM: TinyViT-5M with SAM's prompt encoder and decoder, input 1024 (arXiv 2306.14289)."""
-    return SamConfig()
-
-
-def mobile_sam_v2_config(encoder: Literal["tinyvit", "efficientvit-l2", "vit-h"]) -> SamConfig:
-    """MobileSAMv2: one of three encoders, each seeing 1024 pixels, with one prompt-guided decoder (arXiv 2312.09579).
-
-    The decoder is SAM's, retrained. EfficientViT-L2 gets the 1024 pixels of the others and squeezes them itself.
-    """
-    if encoder == "tinyvit":
-        return SamConfig()
-    if encoder == "vit-h":
-        return SamConfig(encoder=vit_config("h"))
-    return SamConfig(encoder=efficientvit_config("l2", squeezed_from=1024))
-
-
-def efficientvit_sam_config(size: Literal["l0", "l1", "l2"]) -> SamConfig:
-    """EfficientViT-SAM, whose encoder gets pictures scaled to 512 while its prompts stay in SAM's 1024 pixels.
-
-    So its published predictor has it (arXiv 2402.05008): only the pixels lie in the smaller square.
-    """
-    return SamConfig(encoder=efficientvit_config(size))
-
-
-def sam_config(size: Literal["b", "l", "h"]) -> SamConfig:
-    """Segment Anything with ViT-B, ViT-L or ViT-H, input 1024 (arXiv 2304.02643)."""
-    return SamConfig(encoder=vit_config(size))
 
 
 @dataclass(frozen=True, eq=False)

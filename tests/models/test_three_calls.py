@@ -1,4 +1,4 @@
-"""Every network of the zoo from picture to masks, on PyTorch's "meta" device: shapes and number formats, no arithmetic."""
+"""Every network of the zoo from picture to masks, on the "meta" device: shapes and number formats, no arithmetic."""
 
 from __future__ import annotations
 
