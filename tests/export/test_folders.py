@@ -38,7 +38,12 @@ def test_a_result_is_three_files(tmp_path: Path, result: SegmentationResult) -> 
 def test_masks_survive_the_way_through_json(tmp_path: Path, result: SegmentationResult) -> None:
     write_result(tmp_path, picture(), result, file_name="photo.jpg")
     content = json.loads((tmp_path / "masks.json").read_text(encoding="utf-8"))
-    assert content["image"] == {"file_name": "photo.jpg", "width": 60, "height": 40}
+    assert content["image"] == {
+        "file_name": "photo.jpg",
+        "width": 60,
+        "height": 40,
+        "scaled_to_own_range": False,
+    }
     assert content["prompts"] == len(result.prompts)
     assert set(content["seconds"]) == set(STAGES)
     assert len(content["annotations"]) == len(result.masks) > 0
