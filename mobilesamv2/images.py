@@ -209,7 +209,11 @@ def _deep_colours(path: Path, opened: Image.Image) -> ReadImage | None:
         return None
     rgb = Image.fromarray(_scaled(values[:, :, ::-1], float(values.max())))
     # TIFF is turned by Pillow itself.
-    orientation = _orientation(opened) if opened.format == "PNG" else int(getattr(opened, "tag_v2", {}).get(_ORIENTATION_TAG, 1))
+    orientation = (
+        _orientation(opened)
+        if opened.format == "PNG"
+        else int(getattr(opened, "tag_v2", {}).get(_ORIENTATION_TAG, 1))
+    )
     return ReadImage(np.array(_turned(rgb, orientation)), scaled_to_own_range=True)
 
 
