@@ -108,7 +108,8 @@ def overlay(
     line_share = max(opacity, _CONTOUR_OPACITY)
     out = picture.copy()
     for top in range(0, height, _BAND_ROWS):
-        band, labels, on_line = (rows[top : top + _BAND_ROWS] for rows in (out, painted, edges))
+        rows = slice(top, top + _BAND_ROWS)
+        band, labels, on_line = out[rows], painted[rows], edges[rows]
         drawn = lines[labels[on_line]] * line_share + band[on_line] * (1 - line_share)
         mixed = cv2.addWeighted(band, 1 - opacity, fills.take(labels, axis=0), opacity, 0)
         np.copyto(band, mixed, where=(labels >= 0)[:, :, None])
@@ -217,7 +218,7 @@ def _paint(masks: Masks, size_hw: tuple[int, int], *, thickness: int) -> tuple[n
         np.copyto(painted[place], index, where=window)
         if thickness:
             np.copyto(edges[place], _inner_edge(window, place, painted.shape, thickness), where=window)
-    return cv2.transpose(painted), cv2.transpose(edges).view(np.bool_)
+    return np.asarray(cv2.transpose(painted), dtype=np.int32), np.asarray(cv2.transpose(edges)).view(np.bool_)
 
 
 def _samples(span: npt.NDArray[np.float32], full: int, drawn: int) -> tuple[int, Ints]:

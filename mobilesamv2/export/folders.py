@@ -29,9 +29,9 @@ def write_result(
     file_name: str = "",
     formats: Collection[str] = (),
 ) -> None:
-    """Write `overlay.png` (a large picture's is `overlay.jpg`), `label_map.png` and at last `masks.json` into `folder`; what is there is replaced.
+    """Write `overlay.png`, `label_map.png` and at last `masks.json` into `folder`; what is there is replaced.
 
-    `masks.json` is the record of the run (`SegmentationResult.to_record`), `prompt_list` (`Prompts.to_list`), into
+    A large picture's overlay is `overlay.jpg`. `masks.json` is the record of the run (`SegmentationResult.to_record`), `prompt_list` (`Prompts.to_list`), into
     which `prompt_index` points, and `annotations` (`Masks.to_coco`).
 
     Args:
