@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import PromptError
 from .filters import MaskFilters
-from .images import ImageInput, load_image
+from .images import ImageInput, read_image
 from .inference import inference
 from .models.promptable import PromptableNetwork
 from .postprocess import kept_masks
@@ -176,7 +176,9 @@ class Segmenter(PromptableModel):
             own_filters=sampler.filters,
         )
         with watch.stage("preprocess"):
-            picture = load_image(image)
+            read = read_image(image)
+        picture = read.picture
+        info = replace(info, scaled_to_own_range=read.scaled_to_own_range)
         size_hw = (picture.shape[0], picture.shape[1])
         if embedding is not None:
             self._check(embedding, size_hw=size_hw)
