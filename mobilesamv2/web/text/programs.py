@@ -49,7 +49,7 @@ INPUTS = {
     "photos": "the photos, a list of files.",
     "formats": "names out of coco, label-map, masks, cutouts, overlay, as a list or with commas between them.",
     "sampler": "object-aware asks about boxes around objects, grid about points at regular distances.",
-    "max_prompts": "at most so many boxes, or the largest square of points that fits, where nothing else names a number.",
+    "max_prompts": "at most so many boxes, or the largest square of points that fits, if nothing else names a number.",
     "points_per_side": "of a grid, where a side names no number of its own.",
     "largest": "the largest number of prompts to measure.",
     "left": "the first sampler: grid, grid:16, object-aware or object-aware:64.",
