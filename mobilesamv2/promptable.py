@@ -16,9 +16,8 @@ from .geometry import ResizeLongestSide
 from .images import ImageInput, load_image
 from .inference import inference
 from .models.chunks import suitable_chunk
-from .models.mask_decoder.shared_image import SharedImage
 from .models.preprocess import to_input
-from .models.sam import Sam
+from .models.promptable import PromptableNetwork
 from .postprocess import all_masks
 from .prompts.given import masks_from, prompts_from
 from .stopwatch import Stopwatch
@@ -42,14 +41,6 @@ class Embedding:
     model: str
 
 
-@dataclass(frozen=True, eq=False)
-class _Shared:
-    """What all prompts on a picture share: in the decoder, and what a model with first guesses compares pixels by."""
-
-    image: SharedImage | None
-    kernel: Tensor | None
-
-
 class PromptableModel:
     """A segmentation model that answers prompts, on one device.
 
@@ -59,7 +50,7 @@ class PromptableModel:
         chunk_size: prompts decoded at once; None: as many as suit the device and its memory.
     """
 
-    def __init__(self, sam: Sam, *, name: str, chunk_size: int | None = None) -> None:
+    def __init__(self, sam: PromptableNetwork[Any], *, name: str, chunk_size: int | None = None) -> None:
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f"chunk_size must be at least 1; got {chunk_size}.")
         self.sam = sam
@@ -197,24 +188,22 @@ class PromptableModel:
             masks = masks_from(mask_inputs, count=len(prompts), side=side, resize=embedding.resize)
         if len(prompts) == 0:
             return
-        shared = self._share(embedding, masked=masks is not None)
-        for part in self._chunks(embedding, range(len(prompts)), shared):
+        shared = self._share(embedding)
+        for part in self._chunks(embedding, range(len(prompts)), None if masks is not None else shared):
             of_part = None if masks is None else masks[part]
             yield part.start, *self._decode(embedding, prompts[part], of_part, shared)
 
-    def _share(self, embedding: Embedding, *, masked: bool = False) -> _Shared:
+    def _share(self, embedding: Embedding) -> object:
+        """What all prompts on a picture share in the network."""
         with inference(self.device):
-            return _Shared(
-                image=self.sam.share(embedding.features, masked=masked),
-                kernel=self.sam.compare(embedding.features),
-            )
+            return self.sam.share(embedding.features)
 
     def _decode(
         self,
         embedding: Embedding,
         prompts: Prompts,
         masks: Tensor | None,
-        shared: _Shared,
+        shared: object,
     ) -> tuple[Tensor, Tensor]:
         """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk."""
         resize, device = embedding.resize, self.device
@@ -232,14 +221,13 @@ class PromptableModel:
                     None if prompts.boxes_xyxy is None else resize.boxes_to_input(prompts.boxes_xyxy)
                 ),
                 masks=None if masks is None else masks.to(device),
-                kernel=shared.kernel,
-                shared=shared.image,
+                shared=shared,
                 multimask=prompts.multimask,
             )
 
-    def _chunks(self, embedding: Embedding, prompts: range, shared: _Shared) -> Iterator[slice]:
+    def _chunks(self, embedding: Embedding, prompts: range, shared: object) -> Iterator[slice]:
         """The prompts in pieces that suit the device; no prompts are one piece of none."""
         hw = (embedding.features.shape[2], embedding.features.shape[3])
-        size = self.chunk_size or suitable_chunk(self.sam, hw, sharing=shared.image is not None)
+        size = self.chunk_size or suitable_chunk(self.sam, hw, shared=shared)
         starts = range(prompts.start, max(prompts.stop, prompts.start + 1), size)
         return (slice(start, min(start + size, prompts.stop)) for start in starts)

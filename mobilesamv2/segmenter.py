@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from .errors import PromptError
 from .filters import MaskFilters
-from .images import ImageInput, load_image
+from .images import ImageInput, read_image
 from .inference import inference
-from .models.sam import Sam
+from .models.promptable import PromptableNetwork
 from .postprocess import kept_masks
 from .progress import Progress, run_to_end
 from .promptable import Embedding, PromptableModel
@@ -59,7 +60,7 @@ class Segmenter(PromptableModel):
 
     def __init__(
         self,
-        sam: Sam,
+        sam: PromptableNetwork[Any],
         *,
         name: str,
         detector: Detector | None = None,
@@ -175,7 +176,9 @@ class Segmenter(PromptableModel):
             own_filters=sampler.filters,
         )
         with watch.stage("preprocess"):
-            picture = load_image(image)
+            read = read_image(image)
+        picture = read.picture
+        info = replace(info, scaled_to_own_range=read.scaled_to_own_range)
         size_hw = (picture.shape[0], picture.shape[1])
         if embedding is not None:
             self._check(embedding, size_hw=size_hw)

@@ -255,12 +255,16 @@ class Masks:
         Larger masks are painted first, so that a part stays visible on the whole it lies on; of equally large
         ones the better ranked is on top.
         """
-        labels = np.zeros(self.size_hw, dtype=np.int32)
-        areas = self.areas
-        for index in sorted(range(len(self)), key=lambda i: (-int(areas[i]), -i)):
+        labels = np.zeros(self.size_hw[::-1], dtype=np.int32)  # column by column, as run lengths go
+        for index in self.painting_order():
             x0, y0, x1, y1 = (int(edge) for edge in self.boxes_xyxy[index])
-            labels[y0:y1, x0:x1][self.window(index)] = index + 1
-        return labels
+            np.copyto(labels[x0:x1, y0:y1], index + 1, where=self.window(index).T)
+        return np.ascontiguousarray(labels.T)
+
+    def painting_order(self) -> list[int]:
+        """Larger masks first, so that parts lie on wholes; of equally large ones the best ranked last."""
+        areas = self.areas
+        return sorted(range(len(self)), key=lambda index: (-int(areas[index]), -index))
 
     def to_coco(self) -> list[dict[str, Any]]:
         """Masks as COCO result records, ready for `json.dumps`.

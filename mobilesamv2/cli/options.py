@@ -150,7 +150,10 @@ def load_segmenter(options: argparse.Namespace) -> Segmenter:
     weights = _given_weights(options)
     try:
         return mobilesamv2.load(
-            options.model, weights=weights, detector=options.detector, device=options.device
+            options.model,
+            weights=weights,
+            detector=options.detector or _usual(options.model),
+            device=options.device,
         )
     except mobilesamv2.WeightsUnreachableError as error:
         model, detector = _what_is_here(options)

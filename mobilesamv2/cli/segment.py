@@ -118,12 +118,12 @@ def _segment_one(
     segmenter: Segmenter, photo: Photo, options: argparse.Namespace, request: Request
 ) -> dict[str, Any]:
     from ..export import write_result
-    from ..images import load_image
+    from ..images import read_image
 
-    picture = load_image(photo.path)
-    result = segmenter.segment_everything(picture, request=request)
+    read = read_image(photo.path)
+    result = segmenter.segment_everything(read, request=request)
     folder = options.output / photo.name
-    write_result(folder, picture, result, file_name=photo.path.name, formats=options.export)
+    write_result(folder, read.picture, result, file_name=photo.path.name, formats=options.export)
     return _of_photo(photo, result.to_record())
 
 

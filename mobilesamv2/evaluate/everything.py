@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..filters import filtered
+from ..filters import MaskFilters
 from ..images import load_image
-from ..prompts import GridSampler
+from ..progress import run_to_end
+from ..raw_masks import RawMasks
+from ..request import Request
 from ..segmenter import Segmenter
 from ..types import Floats, Masks, Picture, Rle
 from .average_recall import Matches, match, recall_table
@@ -76,7 +78,8 @@ def _answers(segmenter: Segmenter, picture: Picture, budgets: Budgets) -> Iterat
     size_hw = (picture.shape[0], picture.shape[1])
     if segmenter.has_detector and budgets.boxes:
         # The boxes are asked for best first: a smaller budget is the beginning of the largest one.
-        result = segmenter.segment_everything(picture, max_prompts=max(budgets.boxes), embedding=embedding)
+        request = Request(max_prompts=max(budgets.boxes))
+        result = segmenter.segment_everything(picture, request=request, embedding=embedding)
         for most in budgets.boxes:
             within = result.masks.select(result.masks.prompt_index < most)
             yield f"object-aware, {most} boxes at most", min(most, len(result.prompts)), within
@@ -87,14 +90,13 @@ def _answers(segmenter: Segmenter, picture: Picture, budgets: Budgets) -> Iterat
             yield "its boxes, filled as ellipses", 0, _drawn(filled_ellipse, boxes, scores, size_hw)
     for side in budgets.points_per_side:
         # Filters throw away much, and which ones suit depends on the model: so also what comes without them.
-        own = segmenter.grid_filters
-        duplicates_only = replace(own, predicted_iou=None, stability=None)
-        sampler = GridSampler(side, filters=replace(duplicates_only, box_nms=None))
-        result = segmenter.segment_everything(picture, sampler=sampler, embedding=embedding)
-        decoded = result.masks.select(np.argsort(result.masks.prompt_index, kind="stable"))
-        for name, filters in (("", own), (", all but duplicates", duplicates_only)):
-            kept = decoded.select(filtered(decoded, filters))
-            yield f"grid of {side} x {side} points{name}", len(result.prompts), kept
+        request = Request("grid", points_per_side=side)
+        steps = segmenter.steps(picture, request, embedding=embedding, filters=MaskFilters())
+        raw = RawMasks.of(run_to_end(steps))
+        duplicates_only = replace(raw.run.own_filters, predicted_iou=None, stability=None)
+        for name, filters in (("", None), (", all but duplicates", duplicates_only)):
+            kept, _ = raw.filtered(replace(request, mask_filters=filters))
+            yield f"grid of {side} x {side} points{name}", len(raw.prompts), kept
     if budgets.baselines:
         boxes = random_boxes(max(MAX_MASKS), size_hw)
         scores = np.linspace(1, 0, len(boxes), dtype=np.float32)

@@ -15,7 +15,7 @@ from ..comparison.report import verdict
 from ..results import SegmentationResult
 from ..types import Picture
 from .formats import NUMBERED, files_of
-from .pictures import label_map_image, png_bytes
+from .pictures import label_map_image, photo_file, png_bytes
 from .records import json_bytes
 
 SUMMARY_NAME, MASKS_NAME = "summary.json", "masks.json"
@@ -31,7 +31,7 @@ def write_result(
 ) -> None:
     """Write `overlay.png`, `label_map.png` and at last `masks.json` into `folder`; what is there is replaced.
 
-    `masks.json` is the record of the run (`SegmentationResult.to_record`), `prompt_list` (`Prompts.to_list`), into
+    A large picture's overlay is `overlay.jpg`. `masks.json` is the record of the run (`SegmentationResult.to_record`), `prompt_list` (`Prompts.to_list`), into
     which `prompt_index` points, and `annotations` (`Masks.to_coco`).
 
     Args:
@@ -52,8 +52,11 @@ def write_result(
     for path, content in files_of(picture, result.masks, formats=formats, file_name=file_name, info=record):
         write_file(folder / path, content)
     if "overlay" not in formats:
-        drawn = Image.fromarray(render.overlay(picture, result.masks))
-        write_file(folder / "overlay.png", png_bytes(drawn))
+        suffix, content = photo_file(Image.fromarray(render.overlay(picture, result.masks)))
+        write_file(folder / f"overlay{suffix}", content)
+        (folder / ("overlay.png" if suffix == ".jpg" else "overlay.jpg")).unlink(
+            missing_ok=True
+        )  # an earlier one
     if "label-map" not in formats:
         write_file(folder / "label_map.png", png_bytes(label_map_image(result.masks)))
     # Last: where it lies, everything else does.

@@ -15,7 +15,7 @@ from ..models.detector.config import DetectorConfig
 from ..models.detector.layers import parse_layers
 from .detector_pickle import is_pickled_ultralytics, read_pickle
 from .detector_state import config_from_layers, config_from_state, head_facts, plain_state
-from .zip_guard import refuse_packed
+from .file_guard import refuse_other_files
 
 
 def read_detector(
@@ -40,7 +40,7 @@ def read_detector(
     path = Path(path)
     if not os.path.isfile(path):
         raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
-    refuse_packed(path)
+    refuse_other_files(path)
     try:
         if is_pickled_ultralytics(path):
             pickled = read_pickle(path)

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from ..models.detector.config import DETECTOR_NAMES, DetectorConfig, detector_config
+from ..models.detector.config import DetectorConfig
 from ..models.detector.layers import Layers, families
 from ..models.detector.network import detector_layout
+from ..zoo import DETECTORS
 
 INPUT_SIDE = 640
 """What a network is taken to be trained on where nothing says so: Ultralytics' own default."""
@@ -117,9 +118,9 @@ def config_from_layers(layers: Layers, state: Mapping[str, Tensor]) -> DetectorC
 
 def usual_input_side(config: DetectorConfig) -> int:
     """What the published detector of that architecture is fed, or `INPUT_SIDE` if none is published."""
-    for published in map(detector_config, DETECTOR_NAMES):
-        if dataclasses.replace(published, input_side=config.input_side) == config:
-            return published.input_side
+    for published in DETECTORS.values():
+        if dataclasses.replace(published.config, input_side=config.input_side) == config:
+            return published.config.input_side
     return INPUT_SIDE
 
 

@@ -35,7 +35,7 @@ def test_segment_writes_every_photograph_and_a_summary(
     assert summary["failures"] == []
     assert [photo["folder"] for photo in summary["photos"]] == ["a", "b"]
     first = summary["photos"][0]
-    assert first["image"] == {"width": 60, "height": 40}
+    assert first["image"] == {"width": 60, "height": 40, "scaled_to_own_range": False}
     assert (first["model"], first["sampler"]) == ("tiny", "object-aware")
     assert first["device"].startswith("CPU")
     assert first["prompts"] == 3

@@ -14,7 +14,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from mobilesamv2.comparison.compare import compare
-from mobilesamv2.export import write_comparison, write_json, write_result, write_summary
+from mobilesamv2.export import pictures, write_comparison, write_json, write_result, write_summary
 from mobilesamv2.request import Request
 from mobilesamv2.results import STAGES, SegmentationResult
 from mobilesamv2.types import Masks
@@ -38,7 +38,12 @@ def test_a_result_is_three_files(tmp_path: Path, result: SegmentationResult) -> 
 def test_masks_survive_the_way_through_json(tmp_path: Path, result: SegmentationResult) -> None:
     write_result(tmp_path, picture(), result, file_name="photo.jpg")
     content = json.loads((tmp_path / "masks.json").read_text(encoding="utf-8"))
-    assert content["image"] == {"file_name": "photo.jpg", "width": 60, "height": 40}
+    assert content["image"] == {
+        "file_name": "photo.jpg",
+        "width": 60,
+        "height": 40,
+        "scaled_to_own_range": False,
+    }
     assert content["prompts"] == len(result.prompts)
     assert set(content["seconds"]) == set(STAGES)
     assert len(content["annotations"]) == len(result.masks) > 0
@@ -81,6 +86,17 @@ def test_a_file_that_cannot_be_written_whole_leaves_the_earlier_one(
             write_json(tmp_path / "a.json", {"better": 2})
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert json.loads((tmp_path / "a.json").read_text()) == {"good": 1}
+
+
+def test_the_overlay_of_a_large_picture_is_a_jpeg(
+    tmp_path: Path, result: SegmentationResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for large, name in ((60 * 40, "overlay.png"), (60 * 40 - 1, "overlay.jpg"), (10**9, "overlay.png")):
+        monkeypatch.setattr(pictures, "LARGE_PIXELS", large)
+        write_result(tmp_path, picture(), result)
+        assert [path.name for path in tmp_path.glob("overlay.*")] == [name]
+        with Image.open(tmp_path / name) as image:
+            assert image.size == (60, 40)
 
 
 def test_masks_json_is_written_last(

@@ -10,18 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SCALES = ("n", "s", "m", "l", "x")
-"""Sizes that YOLOv8 and YOLO11 come in, from the smallest."""
-
-DETECTOR_NAMES = (
-    "nano-objects",
-    "object-aware",
-    "fastsam-s",
-    "fastsam-x",
-    *(f"{family}{scale}" for family in ("yolov8", "yolo11") for scale in SCALES),
-)
-"""The detectors that `detector_config` knows."""
-
 SIDES = (32, 4096)
 """The smallest and the largest input side in pixels that a file may ask for."""
 
@@ -38,7 +26,7 @@ class DetectorConfig:
 
     Args:
         family: a model description that comes with Ultralytics, without its size: "yolov8", "yolo11", "yolov8-p2".
-        scale: its size, one of `SCALES` for most families; "" for a family of one size.
+        scale: its size, for most families one of "n", "s", "m", "l" and "x"; "" for a family of one size.
         classes: how many classes the head tells apart; a box takes the best of their scores.
         reg_max: bins of the distribution over distances to each edge of a box; 1 where these are given as they are.
         input_side: longer side in pixels that pictures are scaled to.
@@ -90,23 +78,3 @@ class DetectorConfig:
                 name: int(value) for name, value in found.items() if name not in ("family", "scale", "layers")
             },
         )
-
-
-def detector_config(name: str) -> DetectorConfig:
-    """The architecture of one of `DETECTOR_NAMES`.
-
-    ObjectAwareModel and FastSAM are trained on 1024 pixels and know one class, "object"; YOLO on 640 and COCO's 80.
-    ObjectAwareModel has 26 bins. The mask branch of segmentation networks is no part of a detector.
-
-    Raises:
-        KeyError: if there is no detector of that name.
-    """
-    if name not in DETECTOR_NAMES:
-        raise KeyError(name)
-    if name == "nano-objects":
-        return DetectorConfig()
-    if name == "object-aware":
-        return DetectorConfig(scale="x", reg_max=26, input_side=1024)
-    if name.startswith("fastsam-"):
-        return DetectorConfig(scale=name[-1], input_side=1024)
-    return DetectorConfig(family=name[:-1], scale=name[-1], classes=80, input_side=640)

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from ...ops.nms import nms
 from ...types import Floats, Picture
-from .config import NMS_IOU, DetectorConfig, detector_config
+from ..precision import own_precision
+from .config import NMS_IOU, DetectorConfig
 from .letterbox import Letterbox
 from .network import build_detector_module, fuse_batch_norm
 
@@ -30,7 +31,6 @@ __all__ = [
     "boxes_from_predictions",
     "build_detector_module",
     "decode_boxes",
-    "detector_config",
     "fuse_batch_norm",
     "snap_to_border",
 ]
@@ -108,7 +108,8 @@ class ObjectDetector(nn.Module):
             float32 (B, 4 + classes, A): centre x, centre y, width, height in input pixels, then a confidence
             per class in 0..1. Anchors come level by level, row by row.
         """
-        raw = self.network(pictures)
+        with own_precision(pictures.device):
+            raw = self.network(pictures)
         sizes = [tuple(level.shape[-2:]) for level in raw["feats"]]
         strides = [float(stride) for stride in self._head.stride]
         boxes = decode_boxes(raw["boxes"].float(), sizes_hw=sizes, strides=strides)
@@ -168,12 +169,13 @@ def decode_boxes(raw: Tensor, *, sizes_hw: Sequence[tuple[int, ...]], strides: S
     )
     centres, cells = [], []
     for (height, width), stride in zip(sizes_hw, strides, strict=True):
-        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        y = torch.arange(height, device=raw.device)[:, None].expand(height, width)
+        x = torch.arange(width, device=raw.device).expand(height, width)
         centres.append(torch.stack([x.flatten(), y.flatten()]) + 0.5)
-        cells.append(torch.full((height * width,), stride))
+        cells.append(raw.new_full((height * width,), stride))
     centre = torch.cat(centres, dim=1).to(raw)  # (2, A), in cells
     first, last = centre - distances[:, :2], centre + distances[:, 2:]
-    return torch.cat([(first + last) / 2, last - first], dim=1) * torch.cat(cells).to(raw)
+    return torch.cat([(first + last) / 2, last - first], dim=1) * torch.cat(cells)
 
 
 def boxes_from_predictions(
