@@ -103,9 +103,9 @@ def details(summary: dict[str, Any], *, shown_wh: tuple[int, int]) -> str:
         f"after it. Masks of both that overlap with an IoU of at least {summary['match_iou']} are of one object and "
         f"have one colour; only here counts the others."
     )
-    width, height = summary["left"]["image"].values()
-    if (width, height) != shown_wh:
-        notes += f" Segmented at {width} × {height}, shown at {shown_wh[0]} × {shown_wh[1]} pixels."
+    image = summary["left"]["image"]
+    if (image["width"], image["height"]) != shown_wh:
+        notes += f" Segmented at {image['width']} × {image['height']}, shown at {shown_wh[0]} × {shown_wh[1]} pixels."
     return f'<div class="outcome">{runs}<p class="note">{escape(notes)}</p></div>'
 
 
