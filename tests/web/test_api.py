@@ -184,7 +184,7 @@ def test_pictures_of_every_kind_are_segmented(
     path = tmp_path / f"picture.{'tif' if mode == 'CMYK' else 'png'}"
     picture.save(path)
     _, summary = connect(fake_app.address).predict(handle_file(str(path)), api_name="/segment")
-    assert summary["image"] == {"width": 64, "height": 48}
+    assert summary["image"].items() >= {"width": 64, "height": 48}.items()
 
 
 FILE = {"meta": {"_type": "gradio.FileData"}}

@@ -1,4 +1,4 @@
-"""Sentences, bars and tables of *Compare samplers*."""
+"""Sentences and tables of *Compare samplers*."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...comparison.compare import SHARED_STAGES
 from ...formatting import number, percent, seconds, unbroken
 from ...request import Request
 from ..settings import Range
-from .page import STAGE_NAMES
+from .segmenting import stage_bar
 from .tables import table
 
 IDLE = "One run asks both about one encoding of the photo and compares what they find and what they cost."
@@ -65,40 +65,9 @@ def found_by(summary: dict[str, Any]) -> dict[str, str]:
 
 
 def outcome(summary: dict[str, Any]) -> str:
-    """Both runs: the verdict in a sentence, the seconds as bars, and a row of numbers for each."""
-    return (
-        f'<div class="outcome"><p class="verdict" role="status">{escape(unbroken(summary["verdict"]))}</p>'
-        f"{bars(summary)}{numbers(summary)}</div>"
-    )
-
-
-def bars(summary: dict[str, Any]) -> str:
-    """Seconds of each stage as two bars on one scale; `details` has the same in figures."""
-    longest = max(summary[side]["total_seconds"] for side in SIDES) or 1.0
-    rows, spoken = "", []
-    for name, side in zip(names_of(summary), SIDES, strict=True):
-        stages, total = summary[side]["seconds"], summary[side]["total_seconds"]
-        parts = "".join(
-            f'<i class="stage-{escape(stage)}" style="flex-grow:{value / (total or 1.0):.5f}" '
-            f'title="{escape(_stage(stage))}: {seconds(value)}"></i>'
-            for stage, value in stages.items()
-            if value > 0
-        )
-        rows += (
-            f'<li><span class="{side}">{escape(name)}</span><span class="track">'
-            f'<span class="bar" style="width:{100 * total / longest:.2f}%">{parts}</span></span>'
-            f"<b>{seconds(total)}</b></li>"
-        )
-        spoken.append(f"{name}: {seconds(total)}")
-    legend = "".join(
-        f'<li><i class="stage-{escape(stage)}"></i>{escape(_stage(stage))}</li>'
-        for stage in summary["left"]["seconds"]
-    )
-    return (
-        f'<div role="img" aria-label="{escape("; ".join(spoken))}. The last table has every stage.">'
-        f'<ul class="bars">{rows}</ul></div>'
-        f'<ul class="legend" aria-hidden="true"><li>Seconds by stage:</li>{legend}</ul>'
-    )
+    """Both runs: the verdict in a sentence, and a row of numbers for each."""
+    verdict = escape(unbroken(summary["verdict"]))
+    return f'<div class="outcome"><p class="verdict" role="status">{verdict}</p>{numbers(summary)}</div>'
 
 
 def numbers(summary: dict[str, Any]) -> str:
@@ -115,36 +84,29 @@ def numbers(summary: dict[str, Any]) -> str:
 
 
 def details(summary: dict[str, Any], *, shown_wh: tuple[int, int]) -> str:
-    """The seconds of each stage in figures, and what the numbers mean.
+    """The seconds of each stage, as two bars on one scale and in figures, and what the numbers mean.
 
     Args:
         shown_wh: width and height of the pictures on the page.
     """
-    stages = list(summary["left"]["seconds"])
-    rows = []
+    longest = max(summary[side]["total_seconds"] for side in SIDES) or 1.0
+    runs = ""
     for name, side in zip(names_of(summary), SIDES, strict=True):
-        took = [summary[side]["seconds"][stage] for stage in stages]
-        cells = [seconds(value) if value else "–" for value in took]
-        rows.append((name, [*cells, f"<b>{seconds(summary[side]['total_seconds'])}</b>"]))
-    head = ("Sampler*", *(_stage(stage).capitalize() for stage in stages), "All")
+        total = summary[side]["total_seconds"]
+        runs += (
+            f'<div class="run" style="--share:{100 * total / longest:.2f}%">'
+            f'<p><b class="{side}">{escape(name)}</b> {seconds(total)}</p>{stage_bar(summary[side]["seconds"])}</div>'
+        )
     encoding = sum(summary["left"]["seconds"].get(stage, 0.0) for stage in SHARED_STAGES)
     notes = (
         f"Both share one encoding of {seconds(encoding)} on {summary['left']['device']}; sampling is all that comes "
         f"after it. Masks of both that overlap with an IoU of at least {summary['match_iou']} are of one object and "
         f"have one colour; only here counts the others."
     )
-    width, height = summary["left"]["image"].values()
-    if (width, height) != shown_wh:
-        notes += f" Segmented at {width} × {height}, shown at {shown_wh[0]} × {shown_wh[1]} pixels."
-    return (
-        '<div class="outcome">'
-        + table(head, rows, kind="stages-table by-sampler", kinds=SIDES, caption="Seconds of each stage")
-        + f'<p class="note">{escape(notes)}</p></div>'
-    )
-
-
-def _stage(stage: str) -> str:
-    return STAGE_NAMES.get(stage, stage)
+    image = summary["left"]["image"]
+    if (image["width"], image["height"]) != shown_wh:
+        notes += f" Segmented at {image['width']} × {image['height']}, shown at {shown_wh[0]} × {shown_wh[1]} pixels."
+    return f'<div class="outcome">{runs}<p class="note">{escape(notes)}</p></div>'
 
 
 def _speed(side: str, speedup: float | None) -> str:
