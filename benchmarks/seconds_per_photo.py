@@ -56,7 +56,7 @@ def main() -> None:
                     "sampler": sampler,
                     "prompts": len(runs[0].prompts),
                     "masks": len(runs[0].masks),
-                    "seconds": round(statistics.median(run.seconds for run in runs), 3),
+                    "total_seconds": round(statistics.median(run.seconds for run in runs), 3),
                     **seconds,
                 }
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from pycocotools import mask as coco_mask
 from .errors import PromptError
 from .ops.boxes import inclusive_boxes
 from .ops.nms import nms
-from .ops.rle import box_of_runs, column_runs, encode_runs
+from .ops.rle import box_of_runs, encode_runs, window_runs
 from .ops.specks import without_specks
 from .types import Bools, Ints, Masks
 
@@ -193,16 +194,7 @@ def nested(masks: Masks, *, share: float = NESTED_SHARE) -> Bools:
 
 def cleaned(masks: Masks, pixels: int) -> Masks:
     """The same masks without islands and holes of fewer than `pixels`; a mask's largest island always stays."""
-    rles, boxes = [], []
-    for index in range(len(masks)):
-        x0, y0, x1, y1 = (int(edge) for edge in masks.boxes_xyxy[index])
-        window = without_specks(masks.window(index), pixels)
-        padded = np.zeros((x1 - x0, y1 - y0 + 1), dtype=np.bool_)
-        padded[:, :-1] = window.T
-        runs = column_runs(padded, origin_yx=(y0, x0), height=masks.size_hw[0])
-        rles.append(encode_runs(runs, size_hw=masks.size_hw))
-        boxes.append(box_of_runs(runs, height=masks.size_hw[0]))
-    return replace(masks, rles=tuple(rles), boxes_xyxy=np.asarray(boxes, dtype=np.float32).reshape(-1, 4))
+    return _redrawn(masks, (without_specks(masks.window(index), pixels) for index in range(len(masks))))
 
 
 def without_overlaps(masks: Masks) -> tuple[Masks, Ints]:
@@ -212,25 +204,21 @@ def without_overlaps(masks: Masks) -> tuple[Masks, Ints]:
         the masks that still have a pixel, with their new boxes and otherwise as they were; and int64, rising: which
         of the given ones they are.
     """
-    labels = masks.label_map()
-    height = masks.size_hw[0]
-    rles, boxes, kept = [], [], []
-    for index in range(len(masks)):
-        x0, y0, x1, y1 = (int(edge) for edge in masks.boxes_xyxy[index])
-        padded = np.zeros((x1 - x0, y1 - y0 + 1), dtype=np.bool_)
-        padded[:, :-1] = (labels[y0:y1, x0:x1] == index + 1).T
-        runs = column_runs(padded, origin_yx=(y0, x0), height=height)
-        if len(runs):
-            rles.append(encode_runs(runs, size_hw=masks.size_hw))
-            boxes.append(box_of_runs(runs, height=height))
-            kept.append(index)
-    rows = np.asarray(kept, dtype=np.int64)
-    apart = replace(
-        masks.select(rows),
-        rles=tuple(rles),
-        boxes_xyxy=np.asarray(boxes, dtype=np.float32).reshape(-1, 4),
-    )
-    return apart, rows
+    labels, boxes = masks.label_map(), masks.boxes_xyxy.astype(int)
+    seen = (labels[y0:y1, x0:x1] == index for index, (x0, y0, x1, y1) in enumerate(boxes, start=1))
+    apart = _redrawn(masks, seen)
+    kept = np.flatnonzero(apart.areas)
+    return apart.select(kept), kept
+
+
+def _redrawn(masks: Masks, windows: Iterable[Bools]) -> Masks:
+    """The same masks with other pixels inside their boxes: `windows` are of the boxes' shapes."""
+    height, rles, boxes = masks.size_hw[0], [], []
+    for box, window in zip(masks.boxes_xyxy, windows, strict=True):
+        runs = window_runs(window, origin_yx=(int(box[1]), int(box[0])), height=height)
+        rles.append(encode_runs(runs, size_hw=masks.size_hw))
+        boxes.append(box_of_runs(runs, height=height))
+    return replace(masks, rles=tuple(rles), boxes_xyxy=np.asarray(boxes, dtype=np.float32).reshape(-1, 4))
 
 
 def _box_overlaps(masks: Masks, index: int, others: Ints) -> npt.NDArray[np.float64]:
@@ -249,12 +237,3 @@ def _shares(masks: Masks, others: Ints, index: int, *, of_union: bool) -> npt.ND
     rles = [masks.rles[other] for other in others]
     found = coco_mask.iou(rles, [masks.rles[index]], [not of_union])
     return np.asarray(found, dtype=np.float64).reshape(-1)
-
-
-# Until the page uses the names above.
-Refinement, refined = ViewFilters, in_view
-
-
-def filtered(masks: Masks, filters: MaskFilters) -> Ints:
-    """`apply_filters` by its old name: indices only."""
-    return apply_filters(masks, filters)[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from .errors import PromptError, UnknownModelError
@@ -59,12 +60,17 @@ class Request:
             value = getattr(self, name)
             if value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int):
+            if isinstance(value, bool) or not isinstance(value, Integral):
                 raise PromptError(f"{name} must be a whole number; got {value!r:.60}.")
             if value < 1:
                 raise PromptError(f"{name} must be at least 1; got {value}.")
-        if self.confidence is not None and not 0 <= self.confidence <= 1:
-            raise PromptError(f"confidence must lie within 0 to 1; got {self.confidence}.")
+            object.__setattr__(self, name, int(value))  # numpy's numbers are no JSON
+        if self.confidence is not None:
+            sure: object = self.confidence  # as it comes from JSON
+            share = float(sure) if isinstance(sure, Real) else math.nan
+            if not 0 <= share <= 1:
+                raise PromptError(f"confidence must lie within 0 to 1; got {sure!r:.60}.")
+            object.__setattr__(self, "confidence", share)
 
     @classmethod
     def parse(

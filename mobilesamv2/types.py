@@ -293,18 +293,3 @@ class Masks:
             }
             for index, (rle, box, area) in enumerate(zip(self.rles, self.boxes_xyxy, self.areas, strict=True))
         ]
-
-
-def __getattr__(name: str) -> Any:
-    # Until the page imports them from their new homes.
-    import importlib
-
-    homes = {
-        "SegmentationResult": "results",
-        "STAGES": "results",
-        "decode_rle": "ops.rle",
-        "run_lengths": "ops.rle",
-    }
-    if name not in homes:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"mobilesamv2.{homes[name]}"), name)

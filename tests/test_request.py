@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 
+import numpy as np
 import pytest
 
 from mobilesamv2.errors import PromptError, UnknownModelError
@@ -85,6 +87,8 @@ def test_a_sampler_is_made_with_what_the_request_says() -> None:
         ({"max_prompts": 1.5}, "max_prompts must be a whole number; got 1.5"),
         ({"max_prompts": True}, "max_prompts must be a whole number"),
         ({"confidence": 1.1}, "confidence must lie within 0 to 1; got 1.1"),
+        ({"confidence": "sure"}, "confidence must lie within 0 to 1; got 'sure'"),
+        ({"max_prompts": "9"}, "max_prompts must be a whole number; got '9'"),
         ({"confidence": math.nan}, "confidence must lie within 0 to 1"),
         ({"sampler": "grid", "confidence": 0.5}, "grid search has none"),
     ],
@@ -97,6 +101,12 @@ def test_options_out_of_range_are_refused(options, words) -> None:
 def test_a_larger_grid_than_the_usual_one_can_be_asked_for_by_its_prompts() -> None:
     assert Request("grid", max_prompts=10_000).prompts_at_most == 10_000
     assert Request("grid", max_prompts=10_000, points_per_side=8).prompts_at_most == 64
+
+
+def test_numbers_of_numpy_are_numbers_and_json() -> None:
+    request = Request(max_prompts=np.int64(5), confidence=np.float32(0.5))
+    assert request == Request(max_prompts=5, confidence=0.5)
+    assert json.loads(json.dumps(request.to_record()))["max_prompts"] == 5
 
 
 def test_requests_are_values() -> None:

@@ -175,18 +175,3 @@ def warm_up(segmenter: Segmenter, picture: Picture, embedding: Embedding) -> Non
         next(ObjectAwareSampler(detector=segmenter.detector, max_prompts=1).rounds(picture))
     segmenter.predict(embedding, boxes=[0, 0, 1, 1])
     segmenter.predict(embedding, points=[[0, 0]], multimask=True)
-
-
-# Until the page uses the names above.
-SamplerSpec = Request
-
-
-def compare_specs_steps(
-    segmenter: Segmenter,
-    image: ImageInput,
-    specs: tuple[Request, Request],
-    *,
-    embedding: Embedding | None = None,
-) -> Generator[Progress, None, Comparison]:
-    """`compare_steps` by its old name."""
-    return compare_steps(segmenter, image, *specs, embedding=embedding)

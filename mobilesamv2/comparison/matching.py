@@ -88,11 +88,6 @@ def match_masks(first: Masks, second: Masks, *, iou: float = MATCH_IOU) -> Match
     )
 
 
-def covered_share(masks: Masks) -> float:
-    """`Masks.coverage`, until the page uses it."""
-    return masks.coverage
-
-
 def _possible(first: Masks, second: Masks, iou: float) -> Bools:
     """Pairs whose areas and boxes leave such an IoU possible, bool (N, M): few, and the rest need no decoding.
 

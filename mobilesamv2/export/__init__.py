@@ -12,7 +12,7 @@ from .folders import (
 from .formats import FORMATS, NUMBERED, File, add_file, chosen_formats, files_of, write_archive
 from .names import numbered, safe_name
 from .pictures import cutout_image, label_map_image, mask_image, png_bytes
-from .records import coco_dataset, json_bytes, legend, legend_csv, result_record
+from .records import coco_dataset, json_bytes, legend, legend_csv
 
 __all__ = [
     "FORMATS",
@@ -32,7 +32,6 @@ __all__ = [
     "mask_image",
     "numbered",
     "png_bytes",
-    "result_record",
     "safe_name",
     "write_archive",
     "write_comparison",

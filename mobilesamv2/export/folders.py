@@ -31,8 +31,9 @@ def write_result(
 ) -> None:
     """Write `overlay.png`, `label_map.png` and at last `masks.json` into `folder`; what is there is replaced.
 
-    A large picture's overlay is `overlay.jpg`. `masks.json` is the record of the run (`SegmentationResult.to_record`),
-    `prompt_list` (`Prompts.to_list`), into which `prompt_index` points, and `annotations` (`Masks.to_coco`).
+    A large picture's overlay is `overlay.jpg`. `masks.json` has the record of the run
+    (`SegmentationResult.to_record`), `prompt_list` (`Prompts.to_list`), into which `prompt_index` points, and
+    `annotations` (`Masks.to_coco`).
 
     Args:
         folder: made if it does not exist, with its parents.

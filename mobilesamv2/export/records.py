@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..render import label_colours
-from ..results import SegmentationResult
 from ..types import Masks
 
 LEGEND_COLUMNS = (
@@ -28,11 +27,6 @@ LEGEND_COLUMNS = (
     "stability_score",
     "detector_score",
 )
-
-
-def result_record(result: SegmentationResult) -> dict[str, Any]:
-    """`SegmentationResult.to_record`, until the page uses it."""
-    return result.to_record() | {"seconds_in_all": round(result.seconds, 6)}
 
 
 def coco_dataset(

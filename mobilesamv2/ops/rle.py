@@ -28,9 +28,14 @@ def encode_window(window: Bools, *, origin_yx: tuple[int, int], size_hw: tuple[i
         raise ValueError(
             f"A window {window.shape} at {origin_yx} does not lie within a picture of {size_hw}."
         )
-    padded = np.zeros((columns, rows + 1), dtype=np.bool_)
+    return encode_runs(window_runs(window, origin_yx=origin_yx, height=size_hw[0]), size_hw=size_hw)
+
+
+def window_runs(window: Bools, *, origin_yx: tuple[int, int], height: int) -> Ints:
+    """The runs (`column_runs`) of a mask that is `window` at `origin_yx` of a picture of that height."""
+    padded = np.zeros((window.shape[1], window.shape[0] + 1), dtype=np.bool_)
     padded[:, :-1] = window.T
-    return encode_runs(column_runs(padded, origin_yx=origin_yx, height=size_hw[0]), size_hw=size_hw)
+    return column_runs(padded, origin_yx=origin_yx, height=height)
 
 
 def column_runs(padded_columns: Bools, *, origin_yx: tuple[int, int], height: int) -> Ints:

@@ -119,7 +119,7 @@ def masks_from(given: npt.ArrayLike | Tensor, *, count: int, side: int, resize: 
     Raises:
         PromptError: if there is not one for each prompt, or they have another shape.
     """
-    masks = given.detach() if isinstance(given, Tensor) else torch.tensor(np.asarray(given))
+    masks = given.detach() if isinstance(given, Tensor) else torch.tensor(np.asarray(given), device="cpu")
     if masks.dtype == torch.bool:
         masks = masks.float().mul(2 * _SURE).sub(_SURE)
     masks = masks.to(torch.float32)
