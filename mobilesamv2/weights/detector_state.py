@@ -18,6 +18,8 @@ from ..models.detector.network import detector_layout
 
 INPUT_SIDE = 640
 """What a network is taken to be trained on where nothing says so: Ultralytics' own default."""
+LITE_TENSOR = "model.0.stem.conv.weight"
+"""What only the embedded detector's own network has."""
 WRAPPERS = ("module.", "network.", "_orig_mod.")
 """Prefixes that training, `ObjectDetector` and compiling put before every name."""
 
@@ -79,12 +81,14 @@ def head_facts(state: Mapping[str, Tensor]) -> DetectorConfig:
 
 
 def config_from_state(state: Mapping[str, Tensor]) -> DetectorConfig:
-    """The network that a plain state is of, or is nearest to, among all that Ultralytics describes.
+    """The network that a plain state is of, or is nearest to: our own, or any that Ultralytics describes.
 
     Raises:
         ValueError: if it has next to nothing in common with any of them.
     """
     facts = head_facts(state)
+    if LITE_TENSOR in state:
+        return dataclasses.replace(detector_config("nano-objects"), reg_max=facts.reg_max)
     shapes = _shapes({name: value.shape for name, value in state.items()})
     fewest, nearest = len(shapes) // 2, None
     for family, layers in _candidates(state):
