@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageOps
 
 import mobilesamv2
-from mobilesamv2.types import STAGES
+from mobilesamv2.results import STAGES
 
 from .harness import parser_of, report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from .errors import PromptError
 from .ops.boxes import inclusive_boxes
 from .ops.nms import nms
 from .ops.rle import box_of_runs, column_runs, encode_runs
+from .ops.specks import without_specks
 from .types import Bools, Ints, Masks
 
 NESTED_SHARE = 0.95
@@ -45,7 +47,9 @@ class ViewFilters:
     """What to leave out of a finished result. The defaults leave everything in.
 
     Args:
+        clean: islands of a mask and holes in it of fewer pixels than this go first; 0: they stay.
         min_area: pixels that a mask must have at least.
+        min_area_percent: the same in percent of the picture, 0 to 100.
         min_predicted_iou, min_stability: what a mask must reach; where one is above 0, NaN fails.
         mask_nms: of masks that overlap with an IoU above this keep the best ranked one; None or 1: all.
         hide_nested: leave out masks that lie within a larger one that stays.
@@ -55,7 +59,9 @@ class ViewFilters:
         PromptError: if a number is out of range.
     """
 
+    clean: int = 0
     min_area: int = 0
+    min_area_percent: float = 0.0
     min_predicted_iou: float = 0.0
     min_stability: float = 0.0
     mask_nms: float | None = None
@@ -65,6 +71,10 @@ class ViewFilters:
     def __post_init__(self) -> None:
         if self.min_area < 0:
             raise PromptError(f"The smallest area must not be negative; got {self.min_area} pixels.")
+        if self.clean < 0:
+            raise PromptError(f"clean must not be negative; got {self.clean} pixels.")
+        if not 0 <= self.min_area_percent <= 100:
+            raise PromptError(f"min_area_percent must lie within 0 to 100; got {self.min_area_percent}.")
         shares = {
             "min_predicted_iou": self.min_predicted_iou,
             "min_stability": self.min_stability,
@@ -94,8 +104,11 @@ def apply_filters(
     kept = np.flatnonzero(passes_thresholds(masks, filters))
     kept = kept[without_duplicates(masks.select(kept), filters.box_nms)]
     kept = kept[np.argsort(-masks.scores[kept], kind="stable")]
-    kept = kept[in_view(masks.select(kept), view)]
     shown = masks.select(kept)
+    if view.clean:
+        shown = cleaned(shown, view.clean)
+    visible = in_view(shown, view)
+    shown, kept = shown.select(visible), kept[visible]
     if view.flatten:
         shown, visible = without_overlaps(shown)
         kept = kept[visible]
@@ -132,8 +145,9 @@ def in_view(masks: Masks, view: ViewFilters) -> Ints:
         masks: N masks, best first: of two that repeat each other the earlier one stays.
     """
     stays = np.ones(len(masks), dtype=np.bool_)
-    if view.min_area > 0:
-        stays &= masks.areas >= view.min_area
+    share = view.min_area_percent / 100 * masks.size_hw[0] * masks.size_hw[1]
+    if (least := max(view.min_area, math.ceil(share - 1e-6))) > 0:
+        stays &= masks.areas >= least
     if view.min_predicted_iou > 0:
         stays &= masks.predicted_iou >= view.min_predicted_iou  # NaN fails
     if view.min_stability > 0:
@@ -175,6 +189,20 @@ def nested(masks: Masks, *, share: float = NESTED_SHARE) -> Bools:
         inner = inner[overlap >= share * areas[inner]]
         found[inner[_shares(masks, inner, int(index), of_union=False) >= share]] = True
     return found
+
+
+def cleaned(masks: Masks, pixels: int) -> Masks:
+    """The same masks without islands and holes of fewer than `pixels`; a mask's largest island always stays."""
+    rles, boxes = [], []
+    for index in range(len(masks)):
+        x0, y0, x1, y1 = (int(edge) for edge in masks.boxes_xyxy[index])
+        window = without_specks(masks.window(index), pixels)
+        padded = np.zeros((x1 - x0, y1 - y0 + 1), dtype=np.bool_)
+        padded[:, :-1] = window.T
+        runs = column_runs(padded, origin_yx=(y0, x0), height=masks.size_hw[0])
+        rles.append(encode_runs(runs, size_hw=masks.size_hw))
+        boxes.append(box_of_runs(runs, height=masks.size_hw[0]))
+    return replace(masks, rles=tuple(rles), boxes_xyxy=np.asarray(boxes, dtype=np.float32).reshape(-1, 4))
 
 
 def without_overlaps(masks: Masks) -> tuple[Masks, Ints]:

@@ -14,11 +14,12 @@ from torch import Tensor
 from .errors import PromptError
 from .geometry import ResizeLongestSide
 from .images import ImageInput, load_image
+from .inference import inference
 from .models.chunks import suitable_chunk
 from .models.preprocess import to_input
 from .models.promptable import PromptableNetwork
 from .postprocess import all_masks
-from .prompts.given import prompts_from
+from .prompts.given import masks_from, prompts_from
 from .stopwatch import Stopwatch
 from .types import Masks, Prompts
 
@@ -81,13 +82,13 @@ class PromptableModel:
             InvalidImageError: if it cannot be read as a picture.
         """
         watch = Stopwatch(self.device)
-        with watch.stage("preprocess"), torch.inference_mode():
+        with watch.stage("preprocess"), inference(self.device):
             picture = load_image(image)
             size_hw = (picture.shape[0], picture.shape[1])
             resize = ResizeLongestSide(size_hw=size_hw, input_side=self.sam.input_side)
             pixels_resize = replace(resize, input_side=self.sam.picture_side)  # in some models a smaller one
             pixels = to_input(picture, pixels_resize, device=self.device, dtype=self.sam.dtype)
-        with watch.stage("encode"), torch.inference_mode():
+        with watch.stage("encode"), inference(self.device):
             features = self.sam.encode(pixels).contiguous()  # bit for bit the same when stored
         return Embedding(features=features, resize=resize, timings=watch.seconds, model=self.name)
 
@@ -98,7 +99,7 @@ class PromptableModel:
         boxes: npt.ArrayLike | None = None,
         points: npt.ArrayLike | None = None,
         labels: npt.ArrayLike | None = None,
-        mask_inputs: Tensor | None = None,
+        mask_inputs: npt.ArrayLike | Tensor | None = None,
         multimask: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Decode prompts on an encoded picture, in the order given.
@@ -107,8 +108,8 @@ class PromptableModel:
             embedding: from `encode`.
             boxes: (N, 4) or (4,), x0 y0 x1 y1 in pixels of the original picture.
             points: (N, P, 2), or (N, 2) for one point per prompt, x before y in pixels of the original picture.
-            labels: (N, P) or (N,), 1 foreground, 0 background; left out, every point is foreground.
-            mask_inputs: (N, h, w), logits of an earlier answer to refine.
+            labels: (N, P), 1 foreground, 0 background; left out, every point is foreground.
+            mask_inputs: (N, h, w), logits of an earlier answer to refine, or masks of the picture at its full size.
             multimask: three masks per prompt instead of one.
 
         Returns:
@@ -116,9 +117,16 @@ class PromptableModel:
             predicted IoUs float32 (N, M), on the model's device. M is 3 with `multimask`, else 1.
 
         Raises:
-            PromptError: if the prompts do not fit each other.
+            PromptError: if the prompts do not fit each other, lie outside the picture, or the embedding is another
+                model's. Boxes are clipped to the picture.
         """
-        prompts = prompts_from(boxes=boxes, points=points, labels=labels, multimask=multimask)
+        prompts = prompts_from(
+            boxes=boxes,
+            points=points,
+            labels=labels,
+            multimask=multimask,
+            size_hw=embedding.resize.size_hw,
+        )
         chunks = [answer for _, *answer in self._answers(embedding, prompts, mask_inputs)]
         if not chunks:
             side = 4 * embedding.features.shape[-1]
@@ -136,7 +144,7 @@ class PromptableModel:
         boxes: npt.ArrayLike | None = None,
         points: npt.ArrayLike | None = None,
         labels: npt.ArrayLike | None = None,
-        mask_inputs: Tensor | None = None,
+        mask_inputs: npt.ArrayLike | Tensor | None = None,
         multimask: bool = False,
     ) -> Masks:
         """Masks for prompts on an encoded picture, in the order given; takes what `decode_logits` takes.
@@ -144,7 +152,13 @@ class PromptableModel:
         With `multimask` the three masks of a prompt follow each other; `prompt_index` tells whose they are. Their
         scores are the predicted IoUs.
         """
-        prompts = prompts_from(boxes=boxes, points=points, labels=labels, multimask=multimask)
+        prompts = prompts_from(
+            boxes=boxes,
+            points=points,
+            labels=labels,
+            multimask=multimask,
+            size_hw=embedding.resize.size_hw,
+        )
         parts = [Masks.empty(embedding.resize.size_hw)]
         for first, logits, iou in self._answers(embedding, prompts, mask_inputs):
             parts.append(all_masks(logits, iou, embedding.resize, prompts=prompts, first=first))
@@ -164,31 +178,31 @@ class PromptableModel:
             )
 
     def _answers(
-        self, embedding: Embedding, prompts: Prompts, mask_inputs: Tensor | None
+        self, embedding: Embedding, prompts: Prompts, mask_inputs: npt.ArrayLike | Tensor | None
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Decode prompts chunk by chunk: the first prompt of each chunk, its logits and its predicted IoUs."""
         self._check(embedding)
-        if mask_inputs is not None and len(mask_inputs) != len(prompts):
-            raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
+        masks: Tensor | None = None
+        if mask_inputs is not None:
+            side = 4 * embedding.features.shape[-1]
+            masks = masks_from(mask_inputs, count=len(prompts), side=side, resize=embedding.resize)
         if len(prompts) == 0:
             return
         shared = self._share(embedding)
-        masked = mask_inputs is not None
-        for part in self._chunks(embedding, range(len(prompts)), None if masked else shared):
-            masks = None if mask_inputs is None else mask_inputs[part]
-            yield part.start, *self._decode(embedding, prompts[part], masks, shared)
+        for part in self._chunks(embedding, range(len(prompts)), shared if masks is None else None):
+            of_part = None if masks is None else masks[part]
+            yield part.start, *self._decode(embedding, prompts[part], of_part, shared)
 
-    @torch.inference_mode()
     def _share(self, embedding: Embedding) -> object:
         """What all prompts on a picture share in the network."""
-        return self.sam.share(embedding.features)
+        with inference(self.device):
+            return self.sam.share(embedding.features)
 
-    @torch.inference_mode()
     def _decode(
         self,
         embedding: Embedding,
         prompts: Prompts,
-        mask_inputs: Tensor | None,
+        masks: Tensor | None,
         shared: object,
     ) -> tuple[Tensor, Tensor]:
         """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk."""
@@ -198,22 +212,18 @@ class PromptableModel:
             # float32 before it moves: some devices (Apple's MPS) take no float64.
             return None if array is None else torch.from_numpy(np.ascontiguousarray(array, dtype)).to(device)
 
-        masks = None
-        if mask_inputs is not None:
-            masks = mask_inputs.to(device=device, dtype=torch.float32).reshape(
-                len(prompts), 1, *mask_inputs.shape[-2:]
+        with inference(self.device):
+            return self.sam.decode(
+                embedding.features,
+                points=moved(None if prompts.points is None else resize.points_to_input(prompts.points)),
+                labels=moved(prompts.labels, np.int64),
+                boxes_xyxy=moved(
+                    None if prompts.boxes_xyxy is None else resize.boxes_to_input(prompts.boxes_xyxy)
+                ),
+                masks=None if masks is None else masks.to(device),
+                shared=shared,
+                multimask=prompts.multimask,
             )
-        return self.sam.decode(
-            embedding.features,
-            points=moved(None if prompts.points is None else resize.points_to_input(prompts.points)),
-            labels=moved(prompts.labels, np.int64),
-            boxes_xyxy=moved(
-                None if prompts.boxes_xyxy is None else resize.boxes_to_input(prompts.boxes_xyxy)
-            ),
-            masks=masks,
-            shared=shared,
-            multimask=prompts.multimask,
-        )
 
     def _chunks(self, embedding: Embedding, prompts: range, shared: object) -> Iterator[slice]:
         """The prompts in pieces that suit the device; no prompts are one piece of none."""

@@ -26,6 +26,7 @@ class RunInfo:
         masks_decoded: how many masks the decoder gave before filters.
         request: what was asked; None where a sampler object was.
         own_filters: the sampler's own filters, whether they were used or not.
+        scaled_to_own_range: whether the picture was (`ReadImage`).
     """
 
     sampler: str
@@ -35,6 +36,7 @@ class RunInfo:
     masks_decoded: int
     request: Request | None = None
     own_filters: MaskFilters = KEEP_ALL
+    scaled_to_own_range: bool = False
 
     @property
     def seconds(self) -> float:
@@ -118,7 +120,7 @@ class SegmentationResult(RunInfo):
             "device": self.device,
             "sampler": self.sampler,
             "request": None if self.request is None else self.request.to_record(),
-            "image": {"width": width, "height": height},
+            "image": {"width": width, "height": height, "scaled_to_own_range": self.scaled_to_own_range},
             "prompts": len(self.prompts),
             "masks_decoded": self.masks_decoded,
             "masks": len(self.masks),

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from .errors import PromptError
 from .filters import MaskFilters
-from .images import ImageInput, load_image
+from .images import ImageInput, read_image
+from .inference import inference
 from .models.promptable import PromptableNetwork
 from .postprocess import kept_masks
 from .progress import Progress, run_to_end
@@ -176,7 +176,9 @@ class Segmenter(PromptableModel):
             own_filters=sampler.filters,
         )
         with watch.stage("preprocess"):
-            picture = load_image(image)
+            read = read_image(image)
+        picture = read.picture
+        info = replace(info, scaled_to_own_range=read.scaled_to_own_range)
         size_hw = (picture.shape[0], picture.shape[1])
         if embedding is not None:
             self._check(embedding, size_hw=size_hw)
@@ -224,7 +226,7 @@ class Segmenter(PromptableModel):
         )  # `begun`: prompts of the rounds before, skipped ones too
         answer: Masks | None = None
         while True:
-            with watch.stage("discover"), torch.inference_mode():
+            with watch.stage("discover"), inference(self.device):
                 try:
                     prompts = next(rounds) if answer is None else rounds.send(answer)
                 except StopIteration:

@@ -78,6 +78,23 @@ class Prompts:
             scores=None if self.scores is None else self.scores[index],
         )
 
+    def to_list(self) -> list[dict[str, Any]]:
+        """One record for each prompt, ready for `json.dumps`.
+
+        Each has `box` (x0, y0, x1, y1 in pixels), `points` (x, y, label each, without padding) and `score`; what a
+        prompt has not is None.
+        """
+        points: list[Any] = [None] * len(self)
+        if self.points is not None and self.labels is not None:
+            points = [
+                [[*xy, label] for xy, label in zip(places, labels, strict=True) if label >= 0]
+                for places, labels in zip(self.points.tolist(), self.labels.tolist(), strict=True)
+            ]
+        boxes = [None] * len(self) if self.boxes_xyxy is None else self.boxes_xyxy.tolist()
+        scores = [None] * len(self) if self.scores is None else self.scores.tolist()
+        rows = zip(boxes, points, scores, strict=True)
+        return [{"box": box, "points": of_one, "score": score} for box, of_one, score in rows]
+
     @classmethod
     def concatenate(cls, parts: Sequence[Prompts]) -> Prompts:
         """All prompts of `parts` in order; the parts must be of one kind (points or boxes, P, multimask)."""
@@ -238,12 +255,16 @@ class Masks:
         Larger masks are painted first, so that a part stays visible on the whole it lies on; of equally large
         ones the better ranked is on top.
         """
-        labels = np.zeros(self.size_hw, dtype=np.int32)
-        areas = self.areas
-        for index in sorted(range(len(self)), key=lambda i: (-int(areas[i]), -i)):
+        labels = np.zeros(self.size_hw[::-1], dtype=np.int32)  # column by column, as run lengths go
+        for index in self.painting_order():
             x0, y0, x1, y1 = (int(edge) for edge in self.boxes_xyxy[index])
-            labels[y0:y1, x0:x1][self.window(index)] = index + 1
-        return labels
+            np.copyto(labels[x0:x1, y0:y1], index + 1, where=self.window(index).T)
+        return np.ascontiguousarray(labels.T)
+
+    def painting_order(self) -> list[int]:
+        """Larger masks first, so that parts lie on wholes; of equally large ones the best ranked last."""
+        areas = self.areas
+        return sorted(range(len(self)), key=lambda index: (-int(areas[index]), -index))
 
     def to_coco(self) -> list[dict[str, Any]]:
         """Masks as COCO result records, ready for `json.dumps`.

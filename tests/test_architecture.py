@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the bottom up: a file may import from its own layer and from those below.
 LAYERS = [
-    ["errors", "arrays", "progress", "formatting", "geometry", "warning_filters"],
+    ["errors", "arrays", "progress", "formatting", "geometry", "inference", "warning_filters"],
     ["types", "ops", "images"],
     ["filters"],
     ["request"],

@@ -124,6 +124,8 @@ def test_only_a_mask_that_stays_hides_others() -> None:
         {"min_predicted_iou": 1.1},
         {"min_stability": -0.1},
         {"mask_nms": 2.0},
+        {"min_area_percent": 100.1},
+        {"clean": -1},
         {"min_stability": math.nan},
     ],
 )
@@ -184,6 +186,42 @@ def test_filtering_nothing_gives_nothing() -> None:
     filters = MaskFilters(predicted_iou=0.5, stability=0.5, box_nms=0.5)
     kept, which = apply_filters(Masks.empty(SIZE), filters, EVERYTHING)
     assert (len(kept), which.tolist()) == (0, [])
+
+
+@pytest.mark.parametrize(("percent", "left"), [(2.66, 3), (2.67, 2), (16.66, 2), (16.7, 0)])
+def test_an_area_can_be_asked_for_in_percent_of_the_picture(percent: float, left: int) -> None:
+    masks = rectangles(WHOLE, PART, ASIDE)  # 100, 16 and 100 of 600 pixels
+    assert len(in_view(masks, ViewFilters(min_area_percent=percent))) == left
+
+
+def test_islands_and_holes_are_cleaned_away_before_anything_is_measured() -> None:
+    dense = np.zeros(SIZE, dtype=np.bool_)
+    dense[2:12, 3:13] = True
+    dense[5, 5:8] = False  # a hole of 3 pixels
+    dense[8:11, 9:12] = False  # one of 9
+    dense[0, 0:3] = True  # an island of 3
+    dense[15:18, 20:24] = True  # one of 12
+    dense[2:6, 12] = False  # open to the side: no hole
+    rle = encode_window(dense, origin_yx=(0, 0), size_hw=SIZE)
+    masks = dataclasses.replace(rectangles((0, 0, 24, 18)), rles=(rle,))
+    expected = dense.copy()
+    expected[0, 0:3] = False
+    expected[5, 5:8] = True
+    (kept,) = apply_filters(masks, view=ViewFilters(clean=4))[:1]
+    assert (kept.dense_one(0) == expected).all()
+    assert kept.boxes_xyxy.tolist() == [[3, 2, 24, 18]]
+    assert len(apply_filters(masks, view=ViewFilters(clean=4, min_area=int(expected.sum())))[0]) == 1
+    assert len(apply_filters(masks, view=ViewFilters(clean=4, min_area=int(expected.sum()) + 1))[0]) == 0
+    expected[15:18, 20:24] = False
+    expected[8:11, 9:12] = True
+    (kept,) = apply_filters(masks, view=ViewFilters(clean=100))[:1]
+    assert (kept.dense_one(0) == expected).all()  # the largest island stays however small
+
+
+@pytest.mark.parametrize("clean", [0, 5])
+def test_cleaning_leaves_no_masks_and_full_masks_as_they_are(clean: int) -> None:
+    for masks in (Masks.empty(SIZE), rectangles(WHOLE, (0, 0, 30, 20))):
+        assert apply_filters(masks, view=ViewFilters(clean=clean))[0].rles == masks.rles
 
 
 def test_flattening_comes_last() -> None:

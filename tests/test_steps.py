@@ -214,7 +214,7 @@ def test_the_record_says_what_was_asked_and_what_came() -> None:
     ]
     assert record["request"]["points_per_side"] == 4
     assert record["request"]["max_prompts"] == record["prompts"] == 16
-    assert record["image"] == {"width": 60, "height": 40}
+    assert record["image"] == {"width": 60, "height": 40, "scaled_to_own_range": False}
     assert 0 < record["coverage"] <= 1
     assert record["total_seconds"] == pytest.approx(sum(record["seconds"].values()), abs=1e-5)
 

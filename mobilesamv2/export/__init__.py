@@ -1,6 +1,14 @@
 """Results for other programs: COCO JSON, label maps, masks and cut-outs, in folders and archives."""
 
-from .folders import SUMMARY_NAME, write_comparison, write_json, write_result, write_summary
+from .folders import (
+    MASKS_NAME,
+    SUMMARY_NAME,
+    write_comparison,
+    write_file,
+    write_json,
+    write_result,
+    write_summary,
+)
 from .formats import FORMATS, NUMBERED, File, add_file, chosen_formats, files_of, write_archive
 from .names import numbered, safe_name
 from .pictures import cutout_image, label_map_image, mask_image, png_bytes
@@ -8,6 +16,7 @@ from .records import coco_dataset, json_bytes, legend, legend_csv, result_record
 
 __all__ = [
     "FORMATS",
+    "MASKS_NAME",
     "NUMBERED",
     "SUMMARY_NAME",
     "File",
@@ -27,6 +36,7 @@ __all__ = [
     "safe_name",
     "write_archive",
     "write_comparison",
+    "write_file",
     "write_json",
     "write_result",
     "write_summary",
