@@ -25,8 +25,8 @@ from torch.utils.data import DataLoader
 from mobilesamv2.models.nano.model import NanoConfig, NanoModel
 
 from .checkpoints import averaged_weights, mean_of, save
-from .coco_data import read_labels
 from .crops import Batch, CropDataset
+from .detector_data import training_pictures
 from .earlier_nano import widened
 from .imagenet import read_package, translate
 from .losses import window_loss
@@ -86,7 +86,7 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
         print(f"resumed at step {step} after {spent / 60:.1f} minutes", flush=True)
-    dataset = CropDataset(read_labels(data, split="train"), seed=seed, steps=10**9, prompts_per_crop=12)
+    dataset = CropDataset(training_pictures(data), seed=seed, steps=10**9, prompts_per_crop=12)
     loader = DataLoader(dataset, batch_size=None, num_workers=workers, sampler=range(step, len(dataset)))
     dtype = fastest_dtype(model, _on(dataset[step], device))
     print(f"training in {dtype}", flush=True)
