@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...inference import inference
 from ...ops.nms import nms
 from ...types import Floats, Picture
-from ..precision import own_precision
 from .config import NMS_IOU, DetectorConfig
 from .letterbox import Letterbox
 from .network import build_detector_module, fuse_batch_norm
@@ -122,14 +122,12 @@ class ObjectDetector(nn.Module):
             float32 (B, 4 + classes, A): centre x, centre y, width, height in input pixels, then a confidence
             per class in 0..1. Anchors come level by level, row by row.
         """
-        with own_precision(pictures.device):
-            raw = self.network(pictures)
+        raw = self.network(pictures)
         sizes = [tuple(level.shape[-2:]) for level in raw["feats"]]
         strides = [float(stride) for stride in self._head.stride]
         boxes = decode_boxes(raw["boxes"].float(), sizes_hw=sizes, strides=strides)
         return torch.cat([boxes, raw["scores"].float().sigmoid()], dim=1)
 
-    @torch.inference_mode()
     def detect(
         self, picture: Picture, *, confidence: float = 0.4, iou: float | None = None, max_boxes: int = 320
     ) -> Detections:
@@ -158,17 +156,18 @@ class ObjectDetector(nn.Module):
         size_hw = picture.shape[0], picture.shape[1]
         letterbox = Letterbox(size_hw=size_hw, input_side=input_side, stride=self.stride)
         parameter = next(self.network.parameters())
-        pixels = torch.from_numpy(letterbox.apply(picture)).to(parameter.device)
-        pictures = pixels.permute(2, 0, 1)[None].to(parameter.dtype) / 255  # (1, 3, H, W)
-        predictions = self(pictures)[0]
-        return boxes_from_predictions(
-            predictions,
-            letterbox,
-            confidence=confidence,
-            iou=iou,
-            max_boxes=max_boxes,
-            classes=len(predictions) - 4,
-        )
+        with inference(parameter.device):
+            pixels = torch.from_numpy(letterbox.apply(picture)).to(parameter.device)
+            pictures = pixels.permute(2, 0, 1)[None].to(parameter.dtype) / 255  # (1, 3, H, W)
+            predictions = self(pictures)[0]
+            return boxes_from_predictions(
+                predictions,
+                letterbox,
+                confidence=confidence,
+                iou=iou,
+                max_boxes=max_boxes,
+                classes=len(predictions) - 4,
+            )
 
 
 def merge_looks(
