@@ -141,7 +141,7 @@ def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder(
     masks = segmenter.predict(embedding, boxes=[[0, 0, 100, 33]])
 
     assert torch.equal(seen[0], to_input(photo, ResizeLongestSide((33, 100), 64)))
-    assert embedding.frame == ResizeLongestSide((33, 100), 128)
+    assert embedding.resize == ResizeLongestSide((33, 100), 128)
     assert embedding.features.shape == (1, 16, 8, 8)
     np.testing.assert_allclose(
         prompts[0], ResizeLongestSide((33, 100), 128).boxes_to_input(np.array([0, 0, 100, 33]))
