@@ -31,7 +31,7 @@ from .zoo import Form, WeightsFile
 log = logging.getLogger(__name__)
 
 
-SamWeights: TypeAlias = "str | Path | Mapping[str, str | Path]"
+SamWeights: TypeAlias = str | Path | Mapping[str, str | Path]
 """A checkpoint on this machine: one file, or `{"encoder": …, "decoder": …}`."""
 
 
