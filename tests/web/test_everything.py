@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobilesamv2.comparison.matching import covered_share, match_masks
+from mobilesamv2.comparison.matching import match_masks
 from mobilesamv2.errors import InvalidImageError, MobileSamError
 from mobilesamv2.web import decoding, everything
 from mobilesamv2.web.decoding import Ask, run_everything
@@ -182,7 +182,7 @@ def test_each_pixel_to_one_mask_changes_no_pixel_of_the_picture_and_keeps_the_co
     assert apart.rows is not None
     assert summary(apart)["coverage"] == summary(whole)["coverage"]
     _, found = page.visit.get("shown")
-    assert covered_share(found.masks) == pytest.approx(found.masks.areas.sum() / (60 * 120))
+    assert found.masks.coverage == pytest.approx(found.masks.areas.sum() / (60 * 120))
 
 
 def test_one_mask_alone_comes_with_its_box_and_the_prompt_that_made_it(wide_photo: Path) -> None:
