@@ -10,7 +10,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: workers sha
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
-LARGE = ("test_published.py", "test_vit.py", "test_efficientvit.py", "test_tiny_vit.py", "test_three_calls.py")
+LARGE = (
+    "test_published.py",
+    "test_vit.py",
+    "test_efficientvit.py",
+    "test_tiny_vit.py",
+    "test_three_calls.py",
+)
 """Files whose tests make networks of published size."""
 
 

@@ -118,9 +118,7 @@ def segment_everything(
             for item in items:
                 if isinstance(item, SegmentationResult):
                     result = item
-                elif not isinstance(item, PartialMasks):
-                    yield item
-                else:
+                elif isinstance(item, PartialMasks):
                     parts.append(item)
                     started = time.monotonic()
                     if started >= next_view and len(item.prompts):
@@ -128,6 +126,8 @@ def segment_everything(
                         yield _drawn(picture, small, shown_of(found, _unlimited(wanted)), edition="")
                         # Drawing takes a fifth of the time at most.
                         next_view = max(started + _SECONDS_BETWEEN_VIEWS, 5 * time.monotonic() - 4 * started)
+                else:
+                    yield item
         if result is None and parts and not request.is_grid:
             result = _of_parts(parts)
         raw = before if result is None else _joined(before, RawMasks.of(result), seen)
