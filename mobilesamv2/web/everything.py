@@ -126,7 +126,7 @@ def segment_everything(
                         yield _drawn(picture, small, shown_of(found, _unlimited(wanted)), edition="")
                         # Drawing takes a fifth of the time at most.
                         next_view = max(started + _SECONDS_BETWEEN_VIEWS, 5 * time.monotonic() - 4 * started)
-                else:
+                elif isinstance(item, HasStage):
                     yield item
         if result is None and parts and not request.is_grid:
             result = _of_parts(parts)

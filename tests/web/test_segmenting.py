@@ -1,4 +1,4 @@
-"""Segment everything on a segmenter without a model: no browser, no components."""
+"""What runs of a model have in common, on a segmenter without a model: no browser, no components."""
 
 from __future__ import annotations
 
@@ -13,28 +13,22 @@ from mobilesamv2.web.segmenting import RawRequest, run_raw
 
 from .fakes import Fake
 
+BOXES, GRID = Request(max_prompts=16), Request("grid", max_prompts=30)
 
-def test_a_run_gives_progress_and_then_the_result(wide_photo: Path) -> None:
+
+def test_a_run_tells_how_far_it_is_and_then_gives_the_result(wide_photo: Path) -> None:
     *steps, result = Fake(finds=5).segment(wide_photo)
-    assert list(dict.fromkeys(step.stage for step in steps)) == ["encode", "discover", "decode"]
+    assert [step.stage for step in steps] == ["encode", "discover", "decode"]
     assert isinstance(result, SegmentationResult)
-    assert (len(result.masks), len(result.prompts), result.masks.size_hw) == (5, 5, (60, 120))
-
-
-def test_masks_come_as_the_model_gives_them_and_not_in_pieces_of_the_page(wide_photo: Path) -> None:
-    fake = Fake(finds=50)
-    picture = fake.job.session.picture(str(wide_photo))
-    items = run_raw(fake.models, picture, None, RawRequest(Request(), skip=10), "nano")
-    parts = [item for item in items if isinstance(item, PartialMasks)]
-    assert [len(part.prompts) for part in parts] == [8, 8, 8, 8, 8]  # chunks of the fake model
-    assert fake.script.started == 1
-    assert fake.script.asked == (("object-aware", 40),)
+    record = result.to_record()
+    assert (record["masks"], record["prompts"]) == (5, 5)
+    assert record["image"].items() >= {"width": 120, "height": 60}.items()
 
 
 def test_the_prompt_budget_reaches_the_sampler(wide_photo: Path) -> None:
     fake = Fake(finds=50)
-    for sampler, budget in (("object-aware", 16), ("grid", 30)):
-        assert list(fake.segment(wide_photo, Request(sampler, max_prompts=budget)))
+    for request in (BOXES, GRID):
+        assert list(fake.segment(wide_photo, request))
     assert fake.script.asked == (("object-aware", 16), ("grid", 25))
 
 
@@ -47,9 +41,24 @@ def test_no_model_is_asked_about_a_file_that_is_no_picture(tmp_path: Path) -> No
     assert fake.script.started == 0
 
 
+def test_a_run_without_a_photo_says_what_to_do() -> None:
+    with pytest.raises(InvalidImageError, match="drop one"):
+        list(Fake().segment(""))
+
+
 def test_a_second_run_on_a_photo_does_not_encode_it_again(wide_photo: Path) -> None:
     fake = Fake()
-    for sampler in ("object-aware", "grid", "object-aware"):
-        list(fake.segment(wide_photo, Request(sampler, max_prompts=16)))
+    for request in (BOXES, GRID, BOXES):
+        list(fake.segment(wide_photo, request))
     list(fake.compare(wide_photo))
     assert (fake.script.encoded, fake.script.started) == (1, 5)
+
+
+def test_masks_come_as_the_model_gives_them_and_not_in_pieces_of_the_page(wide_photo: Path) -> None:
+    fake = Fake(finds=50)
+    picture = fake.job.session.picture(str(wide_photo))
+    items = run_raw(fake.models, picture, None, RawRequest(Request(), skip=10), "nano")
+    parts = [item for item in items if isinstance(item, PartialMasks)]
+    assert [len(part.prompts) for part in parts] == [8, 8, 8, 8, 8]  # chunks of the fake model
+    assert fake.script.started == 1
+    assert fake.script.asked == (("object-aware", 40),)

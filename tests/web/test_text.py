@@ -40,7 +40,12 @@ def test_a_hint_says_what_to_try(sampler: str, prompts: int, masks: int, words: 
 
 def test_names_from_outside_cannot_bring_markup() -> None:
     evil = "<img src=x onerror=alert(1)>"
-    for html in (page.running_on(evil), page.idle(evil), page.colophon(evil)):
+    for html in (
+        segmenting.stage_bar({evil: 1.0}),
+        page.running_on(evil),
+        page.idle(evil),
+        page.colophon(evil),
+    ):
         assert "<img" not in html
 
 
