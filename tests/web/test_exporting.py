@@ -6,7 +6,6 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +13,12 @@ from PIL import Image
 
 from mobilesamv2.errors import PromptError
 from mobilesamv2.export import FORMATS, files_of
-from mobilesamv2.render import label_colours
-from mobilesamv2.types import Masks
+from mobilesamv2.request import Request
+from mobilesamv2.types import Prompts
 from mobilesamv2.web import exporting
-from mobilesamv2.web.everything import VIEW
+from mobilesamv2.web.everything import VIEW, Viewed
 from mobilesamv2.web.exporting import ExportItem
+from mobilesamv2.web.mask_views import Shown, ViewRequest
 from mobilesamv2.web.sessions import Session
 from mobilesamv2.web.steps import Step
 from mobilesamv2.web.text import exporting as text
@@ -26,6 +26,7 @@ from tests.export.examples import boxes_as_masks
 from tests.tiny import picture
 
 MASKS = boxes_as_masks([(1, 2, 11, 5), (0, 0, 60, 40)], (40, 60))
+NO_PROMPTS = Prompts(boxes_xyxy=np.zeros((0, 4), dtype=np.float32))
 COLOURS = np.array([[1, 2, 3], [200, 100, 0]], dtype=np.uint8)
 
 
@@ -43,11 +44,11 @@ def session(tmp_path: Path) -> Session:
     return session
 
 
-def show(session: Session, masks: Masks, numbers: list[int], *, whole: int) -> None:
-    """Let *Segment everything* show masks."""
-    shown = SimpleNamespace(masks=masks, numbers=np.array(numbers), whole=whole)
+def keep(session: Session, shown: Shown) -> None:
+    """Let masks be shown."""
     assert session.at_hand is not None
-    session.keep(VIEW, SimpleNamespace(shown=shown), picture=session.at_hand, nbytes=1)
+    viewed = Viewed("e", shown, ViewRequest(Request(), "nano"))
+    session.keep(VIEW, viewed, picture=session.at_hand, nbytes=shown.nbytes)
 
 
 @pytest.mark.parametrize("named", [("masks",), ("coco", "cutouts"), tuple(FORMATS), ("label-map",)])
@@ -96,12 +97,13 @@ def test_packing_that_is_stopped_leaves_no_file(tmp_path: Path) -> None:
 def test_what_is_shown_is_taken_after_its_filters_and_in_its_colours(session: Session) -> None:
     with pytest.raises(PromptError, match=text.NOTHING_SEGMENTED):
         exporting.everything_shown(session, session.photo)
-    show(session, MASKS.select([1]), [7], whole=2)
+    found = Shown(masks=MASKS.select([1]), numbers=np.array([7]), prompts=NO_PROMPTS, whole=2)
+    keep(session, found)
     taken = exporting.everything_shown(session, session.photo)
     assert taken.masks.rles == (MASKS.rles[1],)
     assert taken.file_name == "my cat.png"
     assert taken.info == {"masks": 1, "masks_before_filters": 2}
-    assert (taken.colours == label_colours(8)[[7]]).all()
+    assert len(taken.colours) == 1
 
 
 def test_nothing_is_there_to_take_from_a_visitor_without_a_photo() -> None:
@@ -110,7 +112,7 @@ def test_nothing_is_there_to_take_from_a_visitor_without_a_photo() -> None:
 
 
 def test_masks_of_another_photo_than_the_chosen_one_are_not_taken(session: Session, tmp_path: Path) -> None:
-    show(session, MASKS, [0, 1], whole=2)
+    keep(session, Shown(MASKS, np.arange(2), NO_PROMPTS, 2))
     assert len(exporting.everything_shown(session, session.photo).masks)
     for other in (None, str(tmp_path / "other.png")):
         with pytest.raises(PromptError, match="no masks to take away yet"):

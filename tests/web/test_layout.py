@@ -20,9 +20,7 @@ from mobilesamv2.results import PartialMasks, SegmentationResult
 from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.layout.sentences import sentences
-from mobilesamv2.web.layout.wiring import BATCH_LANE, MOST_AT_WORK, PROGRAM_LANE, VISITOR_LANE
 from mobilesamv2.web.models import Models
-from mobilesamv2.web.prompt_lists import Limits, read_prompts
 from mobilesamv2.web.segmenting import RawRequest
 from mobilesamv2.web.settings import Settings
 from mobilesamv2.web.text import page as text
@@ -69,23 +67,21 @@ def test_a_page_without_examples_is_built(demo: gr.Blocks) -> None:
     assert not [block for block in demo.blocks.values() if isinstance(block, gr.Dataset)]
 
 
-def lanes_of(demo: gr.Blocks, *names: str) -> set[tuple[str, int]]:
-    """The lanes of listeners, and how many runs each lane begins at a time."""
-    listeners = [listener for listener in demo.fns.values() if listener.api_name in names]
-    assert len(listeners) == len(names)
-    return {(listener.concurrency_id, listener.concurrency_limit) for listener in listeners}
-
-
-def test_runs_of_visitors_begin_together_and_wait_for_the_lock_of_the_model(demo: gr.Blocks) -> None:
-    on_page = ("segment-run", "compare-run", "budget-run", "batch-run", "ask")
-    assert lanes_of(demo, *on_page) == {(VISITOR_LANE, MOST_AT_WORK)}
-
-
-def test_calls_of_programs_are_answered_one_at_a_time_and_batches_hold_up_only_batches(
+def test_programs_are_answered_one_at_a_time_and_visitors_wait_for_the_lock_where_they_can_stop(
     demo: gr.Blocks,
 ) -> None:
-    assert lanes_of(demo, "segment", "compare", "budget", "predict_mask", "export") == {(PROGRAM_LANE, 1)}
-    assert lanes_of(demo, "batch") == {(BATCH_LANE, 1)}
+    lanes: dict[str, set[tuple[str, int]]] = {}
+    for listener in demo.fns.values():
+        kind = "programs" if listener.api_visibility == "public" else listener.api_name.split("-")[-1]
+        lane = listener.concurrency_id, listener.concurrency_limit
+        lanes.setdefault("batch" if listener.api_name == "batch" else kind, set()).add(lane)
+    assert lanes["programs"] == {("programs", 1)}
+    assert lanes["batch"] == {("batches", 1)}
+    assert lanes["run"] == {("visitors", 16)}
+
+
+def test_nothing_is_cancelled_by_gradio(demo: gr.Blocks) -> None:
+    assert not any(listener.cancels for listener in demo.fns.values())
 
 
 def test_only_the_endpoints_are_public(demo: gr.Blocks) -> None:
@@ -98,12 +94,10 @@ def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_
 ) -> None:
     assert all(inspect.isgeneratorfunction(function) for function in gpu.functions.values())
     picture = np.zeros((8, 8, 3), dtype=np.uint8)
-    grid, boxes = Request("grid", points_per_side=10), Request(max_prompts=100)
-    assert gpu.durations["run_segment"](picture, None, grid, "nano") == 15.0
+    assert gpu.durations["run_segment"](picture, None, Request("grid", max_prompts=100), "nano") == 15.0
+    grid, boxes = Request("grid", points_per_side=10), Request("object-aware", max_prompts=100)
     assert gpu.durations["run_compare"](picture, None, (grid, boxes), "nano") == 25.0
     assert gpu.durations["run_compare"](picture, None, (Request("grid"), Request("grid")), "nano") == 60.0
-    objects = read_prompts([[[1, 1]], [[2, 2]]], None, None, limits=Limits(objects=9, points=9))
-    assert gpu.durations["run_predict"](picture, None, objects, "nano") == pytest.approx(5.2)
     assert gpu.durations["run_budget"](picture, None, 25, "nano") == pytest.approx(5 + 0.1 * (25 + 16 + 25))
 
 
@@ -115,7 +109,7 @@ def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(demo: gr.Blocks, gpu: G
     assert len(items[-1].masks) == 12
 
 
-def test_what_the_picture_area_shows_goes_to_a_lent_gpu_and_back_too(demo: gr.Blocks, gpu: Gpu) -> None:
+def test_masks_that_come_go_to_a_lent_gpu_and_back_too(demo: gr.Blocks, gpu: Gpu) -> None:
     asked = RawRequest(Request(max_prompts=16), skip=4)
     arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, asked, "nano")
     sent = pickle.loads(pickle.dumps(arguments))
