@@ -14,10 +14,10 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from mobilesamv2.request import Request
+from mobilesamv2.comparison.compare import SamplerSpec
 from mobilesamv2.errors import MobileSamError, PromptError
 from mobilesamv2.stored import StoredEmbedding
-from mobilesamv2.results import SegmentationResult
+from mobilesamv2.types import SegmentationResult
 from mobilesamv2.web.decoding import Ask, Decoded
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.layout.sentences import sentences
@@ -94,10 +94,10 @@ def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_
     assert all(inspect.isgeneratorfunction(function) for function in gpu.functions.values())
     picture = np.zeros((8, 8, 3), dtype=np.uint8)
     assert gpu.durations["run_segment"](picture, None, "grid", 100, "nano") == 15.0
-    grid, boxes = Request("grid", points_per_side=10), Request("object-aware", max_prompts=100)
+    grid, boxes = SamplerSpec("grid", points_per_side=10), SamplerSpec("object-aware", max_prompts=100)
     assert gpu.durations["run_compare"](picture, None, (grid, boxes), "nano") == 25.0
     assert (
-        gpu.durations["run_compare"](picture, None, (Request("grid"), Request("grid")), "nano")
+        gpu.durations["run_compare"](picture, None, (SamplerSpec("grid"), SamplerSpec("grid")), "nano")
         == 60.0
     )
     assert gpu.durations["run_budget"](picture, None, 25, "nano") == pytest.approx(5 + 0.1 * (25 + 16 + 25))
