@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from mobilesamv2.models.detector.ultralytics_import import ultralytics_module
-from mobilesamv2.models.sam import Sam, mobile_sam_config
+from mobilesamv2.models.sam import Sam, SamConfig
 from tests.parity.synthetic_weights import mobile_sam_state
 
 
 def our_mobile_sam() -> Sam:
     """The model of this package, in evaluation mode."""
-    sam = Sam.from_config(mobile_sam_config()).eval()
+    sam = Sam.from_config(SamConfig()).eval()
     sam.load_state_dict(mobile_sam_state())
     return sam
 

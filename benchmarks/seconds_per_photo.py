@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageOps
 
 import mobilesamv2
-from mobilesamv2.types import STAGES
+from mobilesamv2.results import STAGES
 
 from .harness import parser_of, report
 
@@ -56,7 +56,7 @@ def main() -> None:
                     "sampler": sampler,
                     "prompts": len(runs[0].prompts),
                     "masks": len(runs[0].masks),
-                    "seconds": round(statistics.median(run.seconds for run in runs), 3),
+                    "total_seconds": round(statistics.median(run.seconds for run in runs), 3),
                     **seconds,
                 }
             )

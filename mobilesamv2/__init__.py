@@ -25,10 +25,14 @@ from .errors import (
 
 if TYPE_CHECKING:
     from .comparison.compare import Comparison, compare
+    from .filters import MaskFilters, ViewFilters
     from .loading import load
     from .progress import Progress
-    from .segmenter import Embedding, Segmenter
-    from .types import Masks, Prompts, SegmentationResult
+    from .promptable import Embedding
+    from .request import Request
+    from .results import PartialMasks, SegmentationResult
+    from .segmenter import Segmenter
+    from .types import Masks, Prompts
     from .zoo import models
 else:
     from . import models
@@ -39,14 +43,18 @@ __all__ = [
     "Comparison",
     "Embedding",
     "InvalidImageError",
+    "MaskFilters",
     "Masks",
     "MobileSamError",
+    "PartialMasks",
     "Progress",
     "PromptError",
     "Prompts",
+    "Request",
     "SegmentationResult",
     "Segmenter",
     "UnknownModelError",
+    "ViewFilters",
     "WeightsError",
     "WeightsUnreachableError",
     "__version__",
@@ -57,12 +65,16 @@ __all__ = [
 
 _HOMES = {
     "Comparison": "comparison.compare",
-    "Embedding": "segmenter",
+    "Embedding": "promptable",
+    "MaskFilters": "filters",
     "Masks": "types",
+    "PartialMasks": "results",
     "Progress": "progress",
     "Prompts": "types",
-    "SegmentationResult": "types",
+    "Request": "request",
+    "SegmentationResult": "results",
     "Segmenter": "segmenter",
+    "ViewFilters": "filters",
     "compare": "comparison.compare",
     "load": "loading",
 }

@@ -23,6 +23,7 @@ from .models.detector.detector import (
     build_detector_module,
     fuse_batch_norm,
 )
+from .models.nano.model import NanoConfig, NanoModel
 from .models.sam import Sam
 from .weights.detector_files import read_detector
 from .zoo import Form, WeightsFile
@@ -30,7 +31,7 @@ from .zoo import Form, WeightsFile
 log = logging.getLogger(__name__)
 
 
-SamWeights: TypeAlias = "str | Path | Mapping[str, str | Path]"
+SamWeights: TypeAlias = str | Path | Mapping[str, str | Path]
 """A checkpoint on this machine: one file, or `{"encoder": …, "decoder": …}`."""
 
 
@@ -40,7 +41,7 @@ def build_sam(
     weights: SamWeights | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
-) -> Sam:
+) -> Sam | NanoModel:
     """Make a segmentation model with its checkpoint, for inference.
 
     Args:
@@ -59,9 +60,19 @@ def build_sam(
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
     files = _found(entry.files) if weights is None else _given(weights)
-    with LeftUnset():
-        sam = Sam.from_config(entry.config)
-    checkpoints.load_sam(sam, files)
+    sam: Sam | NanoModel
+    with LeftUnset(), torch.device("cpu"):
+        if isinstance(entry.config, NanoConfig):
+            sam = NanoModel.from_config(entry.config)
+        else:
+            sam = Sam.from_config(entry.config)
+    sam.float()  # whatever the caller's default dtype is
+    if isinstance(sam, Sam):
+        checkpoints.load_sam(sam, files)
+    elif "whole" in files:
+        checkpoints.load_strictly(sam, checkpoints.read_state_dict(files["whole"]), source=files["whole"])
+    else:
+        raise WeightsError(f"The weights of {name} are one file; give its path.")
     sam.eval().requires_grad_(False)
     return sam.to(device).cast(dtype)
 
@@ -124,13 +135,15 @@ def build_detector(
         else:
             config, state = entry.config, checkpoints.read_state_dict(path)
     try:
-        with LeftUnset():
-            network = build_detector_module(config)
+        with LeftUnset(), torch.device("cpu"):
+            network = build_detector_module(config).float()
     except ValueError as error:
         raise WeightsError(f"{path} is no detector that can be used here: {error}.") from error
     checkpoints.load_strictly(network, state, source=path)
     network = fuse_batch_norm(network.eval()).requires_grad_(False)
-    detector = ObjectDetector(network, input_side=config.input_side, nms_iou=nms_iou)
+    detector = ObjectDetector(
+        network, input_side=config.input_side, second_side=config.second_side, nms_iou=nms_iou
+    )
     return detector.to(device=device, dtype=dtype)
 
 

@@ -1,17 +1,21 @@
-"""From masks that were decoded to those that are wanted, without asking the model again. Knows nothing of models."""
+"""Which masks are kept: thresholds, overlap of boxes and of masks, nesting, flattening. Knows nothing of models."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from pycocotools import mask as coco_mask
 
 from .errors import PromptError
-from .ops.rle import box_of_runs, column_runs, encode_runs
-from .postprocess import without_duplicates
-from .prompts import MaskFilters
+from .ops.boxes import inclusive_boxes
+from .ops.nms import nms
+from .ops.rle import box_of_runs, encode_runs, window_runs
+from .ops.specks import without_specks
 from .types import Bools, Ints, Masks
 
 NESTED_SHARE = 0.95
@@ -19,28 +23,59 @@ NESTED_SHARE = 0.95
 
 
 @dataclass(frozen=True)
-class Refinement:
-    """What to leave out. The defaults leave everything in.
+class MaskFilters:
+    """What a sampler keeps of the masks it gets. The defaults keep everything that has a pixel.
 
     Args:
+        predicted_iou: keep masks whose predicted IoU is above this; None: all.
+        stability: keep masks whose stability score is at least this; None: all.
+        stability_offset: how far the threshold moves up and down for the stability score, in logits.
+        box_nms: of masks whose boxes overlap with an IoU above this keep the one with the highest score; None: all.
+    """
+
+    predicted_iou: float | None = None
+    stability: float | None = None
+    stability_offset: float = 1.0
+    box_nms: float | None = None
+
+    def instead_of(self, own: MaskFilters) -> MaskFilters:
+        """These in place of a sampler's `own`; without a threshold, stability is measured as `own` measures it."""
+        return self if self.stability is not None else replace(self, stability_offset=own.stability_offset)
+
+
+@dataclass(frozen=True)
+class ViewFilters:
+    """What to leave out of a finished result. The defaults leave everything in.
+
+    Args:
+        clean: islands of a mask and holes in it of fewer pixels than this go first; 0: they stay.
         min_area: pixels that a mask must have at least.
+        min_area_percent: the same in percent of the picture, 0 to 100.
         min_predicted_iou, min_stability: what a mask must reach; where one is above 0, NaN fails.
         mask_nms: of masks that overlap with an IoU above this keep the best ranked one; None or 1: all.
         hide_nested: leave out masks that lie within a larger one that stays.
+        flatten: give each pixel to one mask, smaller masks on larger ones, and leave out masks that are hidden.
 
     Raises:
         PromptError: if a number is out of range.
     """
 
+    clean: int = 0
     min_area: int = 0
+    min_area_percent: float = 0.0
     min_predicted_iou: float = 0.0
     min_stability: float = 0.0
     mask_nms: float | None = None
     hide_nested: bool = False
+    flatten: bool = False
 
     def __post_init__(self) -> None:
         if self.min_area < 0:
             raise PromptError(f"The smallest area must not be negative; got {self.min_area} pixels.")
+        if self.clean < 0:
+            raise PromptError(f"clean must not be negative; got {self.clean} pixels.")
+        if not 0 <= self.min_area_percent <= 100:
+            raise PromptError(f"min_area_percent must lie within 0 to 100; got {self.min_area_percent}.")
         shares = {
             "min_predicted_iou": self.min_predicted_iou,
             "min_stability": self.min_stability,
@@ -51,26 +86,77 @@ class Refinement:
                 raise PromptError(f"{name} must lie within 0 to 1; got {value}.")
 
 
-def refined(masks: Masks, wanted: Refinement) -> Ints:
-    """Which masks stay.
+KEEP_ALL, SHOW_ALL = MaskFilters(), ViewFilters()
+
+
+def apply_filters(
+    masks: Masks, filters: MaskFilters = KEEP_ALL, view: ViewFilters = SHOW_ALL
+) -> tuple[Masks, Ints]:
+    """Filter masks that were decoded already, as a run with these filters would have.
+
+    Args:
+        masks: everything that was decoded, with the stability of `filters.stability_offset`, in the order of prompts.
+        filters: the sampler's.
+        view: what else is left out.
+
+    Returns:
+        The masks that stay, best first; and int64, which of the given ones they are.
+    """
+    kept = np.flatnonzero(passes_thresholds(masks, filters))
+    kept = kept[without_duplicates(masks.select(kept), filters.box_nms)]
+    kept = kept[np.argsort(-masks.scores[kept], kind="stable")]
+    shown = masks.select(kept)
+    if view.clean:
+        shown = cleaned(shown, view.clean)
+    visible = in_view(shown, view)
+    shown, kept = shown.select(visible), kept[visible]
+    if view.flatten:
+        shown, visible = without_overlaps(shown)
+        kept = kept[visible]
+    return shown, kept
+
+
+def passes_thresholds(masks: Masks, filters: MaskFilters) -> Bools:
+    """Which masks have a pixel and the scores that `filters` want: bool (N,). NaN fails."""
+    passes: Bools = masks.areas > 0
+    if filters.predicted_iou is not None:
+        passes &= masks.predicted_iou > filters.predicted_iou
+    if filters.stability is not None:
+        passes &= masks.stability >= filters.stability
+    return passes
+
+
+def without_duplicates(masks: Masks, box_nms: float | None) -> Ints:
+    """Of masks whose boxes overlap with an IoU above `box_nms`, the one with the highest predicted IoU; None: all.
+
+    Returns:
+        int64, the masks that stay, those with the highest predicted IoU first; all in their order for None.
+    """
+    if box_nms is None or len(masks) == 0:
+        return np.arange(len(masks))
+    boxes = torch.from_numpy(inclusive_boxes(masks.boxes_xyxy))  # as SAM takes them
+    kept: Ints = nms(boxes, torch.from_numpy(masks.predicted_iou), box_nms).numpy()
+    return kept
+
+
+def in_view(masks: Masks, view: ViewFilters) -> Ints:
+    """Which masks `view` leaves in, before it flattens them: int64, rising.
 
     Args:
         masks: N masks, best first: of two that repeat each other the earlier one stays.
-
-    Returns:
-        int64, rising indices into `masks`.
     """
     stays = np.ones(len(masks), dtype=np.bool_)
-    if wanted.min_area > 0:
-        stays &= masks.areas >= wanted.min_area
-    if wanted.min_predicted_iou > 0:
-        stays &= masks.predicted_iou >= wanted.min_predicted_iou  # NaN fails
-    if wanted.min_stability > 0:
-        stays &= masks.stability >= wanted.min_stability
+    share = view.min_area_percent / 100 * masks.size_hw[0] * masks.size_hw[1]
+    if (least := max(view.min_area, math.ceil(share - 1e-6))) > 0:
+        stays &= masks.areas >= least
+    if view.min_predicted_iou > 0:
+        stays &= masks.predicted_iou >= view.min_predicted_iou  # NaN fails
+    if view.min_stability > 0:
+        stays &= masks.stability >= view.min_stability
     kept = np.flatnonzero(stays)
-    if wanted.mask_nms is not None and wanted.mask_nms < 1:
-        kept = kept[without_repeats(masks.select(kept), wanted.mask_nms)]
-    if wanted.hide_nested:
+    if view.mask_nms is not None and view.mask_nms < 1:
+        kept = kept[without_repeats(masks.select(kept), view.mask_nms)]
+    if view.hide_nested:
         kept = kept[~nested(masks.select(kept))]
     return kept
 
@@ -106,6 +192,11 @@ def nested(masks: Masks, *, share: float = NESTED_SHARE) -> Bools:
     return found
 
 
+def cleaned(masks: Masks, pixels: int) -> Masks:
+    """The same masks without islands and holes of fewer than `pixels`; a mask's largest island always stays."""
+    return _redrawn(masks, (without_specks(masks.window(index), pixels) for index in range(len(masks))))
+
+
 def without_overlaps(masks: Masks) -> tuple[Masks, Ints]:
     """Give each pixel to one mask, as `Masks.label_map` does: smaller masks lie on larger ones.
 
@@ -113,42 +204,21 @@ def without_overlaps(masks: Masks) -> tuple[Masks, Ints]:
         the masks that still have a pixel, with their new boxes and otherwise as they were; and int64, rising: which
         of the given ones they are.
     """
-    labels = masks.label_map()
-    height = masks.size_hw[0]
-    rles, boxes, kept = [], [], []
-    for index in range(len(masks)):
-        x0, y0, x1, y1 = (int(edge) for edge in masks.boxes_xyxy[index])
-        padded = np.zeros((x1 - x0, y1 - y0 + 1), dtype=np.bool_)
-        padded[:, :-1] = (labels[y0:y1, x0:x1] == index + 1).T
-        runs = column_runs(padded, origin_yx=(y0, x0), height=height)
-        if len(runs):
-            rles.append(encode_runs(runs, size_hw=masks.size_hw))
-            boxes.append(box_of_runs(runs, height=height))
-            kept.append(index)
-    rows = np.asarray(kept, dtype=np.int64)
-    apart = replace(
-        masks.select(rows),
-        rles=tuple(rles),
-        boxes_xyxy=np.asarray(boxes, dtype=np.float32).reshape(-1, 4),
-    )
-    return apart, rows
+    labels, boxes = masks.label_map(), masks.boxes_xyxy.astype(int)
+    seen = (labels[y0:y1, x0:x1] == index for index, (x0, y0, x1, y1) in enumerate(boxes, start=1))
+    apart = _redrawn(masks, seen)
+    kept = np.flatnonzero(apart.areas)
+    return apart.select(kept), kept
 
 
-def filtered(masks: Masks, filters: MaskFilters) -> Ints:
-    """Which masks a sampler's own filters keep, had they been decoded with it: int64 indices, best first.
-
-    Args:
-        masks: everything that was decoded, with the stability of `filters.stability_offset`, in the order of prompts.
-    """
-    stays = masks.areas > 0
-    if filters.predicted_iou is not None:
-        stays &= masks.predicted_iou > filters.predicted_iou
-    if filters.stability is not None:
-        stays &= masks.stability >= filters.stability
-    kept = np.flatnonzero(stays)
-    # A number in place of the prompt tells afterwards which mask is which.
-    numbered = replace(masks.select(kept), prompt_index=kept)
-    return without_duplicates(numbered, filters.box_nms).sorted_by_score().prompt_index
+def _redrawn(masks: Masks, windows: Iterable[Bools]) -> Masks:
+    """The same masks with other pixels inside their boxes: `windows` are of the boxes' shapes."""
+    height, rles, boxes = masks.size_hw[0], [], []
+    for box, window in zip(masks.boxes_xyxy, windows, strict=True):
+        runs = window_runs(window, origin_yx=(int(box[1]), int(box[0])), height=height)
+        rles.append(encode_runs(runs, size_hw=masks.size_hw))
+        boxes.append(box_of_runs(runs, height=height))
+    return replace(masks, rles=tuple(rles), boxes_xyxy=np.asarray(boxes, dtype=np.float32).reshape(-1, 4))
 
 
 def _box_overlaps(masks: Masks, index: int, others: Ints) -> npt.NDArray[np.float64]:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import struct
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from .arrays import Picture
 from .errors import InvalidImageError
 from .geometry import ResizeLongestSide
-from .types import Picture
+from .warning_filters import ignored_warnings
 
-ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8]
-"""A path, a Pillow image, or uint8 RGB (H, W, 3)."""
+_DIM = 0.25
+"""Share of what a format allows that a picture's highest value must reach, not to be scaled to its own range."""
 MAX_PIXELS = 120_000_000
 """More pixels are refused before anything is decoded. This lets in what phones and medium-format cameras make
 (108 megapixels) and keeps one copy of the picture at 360 MB."""
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is read from files. Others of Pillow's are left out on purpose: some start another program to decode
 (EPS) or take almost any bytes for a picture."""
+SUFFIXES = frozenset(
+    (".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+"""What counts as a photograph in a folder. A file that is named itself is tried whatever its name."""
 
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _ORIENTATION_TAG = 0x0112
@@ -56,28 +61,52 @@ _DECODING_ERRORS = (
 )
 
 
-def load_image(image: ImageInput) -> Picture:
-    """Read a picture as people see it: upright, on white where it is transparent, in 8-bit RGB.
-
-    The rotation that a camera noted in EXIF is applied. Of an animation the first frame is taken (of a Pillow
-    image, the frame it stands at). 16-bit grey is scaled to 8 bits; floating-point grey is taken as 0 to 1.
+@dataclass(frozen=True, eq=False)
+class ReadImage:
+    """A picture that was read.
 
     Args:
-        image: a path, a Pillow image, or a uint8 array of shape (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA.
+        picture: uint8 RGB (H, W, 3).
+        scaled_to_own_range: whether its values were far below what its format allows, as 12 bits in a file of 16 are,
+            and were scaled so that the highest is 255.
+    """
+
+    picture: Picture
+    scaled_to_own_range: bool = False
+
+
+def load_image(image: ImageInput) -> Picture:
+    """The picture of `read_image`."""
+    return read_image(image).picture
+
+
+def read_image(image: ImageInput) -> ReadImage:
+    """Read a picture as people see it: upright, on white where it is transparent, in 8-bit RGB.
+
+    The rotation that a camera noted in EXIF is applied, also to a Pillow image that still has the note: who turns one
+    themselves takes the note away, as `ImageOps.exif_transpose` does. Arrays are taken as they are. Of an animation
+    the first frame is taken (of a Pillow image, the frame it stands at). 16 bits are scaled to 8, floating-point grey
+    is taken as 0 to 1; where no value reaches a quarter of that, the highest becomes 255.
+
+    Args:
+        image: a path, a Pillow image, or a uint8 array of shape (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA; or what
+            this function returned before.
 
     Returns:
-        uint8 (H, W, 3), an array of its own: nothing written to it reaches the argument.
+        uint8 (H, W, 3), contiguous. An array that is so already is returned itself: treat pictures as read-only.
 
     Raises:
         InvalidImageError: if it is not a picture, is damaged, empty, of an unknown kind, or has more than
             `MAX_PIXELS` pixels. The sentence names the file.
     """
+    if isinstance(image, ReadImage):
+        return image
     if isinstance(image, (str, Path)):
         return _from_file(Path(image))
     if isinstance(image, Image.Image):
         return _from_pillow(image, name="The picture")
     if isinstance(image, np.ndarray):
-        return _from_array(image)
+        return ReadImage(_from_array(image))
     raise InvalidImageError(
         f"A picture must be a path, a Pillow image or a uint8 array; got {type(image).__name__}."
     )
@@ -95,7 +124,11 @@ def resize_longest_side(picture: Picture, frame: ResizeLongestSide) -> Picture:
     return np.array(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _from_file(path: Path) -> Picture:
+ImageInput = str | Path | Image.Image | npt.NDArray[np.uint8] | ReadImage
+"""A path, a Pillow image, uint8 RGB (H, W, 3), or what `read_image` returned."""
+
+
+def _from_file(path: Path) -> ReadImage:
     try:
         if path.is_dir():
             raise InvalidImageError(f"{path} is a folder; give the path of one picture.")
@@ -110,11 +143,14 @@ def _from_file(path: Path) -> Picture:
             raise
         reason = error.strerror if isinstance(error, OSError) else "this cannot be a path"
         raise InvalidImageError(f"{path} cannot be opened: {reason}.") from error
-    with _quiet_pillow():
+    with ignored_warnings(module=r"PIL\."):  # of large pictures, checked here, and of odd notes in files
         Image.init()
         try:
             with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as opened:
-                return _from_pillow(opened, name=path.name)
+                found = _from_pillow(opened, name=path.name)
+                # Pillow keeps the upper 8 bits of 16 in colour: of dim pictures there is more to be had.
+                deep = not found.scaled_to_own_range and found.picture.max(initial=0) < 255 * _DIM
+                return (_deep_colours(path, opened) or found) if deep else found
         except InvalidImageError:
             raise
         except (UnidentifiedImageError, ImportError) as error:
@@ -135,29 +171,71 @@ def _unknown(path: Path) -> str:
         head = file.read(12)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
         return f"{path.name} is a HEIC photo, which cannot be read here. Export or share it as JPEG and try again."
+    if bands := _tiff_bands(path):
+        return f"{path.name} has {bands} bands that are no colours; save the three to be seen as RGB and try again."
     return (
         f"{path.name} is not a picture that can be read, or it is damaged. "
         "Use JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."
     )
 
 
-def _from_pillow(image: Image.Image, *, name: str) -> Picture:
+def _tiff_bands(path: Path) -> int:
+    """How many bands a TIFF has that Pillow does not take for colours; 0 for any other file."""
+    try:
+        with path.open("rb") as file:
+            directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+            file.seek(directory.next)
+            directory.load(file)
+        bands = int(directory.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
+    except (*_DECODING_ERRORS, SyntaxError):
+        return 0
+    return bands if bands > 1 else 0
+
+
+def _deep_colours(path: Path, opened: Image.Image) -> ReadImage | None:
+    """A dim colour picture of 16 bits, scaled to its own range; None for any other."""
+    if opened.mode != "RGB" or opened.format not in ("PNG", "TIFF"):
+        return None
+    values = cv2.imread(os.fspath(path), cv2.IMREAD_UNCHANGED)
+    if (
+        values is None
+        or values.dtype != np.uint16
+        or values.ndim != 3
+        or values.shape[2] != 3
+        or not values.any()
+    ):
+        return None
+    rgb = Image.fromarray(_scaled(values[:, :, ::-1], float(values.max())))
+    # TIFF is turned by Pillow itself.
+    orientation = (
+        _orientation(opened)
+        if opened.format == "PNG"
+        else int(getattr(opened, "tag_v2", {}).get(_ORIENTATION_TAG, 1))
+    )
+    return ReadImage(np.array(_turned(rgb, orientation)), scaled_to_own_range=True)
+
+
+def _turned(rgb: Image.Image, orientation: int) -> Image.Image:
+    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+
+
+def _from_pillow(image: Image.Image, *, name: str) -> ReadImage:
     _check_size(image.height, image.width, name)
-    with _quiet_pillow():
+    with ignored_warnings(module=r"PIL\."):
         try:
             image.load()
             orientation = _orientation(image)  # after loading, for TIFF is turned by Pillow itself
         except _DECODING_ERRORS as error:
             raise InvalidImageError(_damaged(name)) from error
-        rgb = _to_rgb(image, name)
-    if orientation in _UPRIGHT:
-        rgb = rgb.transpose(_UPRIGHT[orientation])
-    return np.array(rgb)
+        if image.mode == "F" or image.mode.startswith("I"):
+            grey, dim = _eight_bits(np.asarray(image), name)
+            rgb = Image.fromarray(grey).convert("RGB")
+        else:
+            rgb, dim = _to_rgb(image, name), False
+    return ReadImage(np.array(_turned(rgb, orientation)), scaled_to_own_range=dim)
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode == "F" or image.mode.startswith("I"):
-        return Image.fromarray(_eight_bits(np.asarray(image), name)).convert("RGB")
     try:
         return _on_white(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
     except ValueError as error:
@@ -172,8 +250,12 @@ def _on_white(rgba: Image.Image) -> Image.Image:
     return white
 
 
-def _eight_bits(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
-    """Grey of more than 8 bits: integers are out of 65535, floating-point numbers out of 1."""
+def _eight_bits(values: npt.NDArray[Any], name: str) -> tuple[npt.NDArray[np.uint8], bool]:
+    """Grey of more than 8 bits: integers are out of 65535, floating-point numbers out of 1.
+
+    Returns:
+        uint8, and whether the picture was scaled to its own range.
+    """
     lowest, highest = values.min(), values.max()
     limit = 1 if np.issubdtype(values.dtype, np.floating) else 65535
     if not (lowest >= 0 and highest <= limit):  # NaN is refused too
@@ -181,7 +263,13 @@ def _eight_bits(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
             f"{name} has grey values from {lowest} to {highest}; expected 0 to {limit}. "
             "Convert it to 8 bits first."
         )
-    scaled: npt.NDArray[np.float32] = values.astype(np.float32) * np.float32(255 / limit)
+    dim = bool(0 < highest < _DIM * limit)
+    return _scaled(values, float(highest) if dim else limit), dim
+
+
+def _scaled(values: npt.NDArray[Any], highest: float) -> npt.NDArray[np.uint8]:
+    """Numbers from 0 to `highest` as 0 to 255."""
+    scaled: npt.NDArray[np.float32] = values.astype(np.float32) * np.float32(255 / highest)
     return np.rint(scaled).astype(np.uint8)
 
 
@@ -207,7 +295,7 @@ def _from_array(array: npt.NDArray[Any]) -> Picture:
         return np.repeat(array[:, :, None], 3, axis=2)
     if array.shape[2] == 4:
         return np.array(_on_white(Image.fromarray(np.ascontiguousarray(array))))
-    return array.copy()
+    return np.ascontiguousarray(array)
 
 
 def _check_size(height: int, width: int, name: str) -> None:
@@ -223,11 +311,3 @@ def _too_large(name: str, size: str = "") -> str:
 
 def _damaged(name: str) -> str:
     return f"{name} is damaged or incomplete and cannot be decoded. Download or save it again."
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Keep Pillow's warnings from people: of large pictures, checked here, and of odd notes in files."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
+from . import weights as checkpoints
 from . import zoo
 from .build import SamWeights, build_detector, build_sam, choose_device, choose_dtype
+from .models.detector.detector import Detections, ObjectDetector
 from .segmenter import Segmenter
+from .types import Picture
 
 
 def load(
@@ -20,6 +25,10 @@ def load(
     dtype: torch.dtype | None = None,
 ) -> Segmenter:
     """Load a segmentation model and the object detector that it is used with.
+
+    The model's usual detector is fetched when it is first needed, if it is not on this machine by then.
+    PyTorch's threads do not survive `os.fork`: load in the process that runs the model, or start processes with
+    "spawn" (`multiprocessing.get_context("spawn")`).
 
     Args:
         name: one of `models()`. "nano" comes with the package; others are fetched from the hub once.
@@ -37,9 +46,44 @@ def load(
     entry = zoo.find_model(name)
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
-    return Segmenter(
-        build_sam(name, weights=weights, device=device, dtype=dtype),
-        name=name,
-        detector=build_detector(entry.detector if detector is None else detector, device=device, dtype=dtype),
-        grid_filters=entry.grid_filters,
-    )
+    sam = build_sam(name, weights=weights, device=device, dtype=dtype)
+    usual = DetectorWhenNeeded(entry.detector, device=device, dtype=dtype)
+    found: ObjectDetector | DetectorWhenNeeded = usual
+    if detector is not None:
+        found = build_detector(detector, device=device, dtype=dtype)
+    elif not checkpoints.missing(zoo.find_detector(entry.detector).files.values()):
+        found = usual.detector()
+    return Segmenter(sam, name=name, detector=found, grid_filters=entry.grid_filters)
+
+
+@dataclass(eq=False)
+class DetectorWhenNeeded:
+    """An object detector that is found and made at its first use, by one thread for all.
+
+    Args:
+        name: of the detector.
+        device, dtype: as `build_detector` takes them.
+    """
+
+    name: str
+    device: torch.device
+    dtype: torch.dtype
+    _made: ObjectDetector | None = field(default=None, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def detector(self) -> ObjectDetector:
+        """The detector itself.
+
+        Raises:
+            WeightsError: as `build_detector`; the next use tries again.
+        """
+        with self._lock:
+            if self._made is None:
+                self._made = build_detector(self.name, device=self.device, dtype=self.dtype)
+            return self._made
+
+    def detect(
+        self, picture: Picture, *, confidence: float = 0.4, iou: float | None = None, max_boxes: int = 320
+    ) -> Detections:
+        """As `ObjectDetector.detect`."""
+        return self.detector().detect(picture, confidence=confidence, iou=iou, max_boxes=max_boxes)

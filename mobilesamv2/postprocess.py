@@ -6,36 +6,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .filters import MaskFilters, passes_thresholds
 from .geometry import ResizeLongestSide
-from .ops.boxes import inclusive_boxes
 from .ops.masks import compact_masks
-from .ops.nms import nms
-from .prompts import MaskFilters
 from .stopwatch import Stopwatch
 from .types import Floats, Ints, Masks, Prompts
 
 
 def all_masks(
-    logits: Tensor, iou: Tensor, frame: ResizeLongestSide, *, prompts: Prompts, first: int
+    logits: Tensor, iou: Tensor, resize: ResizeLongestSide, *, prompts: Prompts, first: int
 ) -> Masks:
     """Every mask of a chunk, prompt by prompt.
 
     Args:
         logits: (N, M, h, w), M answers to each prompt of the chunk.
         iou: (N, M), their predicted IoUs.
-        frame: where the picture lies in the model's input.
+        resize: where the picture lies in the model's input.
         prompts: of the whole round.
         first: which of them the chunk begins with.
     """
     owners = _owners(logits, first)
-    return _compact(logits.flatten(0, 1), iou.flatten(), frame, owners, prompts, stability_offset=1.0)
+    return _compact(logits.flatten(0, 1), iou.flatten(), resize, owners, prompts, stability_offset=1.0)
 
 
 @torch.inference_mode()
 def kept_masks(
     logits: Tensor,
     iou: Tensor,
-    frame: ResizeLongestSide,
+    resize: ResizeLongestSide,
     *,
     prompts: Prompts,
     first: int,
@@ -53,20 +51,9 @@ def kept_masks(
             good = iou > filters.predicted_iou
             logits, iou, owners = logits[good], iou[good], owners[good.cpu().numpy()]
     with watch.stage("postprocess"):
-        masks = _compact(logits, iou, frame, owners, prompts, stability_offset=filters.stability_offset)
+        masks = _compact(logits, iou, resize, owners, prompts, stability_offset=filters.stability_offset)
     with watch.stage("filter"):
-        solid = masks.areas > 0
-        if filters.stability is not None:
-            solid &= masks.stability >= filters.stability  # NaN fails
-        return masks.select(solid)
-
-
-def without_duplicates(masks: Masks, box_nms: float | None) -> Masks:
-    """Of masks whose boxes overlap with an IoU above `box_nms`, the one with the highest predicted IoU; None: all."""
-    if box_nms is None or len(masks) == 0:
-        return masks
-    boxes = torch.from_numpy(inclusive_boxes(masks.boxes_xyxy))  # as SAM takes them
-    return masks.select(nms(boxes, torch.from_numpy(masks.predicted_iou), box_nms).numpy())
+        return masks.select(passes_thresholds(masks, filters))
 
 
 def _owners(logits: Tensor, first: int) -> Ints:
@@ -77,20 +64,20 @@ def _owners(logits: Tensor, first: int) -> Ints:
 def _compact(
     logits: Tensor,
     iou: Tensor,
-    frame: ResizeLongestSide,
+    resize: ResizeLongestSide,
     owners: Ints,
     prompts: Prompts,
     *,
     stability_offset: float,
 ) -> Masks:
     """Masks from logits (K, h, w) and predicted IoUs (K,)."""
-    compact = compact_masks(logits, frame, stability_offset=stability_offset)
+    compact = compact_masks(logits, resize, stability_offset=stability_offset)
     predicted: Floats = iou.float().cpu().numpy()
     detector_scores = (
         np.full(len(owners), np.nan, dtype=np.float32) if prompts.scores is None else prompts.scores[owners]
     )
     return Masks(
-        size_hw=frame.size_hw,
+        size_hw=resize.size_hw,
         rles=compact.rles,
         scores=predicted if prompts.scores is None else detector_scores,
         boxes_xyxy=compact.boxes_xyxy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -25,3 +26,15 @@ def run_to_end(steps: Generator[object, None, Result]) -> Result:
             next(steps)
         except StopIteration as stop:
             return cast(Result, stop.value)
+
+
+def only_progress(steps: Generator[object, None, Result]) -> Generator[Progress, None, Result]:
+    """The progress of a run, and what it returns, without what else it yields. Closing it closes `steps`."""
+    with closing(steps):
+        while True:
+            try:
+                item = next(steps)
+            except StopIteration as stop:
+                return cast(Result, stop.value)
+            if isinstance(item, Progress):
+                yield item

@@ -6,11 +6,13 @@ lengths at the size of the drawing, so 320 masks of 12 megapixels need no full-s
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from .types import Bools, Ints, Masks, Picture, Prompts, Rle, run_lengths
+from .ops.rle import run_lengths
+from .types import Bools, Ints, Masks, Picture, Prompts, Rle
 
 _GOLDEN_TURN = (5**0.5 - 1) / 2
 """Share of the hue circle between neighbours in rank: no two of the first hundreds fall close together."""
@@ -101,19 +103,17 @@ def overlay(
     if any(abs(drawn - full * scale) > 1 for drawn, full in zip((height, width), masks.size_hw, strict=True)):
         raise ValueError(f"A picture of {(height, width)} is no copy of one of {masks.size_hw}.")
     painted, edges = _paint(masks, (height, width), thickness=_line_width((height, width)) if contours else 0)
-    areas = colours.astype(np.float32)
-    lines = 0.7 * areas + 0.3 * 255  # a lighter line stands out from its own area
+    fills = np.concatenate([colours, np.zeros((1, 3), dtype=np.uint8)])  # label -1 is the last row: no mask
+    lines = 0.7 * colours.astype(np.float32) + 0.3 * 255  # a lighter line stands out from its own area
+    line_share = max(opacity, _CONTOUR_OPACITY)
     out = picture.copy()
     for top in range(0, height, _BAND_ROWS):
-        band = np.s_[top : top + _BAND_ROWS]
-        on_line = edges[band]
-        in_area = (painted[band] >= 0) & ~on_line
-        for chosen, fill, share in (
-            (in_area, areas, opacity),
-            (on_line, lines, max(opacity, _CONTOUR_OPACITY)),
-        ):
-            mixed = (1 - share) * out[band][chosen] + share * fill[painted[band][chosen]]
-            out[band][chosen] = np.rint(mixed).astype(np.uint8)
+        rows = slice(top, top + _BAND_ROWS)
+        band, labels, on_line = out[rows], painted[rows], edges[rows]
+        drawn = lines[labels[on_line]] * line_share + band[on_line] * (1 - line_share)
+        mixed = cv2.addWeighted(band, 1 - opacity, fills.take(labels, axis=0), opacity, 0)
+        np.copyto(band, mixed, where=(labels >= 0)[:, :, None])
+        band[on_line] = np.rint(drawn)
     return out
 
 
@@ -203,26 +203,22 @@ def _line_width(size_hw: tuple[int, int]) -> int:
 
 def _paint(masks: Masks, size_hw: tuple[int, int], *, thickness: int) -> tuple[npt.NDArray[np.int32], Bools]:
     """Which mask is on top of each pixel, int32 (h, w), -1 for none; and where that one's contour runs."""
-    painted = np.full(size_hw, -1, dtype=np.int32)
-    edges = np.zeros(size_hw, dtype=np.bool_)
-    areas = masks.areas
-    for index in sorted(range(len(masks)), key=lambda i: (-int(areas[i]), -i)):
-        rows = _samples(masks.boxes_xyxy[index, 1::2], masks.size_hw[0], size_hw[0])
-        columns = _samples(masks.boxes_xyxy[index, 0::2], masks.size_hw[1], size_hw[1])
-        if len(rows[1]) == 0 or len(columns[1]) == 0:
+    painted, edges = np.full(size_hw[::-1], -1, dtype=np.int32), np.zeros(size_hw[::-1], dtype=np.uint8)
+    for index in masks.painting_order():
+        rows, row_centres = _samples(masks.boxes_xyxy[index, 1::2], masks.size_hw[0], size_hw[0])
+        columns, column_centres = _samples(masks.boxes_xyxy[index, 0::2], masks.size_hw[1], size_hw[1])
+        if len(row_centres) == 0 or len(column_centres) == 0:
             continue
         if size_hw == tuple(masks.size_hw):
-            window = masks.window(index)  # the same, without a search for every pixel
+            window = masks.window(index).T  # the same, without a search for every pixel
         else:
-            window = _sampled(masks.rles[index], rows=rows[1], columns=columns[1])
-        place = np.s_[rows[0] : rows[0] + len(rows[1]), columns[0] : columns[0] + len(columns[1])]
-        painted[place][window] = index
-        inner = window
-        for _ in range(thickness):
-            inner = _eroded(inner, place, size_hw)
-        edges[place][window] = False
-        edges[place][window & ~inner] = True
-    return painted, edges
+            window = _sampled(masks.rles[index], rows=row_centres, columns=column_centres)
+        # Both are drawn column by column, as run lengths go, and turned at the end.
+        place = np.s_[columns : columns + window.shape[0], rows : rows + window.shape[1]]
+        np.copyto(painted[place], index, where=window)
+        if thickness:
+            np.copyto(edges[place], _inner_edge(window, place, painted.shape, thickness), where=window)
+    return np.asarray(cv2.transpose(painted), dtype=np.int32), np.asarray(cv2.transpose(edges)).view(np.bool_)
 
 
 def _samples(span: npt.NDArray[np.float32], full: int, drawn: int) -> tuple[int, Ints]:
@@ -233,25 +229,24 @@ def _samples(span: npt.NDArray[np.float32], full: int, drawn: int) -> tuple[int,
 
 
 def _sampled(rle: Rle, *, rows: Ints, columns: Ints) -> Bools:
-    """The mask at the crossings of rising `rows` and `columns`: bool (len(rows), len(columns))."""
+    """The mask at the crossings of rising `rows` and `columns`: bool (len(columns), len(rows))."""
     positions = (columns[:, None] * int(rle["size"][0]) + rows[None, :]).reshape(
         -1
     )  # rising, as the runs are
     turns = np.searchsorted(positions, np.cumsum(run_lengths(rle)), side="left")
     flips = np.bincount(turns, minlength=len(positions) + 1)[: len(positions)]
-    return np.asarray(np.cumsum(flips) % 2 == 1).reshape(len(columns), len(rows)).T
+    return np.asarray(np.cumsum(flips) % 2 == 1).reshape(len(columns), len(rows))
 
 
-def _eroded(mask: Bools, place: tuple[slice, slice], size_hw: tuple[int, int]) -> Bools:
-    """Take one pixel off along every edge, but not where the mask leaves the picture."""
-    padded = np.pad(mask, 1)
-    rows, columns = place
-    if rows.start == 0:
-        padded[0] = padded[1]
-    if rows.stop == size_hw[0]:
-        padded[-1] = padded[-2]
-    if columns.start == 0:
-        padded[:, 0] = padded[:, 1]
-    if columns.stop == size_hw[1]:
-        padded[:, -1] = padded[:, -2]
-    return mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+def _inner_edge(
+    window: Bools, place: tuple[slice, slice], shape: tuple[int, ...], thickness: int
+) -> npt.NDArray[np.uint8]:
+    """1 for what is within `thickness` steps of leaving the mask; where it leaves the picture it has no edge."""
+    (top, bottom), (left, right) = (
+        (int(axis.start > 0), int(axis.stop < side)) for axis, side in zip(place, shape, strict=True)
+    )
+    framed = np.pad(window.view(np.uint8), ((top, bottom), (left, right)))
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    inner = cv2.erode(framed, cross, iterations=thickness)  # what lies beyond the array counts as inside
+    inner = inner[top : framed.shape[0] - bottom, left : framed.shape[1] - right]
+    return np.asarray(1 - inner, dtype=np.uint8)

@@ -1,55 +1,53 @@
-"""Runs a model on pictures: encode once, let a sampler ask, decode in chunks that fit in memory.
+"""Segments everything in a picture: encode it, let a sampler ask, decode chunk by chunk, filter.
 
-Values flow and nothing is remembered: one `Segmenter` serves any number of visitors.
+Values flow and nothing is remembered: one `Segmenter` serves any number of people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from .errors import PromptError
-from .geometry import ResizeLongestSide
-from .images import ImageInput, load_image
-from .models.chunks import suitable_chunk
-from .models.mask_decoder.shared_image import SharedImage
-from .models.preprocess import to_input
-from .models.sam import Sam
-from .postprocess import all_masks, kept_masks, without_duplicates
+from .filters import MaskFilters
+from .images import ImageInput, read_image
+from .inference import inference
+from .models.promptable import PromptableNetwork
+from .postprocess import kept_masks
 from .progress import Progress, run_to_end
-from .prompts import MaskFilters, Sampler
-from .prompts.chosen import chosen_sampler
-from .prompts.given import prompts_from
+from .promptable import Embedding, PromptableModel
+from .prompts import Sampler, make_sampler
 from .prompts.grid import SAM_FILTERS
 from .prompts.object_aware import Detector
+from .request import Request
+from .results import PartialMasks, RunInfo, SegmentationResult
 from .stopwatch import Stopwatch
-from .types import Masks, Prompts, SegmentationResult
+from .types import Masks, Picture, Prompts
+
+__all__ = ["Embedding", "Segmenter"]
 
 
 @dataclass(frozen=True, eq=False)
-class Embedding:
-    """One encoded picture.
+class _Work:
+    """One run of a sampler; see `Segmenter.steps`."""
 
-    Args:
-        features: (1, C, h, w) on the model's device.
-        kernel: what the model compares pixels by, if it does (`Sam.compare`).
-        frame: where the picture lies in the model's input.
-        timings: seconds spent in "preprocess" and "encode".
-    """
-
-    features: Tensor
-    kernel: Tensor | None
-    frame: ResizeLongestSide
-    timings: dict[str, float]
+    picture: Picture
+    embedding: Embedding
+    sampler: Sampler
+    filters: MaskFilters
+    skip: int
+    stop: Callable[[], bool]
+    info: RunInfo
+    watch: Stopwatch
 
 
-class Segmenter:
+_NO_PROMPTS = Prompts(boxes_xyxy=np.zeros((0, 4), dtype=np.float32))
+
+
+class Segmenter(PromptableModel):
     """A segmentation model and a detector that finds objects for it, on one device.
 
     Args:
@@ -62,20 +60,16 @@ class Segmenter:
 
     def __init__(
         self,
-        sam: Sam,
+        sam: PromptableNetwork[Any],
         *,
         name: str,
         detector: Detector | None = None,
         grid_filters: MaskFilters = SAM_FILTERS,
         chunk_size: int | None = None,
     ) -> None:
-        if chunk_size is not None and chunk_size < 1:
-            raise ValueError(f"chunk_size must be at least 1; got {chunk_size}.")
-        self.sam = sam
-        self.name = name
+        super().__init__(sam, name=name, chunk_size=chunk_size)
         self.detector = detector
         self.grid_filters = grid_filters
-        self.chunk_size = chunk_size
 
     def with_detector(self, detector: Detector) -> Segmenter:
         """The same model, sharing its memory, with another detector."""
@@ -88,105 +82,9 @@ class Segmenter:
         )
 
     @property
-    def device(self) -> torch.device:
-        """Where the model runs."""
-        return self.sam.device
-
-    @property
     def has_detector(self) -> bool:
         """Whether object-aware sampling is possible."""
         return self.detector is not None
-
-    @property
-    def device_description(self) -> str:
-        """The device in words: "CPU, 2 threads" or "NVIDIA H200, bfloat16"."""
-        if self.device.type == "cuda":
-            return f"{torch.cuda.get_device_name(self.device)}, {str(self.sam.dtype).removeprefix('torch.')}"
-        if self.device.type == "cpu":
-            threads = torch.get_num_threads()
-            return f"CPU, {threads} thread{'' if threads == 1 else 's'}"
-        return self.device.type.upper()
-
-    def encode(self, image: ImageInput) -> Embedding:
-        """Encode a picture, once for any number of prompts.
-
-        Args:
-            image: a path, a PIL image, or uint8 RGB (H, W, 3).
-
-        Raises:
-            InvalidImageError: if it cannot be read as a picture.
-        """
-        watch = Stopwatch(self.device)
-        with watch.stage("preprocess"), torch.inference_mode():
-            picture = load_image(image)
-            frame = ResizeLongestSide(
-                size_hw=(picture.shape[0], picture.shape[1]), input_side=self.sam.input_side
-            )
-            pixels_frame = replace(frame, input_side=self.sam.picture_side)  # in some models a smaller one
-            pixels = to_input(picture, pixels_frame, device=self.device, dtype=self.sam.dtype)
-        with watch.stage("encode"), torch.inference_mode():
-            features = self.sam.encode(pixels)
-            kernel = self.sam.compare(features)
-        return Embedding(features=features, kernel=kernel, frame=frame, timings=watch.seconds)
-
-    def decode_logits(
-        self,
-        embedding: Embedding,
-        *,
-        boxes: npt.ArrayLike | None = None,
-        points: npt.ArrayLike | None = None,
-        labels: npt.ArrayLike | None = None,
-        mask_inputs: Tensor | None = None,
-        multimask: bool = False,
-    ) -> tuple[Tensor, Tensor]:
-        """Decode prompts on an encoded picture, in the order given.
-
-        Args:
-            embedding: from `encode`.
-            boxes: (N, 4) or (4,), x0 y0 x1 y1 in pixels of the original picture.
-            points: (N, P, 2), or (N, 2) for one point per prompt, x before y in pixels of the original picture.
-            labels: (N, P) or (N,), 1 foreground, 0 background; left out, every point is foreground.
-            mask_inputs: (N, h, w), logits of an earlier answer to refine.
-            multimask: three masks per prompt instead of one.
-
-        Returns:
-            Low-resolution logits float32 (N, M, h, w) over the model's square input, a mask where above 0, and
-            predicted IoUs float32 (N, M), on the model's device. M is 3 with `multimask`, else 1.
-
-        Raises:
-            PromptError: if the prompts do not fit each other.
-        """
-        prompts = prompts_from(boxes=boxes, points=points, labels=labels, multimask=multimask)
-        chunks = [answer for _, *answer in self._answers(embedding, prompts, mask_inputs)]
-        if not chunks:
-            side = 4 * embedding.features.shape[-1]
-            count = 3 if multimask else 1
-            return torch.zeros(0, count, side, side, device=self.device), torch.zeros(
-                0, count, device=self.device
-            )
-        logits, iou = zip(*chunks, strict=True)
-        return torch.cat(logits), torch.cat(iou)
-
-    def predict(
-        self,
-        embedding: Embedding,
-        *,
-        boxes: npt.ArrayLike | None = None,
-        points: npt.ArrayLike | None = None,
-        labels: npt.ArrayLike | None = None,
-        mask_inputs: Tensor | None = None,
-        multimask: bool = False,
-    ) -> Masks:
-        """Masks for prompts on an encoded picture, in the order given; takes what `decode_logits` takes.
-
-        With `multimask` the three masks of a prompt follow each other; `prompt_index` tells whose they are. Their
-        scores are the predicted IoUs.
-        """
-        prompts = prompts_from(boxes=boxes, points=points, labels=labels, multimask=multimask)
-        parts = [Masks.empty(embedding.frame.size_hw)]
-        for first, logits, iou in self._answers(embedding, prompts, mask_inputs):
-            parts.append(all_masks(logits, iou, embedding.frame, prompts=prompts, first=first))
-        return Masks.concatenate(parts)
 
     def segment_everything(
         self,
@@ -195,6 +93,8 @@ class Segmenter:
         sampler: str | Sampler = "object-aware",
         max_prompts: int | None = None,
         points_per_side: int | None = None,
+        confidence: float | None = None,
+        request: Request | None = None,
         embedding: Embedding | None = None,
     ) -> SegmentationResult:
         """Find masks of everything in a picture.
@@ -202,9 +102,8 @@ class Segmenter:
         Args:
             image: a path, a PIL image, or uint8 RGB (H, W, 3).
             sampler: "object-aware", "grid", or a `Sampler` of your own.
-            max_prompts: at most so many prompts. Object-aware: 320 where not given. Grid: the largest square grid
-                that fits.
-            points_per_side: of the grid, 32 where not given; grid search only.
+            max_prompts, points_per_side, confidence: as `Request` takes them; not with a sampler of your own.
+            request: all of this, and filters, in one value instead.
             embedding: of the same picture, to save encoding it again.
 
         Returns:
@@ -216,147 +115,155 @@ class Segmenter:
             UnknownModelError: if there is no sampler of that name.
             PromptError: if an option does not belong to the sampler or is out of range.
         """
-        steps = self.steps(
-            image,
-            sampler=sampler,
-            max_prompts=max_prompts,
-            points_per_side=points_per_side,
-            embedding=embedding,
-        )
-        return run_to_end(steps)
+        options = {"max_prompts": max_prompts, "points_per_side": points_per_side, "confidence": confidence}
+        given = [name for name, value in options.items() if value is not None]
+        chosen: Request | Sampler
+        if request is not None:
+            if given or sampler != "object-aware":
+                raise PromptError("A request names sampler and options; give it alone.")
+            chosen = request
+        elif isinstance(sampler, str):
+            chosen = Request(sampler, max_prompts, points_per_side, confidence)
+        else:
+            if given:
+                raise PromptError(f"A sampler object brings its own options; leave {', '.join(given)} out.")
+            chosen = sampler
+        return run_to_end(self.steps(image, chosen, embedding=embedding))
 
     def steps(
         self,
         image: ImageInput,
+        request: Request | Sampler | None = None,
         *,
-        sampler: str | Sampler = "object-aware",
-        max_prompts: int | None = None,
-        points_per_side: int | None = None,
         embedding: Embedding | None = None,
-    ) -> Generator[Progress, None, SegmentationResult]:
-        """As `segment_everything`, pausing after every stage and chunk. Closing the generator stops the work."""
-        chosen = chosen_sampler(
-            sampler,
-            max_prompts=max_prompts,
-            points_per_side=points_per_side,
-            grid_filters=self.grid_filters,
-            detector=self.detector,
-            model=self.name,
-        )
+        filters: MaskFilters | None = None,
+        skip: int = 0,
+        stop: Callable[[], bool] | None = None,
+    ) -> Generator[Progress | PartialMasks, None, SegmentationResult]:
+        """Find masks of everything in a picture, pausing after every stage and chunk.
+
+        Args:
+            image: a path, a PIL image, or uint8 RGB (H, W, 3).
+            request: what is asked, or a sampler of one's own; None: `Request()`.
+            embedding: of the same picture, to save encoding it again.
+            filters: instead of the sampler's own and of what the request leaves out: `MaskFilters()` keeps every mask
+                that has a pixel.
+            skip: so many prompts of the first round were asked before and are left out.
+            stop: looked at before each stage and chunk; when it says True the run ends with what it has.
+
+        Yields:
+            How far the run is, and after each chunk the masks it gave; a round of no prompts gives a chunk of none.
+
+        Returns:
+            As `segment_everything`, without the skipped prompts. Closing the generator stops the work.
+
+        Raises:
+            InvalidImageError, PromptError: as `segment_everything`; also if the embedding is of another picture or
+                model, or `skip` is negative.
+        """
+        if skip < 0:
+            raise PromptError(f"skip must not be negative; got {skip}.")
+        asked = Request() if request is None else request
+        sampler = self.sampler_for(asked) if isinstance(asked, Request) else asked
         watch = Stopwatch(self.device)
         with watch.stage("preprocess"):
-            picture = load_image(image)
-        size_hw = (picture.shape[0], picture.shape[1])
-        if embedding is None:
+            read = read_image(image)
+        picture, size_hw = read.picture, (read.picture.shape[0], read.picture.shape[1])
+        info = RunInfo(
+            sampler=sampler.name,
+            model=self.name,
+            device=self.device_description,
+            timings=watch.seconds,
+            masks_decoded=0,
+            request=asked if isinstance(asked, Request) else None,
+            own_filters=sampler.filters,
+            scaled_to_own_range=read.scaled_to_own_range,
+        )
+        if embedding is not None:
+            self._check(embedding, size_hw=size_hw)
+        stop = stop or _never
+        parts: list[PartialMasks] = []
+        complete = False
+        if embedding is None and not stop():
             yield Progress("encode", 0, 1)
             embedding = self.encode(picture)
-        elif embedding.frame.size_hw != size_hw:
-            raise PromptError(
-                f"The embedding is of a picture of {embedding.frame.size_hw} (height, width); this one has {size_hw}."
-            )
-        watch.add(embedding.timings)  # also where it was made before: it is part of what this result cost
-        yield Progress("discover", 0, 1)
+        if embedding is not None and not stop():
+            watch.add(embedding.timings)  # also where it was made before: it is part of what this result cost
+            used = sampler.filters if filters is None else filters.instead_of(sampler.filters)
+            work = _Work(picture, embedding, sampler, used, skip=skip, stop=stop, info=info, watch=watch)
+            complete = yield from self._rounds(work, parts)
+        yield Progress("filter", 0, 1)
+        with watch.stage("filter"):
+            nothing = PartialMasks(Masks.empty(size_hw), _NO_PROMPTS, first=0, done=0, total=0, run=info)
+            result = SegmentationResult.of_partial(parts or [nothing], filters=filters, is_complete=complete)
+        return replace(result, timings=watch.seconds)
 
-        rounds = chosen.rounds(picture)
-        asked: list[Prompts] = []
-        kept: list[Masks] = [Masks.empty(size_hw)]
-        decoded = 0
-        answer: Masks | None = None
+    def sampler_for(self, request: Request) -> Sampler:
+        """The sampler that `request` names, with this model's detector and filters.
+
+        Raises:
+            PromptError: if it needs a detector and there is none.
+        """
+        return make_sampler(
+            request, detector=self.detector, grid_filters=self.grid_filters, model_name=self.name
+        )
+
+    def _rounds(
+        self, work: _Work, parts: list[PartialMasks]
+    ) -> Generator[Progress | PartialMasks, None, bool]:
+        """Ask what the sampler asks, adding the masks of each chunk to `parts`; whether it came to the end."""
+        embedding, watch = work.embedding, work.watch
+        yield Progress("discover", 0, 1)
+        rounds = work.sampler.rounds(work.picture)
         with watch.stage("decode"):
             shared = self._share(embedding)
+        skip = work.skip
+        before = 0  # prompts of the rounds before, skipped ones too
+        done = decoded = 0
+        answer: Masks | None = None
         while True:
-            with watch.stage("discover"), torch.inference_mode():
+            with watch.stage("discover"), inference(self.device):
                 try:
                     prompts = next(rounds) if answer is None else rounds.send(answer)
                 except StopIteration:
-                    break
-            offset = sum(map(len, asked))
-            asked.append(prompts)
-            answers = [Masks.empty(size_hw)]
-            yield Progress("decode", offset, offset + len(prompts))
-            for part in self._chunks(embedding, len(prompts), shared):
-                with watch.stage("decode"):
-                    logits, iou = self._decode(embedding, prompts[part], None, shared)
-                decoded += iou.numel()
-                answers.append(
-                    kept_masks(
+                    return True
+            skip = min(skip, len(prompts)) if answer is None else 0
+            total = done + len(prompts) - skip
+            yield Progress("decode", done, total)
+            answers = [Masks.empty(embedding.resize.size_hw)]
+            for part in self._chunks(embedding, range(skip, len(prompts)), shared):
+                if work.stop():
+                    return False
+                masks = answers[0]
+                if part.start < part.stop:
+                    with watch.stage("decode"):
+                        logits, iou = self._decode(embedding, prompts[part], None, shared)
+                    decoded += iou.numel()
+                    masks = kept_masks(
                         logits,
                         iou,
-                        embedding.frame,
+                        embedding.resize,
                         prompts=prompts,
                         first=part.start,
-                        filters=chosen.filters,
+                        filters=work.filters,
                         watch=watch,
                     )
+                answers.append(masks)
+                done += part.stop - part.start
+                partial = PartialMasks(
+                    masks=replace(masks, prompt_index=masks.prompt_index + before),
+                    prompts=prompts[part],
+                    first=before + part.start,
+                    done=done,
+                    total=total,
+                    run=replace(work.info, timings=dict(watch.seconds), masks_decoded=decoded),
                 )
-                yield Progress("decode", offset + part.stop, offset + len(prompts))
+                parts.append(partial)
+                yield Progress("decode", done, total)
+                yield partial
             answer = Masks.concatenate(answers)
-            kept.append(replace(answer, prompt_index=answer.prompt_index + offset))
-        yield Progress("filter", 0, 1)
-        with watch.stage("filter"):
-            passed = Masks.concatenate(kept)
-            masks = without_duplicates(passed, chosen.filters.box_nms).sorted_by_score()
-        return SegmentationResult(
-            masks=masks,
-            prompts=Prompts.concatenate(asked),
-            timings=watch.seconds,
-            masks_decoded=decoded,
-            sampler=chosen.name,
-            model=self.name,
-            device=self.device_description,
-            duplicates_removed=len(passed) - len(masks),
-        )
+            before += len(prompts)
 
-    def _answers(
-        self, embedding: Embedding, prompts: Prompts, mask_inputs: Tensor | None
-    ) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Decode prompts chunk by chunk: the first prompt of each chunk, its logits and its predicted IoUs."""
-        if mask_inputs is not None and len(mask_inputs) != len(prompts):
-            raise PromptError(f"mask_inputs must be one per prompt: {len(prompts)}; got {len(mask_inputs)}.")
-        masked = mask_inputs is not None
-        shared = self._share(embedding, masked=masked) if len(prompts) else None
-        for part in self._chunks(embedding, len(prompts), shared):
-            masks = None if mask_inputs is None else mask_inputs[part]
-            yield part.start, *self._decode(embedding, prompts[part], masks, shared)
 
-    @torch.inference_mode()
-    def _share(self, embedding: Embedding, *, masked: bool = False) -> SharedImage | None:
-        """What all prompts on a picture share in the decoder."""
-        return self.sam.share(embedding.features, masked=masked)
-
-    @torch.inference_mode()
-    def _decode(
-        self,
-        embedding: Embedding,
-        prompts: Prompts,
-        mask_inputs: Tensor | None,
-        shared: SharedImage | None,
-    ) -> tuple[Tensor, Tensor]:
-        """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk, with `Sam.share` of its embedding."""
-        frame, device = embedding.frame, self.device
-
-        def moved(array: npt.NDArray[Any] | None) -> Tensor | None:
-            return None if array is None else torch.from_numpy(np.ascontiguousarray(array)).to(device)
-
-        masks = None
-        if mask_inputs is not None:
-            masks = mask_inputs.to(device=device, dtype=torch.float32).reshape(
-                len(prompts), 1, *mask_inputs.shape[-2:]
-            )
-        return self.sam.decode(
-            embedding.features,
-            points=moved(None if prompts.points is None else frame.points_to_input(prompts.points)),
-            labels=moved(prompts.labels),
-            boxes_xyxy=moved(
-                None if prompts.boxes_xyxy is None else frame.boxes_to_input(prompts.boxes_xyxy)
-            ),
-            masks=masks,
-            kernel=embedding.kernel,
-            shared=shared,
-            multimask=prompts.multimask,
-        )
-
-    def _chunks(self, embedding: Embedding, count: int, shared: SharedImage | None) -> Iterator[slice]:
-        hw = (embedding.features.shape[2], embedding.features.shape[3])
-        size = self.chunk_size or suitable_chunk(self.sam, hw, sharing=shared is not None)
-        return (slice(start, min(start + size, count)) for start in range(0, count, size))
+def _never() -> bool:
+    return False

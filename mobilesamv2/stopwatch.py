@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from .types import STAGES
+from .results import STAGES
 
 
 class Stopwatch:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from .geometry import ResizeLongestSide
-from .segmenter import Embedding
+from .promptable import Embedding
 from .types import Floats
 
 
@@ -18,48 +17,39 @@ class StoredEmbedding:
 
     Args:
         features: float32 (1, C, h, w).
-        kernel: float32, or None where the model has none.
-        frame: where the picture lies in the model's input.
+        resize: where the picture lies in the model's input.
         timings: seconds spent in "preprocess" and "encode".
+        model: name of the model that made it.
         dtype: number format it had on its device; float32 holds each value of it.
     """
 
     features: Floats
-    kernel: Floats | None
-    frame: ResizeLongestSide
+    resize: ResizeLongestSide
     timings: dict[str, float]
+    model: str
     dtype: torch.dtype
 
     @classmethod
     def of(cls, embedding: Embedding) -> StoredEmbedding:
         """A copy of `embedding` on the CPU."""
         return cls(
-            features=_array(embedding.features),
-            kernel=None if embedding.kernel is None else _array(embedding.kernel),
-            frame=embedding.frame,
+            features=embedding.features.detach().to(device="cpu", dtype=torch.float32).numpy().copy(),
+            resize=embedding.resize,
             timings=dict(embedding.timings),
+            model=embedding.model,
             dtype=embedding.features.dtype,
         )
 
     def on(self, device: torch.device) -> Embedding:
         """The embedding it was made of, on `device`, value for value."""
-
-        def tensor(array: Floats) -> Tensor:
-            return torch.tensor(array).to(device=device, dtype=self.dtype)
-
         return Embedding(
-            features=tensor(self.features),
-            kernel=None if self.kernel is None else tensor(self.kernel),
-            frame=self.frame,
+            features=torch.tensor(self.features, device="cpu").to(device=device, dtype=self.dtype),
+            resize=self.resize,
             timings=dict(self.timings),
+            model=self.model,
         )
 
     @property
     def nbytes(self) -> int:
-        """Memory of the arrays in bytes."""
-        return int(self.features.nbytes + (0 if self.kernel is None else self.kernel.nbytes))
-
-
-def _array(tensor: Tensor) -> Floats:
-    array: Floats = tensor.detach().to(device="cpu", dtype=torch.float32).numpy().copy()
-    return array
+        """Memory of the array in bytes."""
+        return int(self.features.nbytes)

@@ -1,4 +1,4 @@
-"""The values everything else speaks: prompts, masks, results. They know nothing of models or devices."""
+"""The values everything else speaks: prompts and masks. They know nothing of models or devices."""
 
 from __future__ import annotations
 
@@ -11,55 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from .arrays import Bools, Floats, Ints, Picture, Rle
 from .errors import PromptError
+from .ops.rle import decode_rle
 
-Picture = npt.NDArray[np.uint8]
-"""An RGB picture, uint8 of shape (H, W, 3)."""
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Rle = dict[str, Any]
-"""One mask as COCO's compressed run lengths: `{"size": [H, W], "counts": bytes}`."""
-
-
-def decode_rle(rle: Rle, box_xyxy: tuple[int, int, int, int] | None = None) -> Bools:
-    """Decode a mask, or only the part of it that lies in a box; no more than the box's columns is ever built.
-
-    Written here because pycocotools' own decoding calls numpy in a way that numpy has deprecated.
-
-    Args:
-        rle: compressed run lengths.
-        box_xyxy: x0 y0 x1 y1 within the picture, x1 and y1 one past the last pixel; None for everything.
-
-    Returns:
-        bool (y1 - y0, x1 - x0).
-    """
-    height, width = (int(side) for side in rle["size"])
-    x0, y0, x1, y1 = (0, 0, width, height) if box_xyxy is None else box_xyxy
-    # Lengths of the runs, unset and set in turn, as far as they lie within the columns x0 to x1.
-    edges = np.cumsum(run_lengths(rle)).clip(x0 * height, x1 * height)
-    lengths = np.diff(edges, prepend=x0 * height)
-    columns = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(x1 - x0, height)
-    return columns[:, y0:y1].T
-
-
-def run_lengths(rle: Rle) -> Ints:
-    """The lengths of the runs of a compressed mask, unset and set in turn, down the columns.
-
-    Each number is written in groups of five bits, least first, as characters from '0' on: bit 6 of a
-    character says that more follow, bit 5 of the last one is the sign. From the fourth number on, each is the
-    difference to the one before the last.
-    """
-    digits = np.frombuffer(rle["counts"], dtype=np.uint8).astype(np.int64) - 48
-    ends = np.flatnonzero(digits < 32)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    place = np.arange(len(digits)) - np.repeat(starts, ends - starts + 1)
-    numbers = np.add.reduceat((digits & 31) << (5 * place), starts)
-    negative = (digits[ends] & 16) != 0
-    numbers -= negative.astype(np.int64) << (5 * (place[ends] + 1))
-    numbers[1::2] = np.cumsum(numbers[1::2])
-    numbers[2::2] = np.cumsum(numbers[2::2])
-    return numbers
+__all__ = ["Bools", "Floats", "Ints", "Masks", "Picture", "Prompts", "Rle"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +77,23 @@ class Prompts:
             boxes_xyxy=None if self.boxes_xyxy is None else self.boxes_xyxy[index],
             scores=None if self.scores is None else self.scores[index],
         )
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """One record for each prompt, ready for `json.dumps`.
+
+        Each has `box` (x0, y0, x1, y1 in pixels), `points` (x, y, label each, without padding) and `score`; what a
+        prompt has not is None.
+        """
+        points: list[Any] = [None] * len(self)
+        if self.points is not None and self.labels is not None:
+            points = [
+                [[*xy, label] for xy, label in zip(places, labels, strict=True) if label >= 0]
+                for places, labels in zip(self.points.tolist(), self.labels.tolist(), strict=True)
+            ]
+        boxes = [None] * len(self) if self.boxes_xyxy is None else self.boxes_xyxy.tolist()
+        scores = [None] * len(self) if self.scores is None else self.scores.tolist()
+        rows = zip(boxes, points, scores, strict=True)
+        return [{"box": box, "points": of_one, "score": score} for box, of_one, score in rows]
 
     @classmethod
     def concatenate(cls, parts: Sequence[Prompts]) -> Prompts:
@@ -213,6 +186,13 @@ class Masks:
         # One at a time: pycocotools 2.0.11 overflows on a list of more than 255 masks under numpy 2.
         return np.array([int(coco_mask.area(rle)) for rle in self.rles], dtype=np.int64)
 
+    @property
+    def coverage(self) -> float:
+        """Share of the picture's pixels that lie in at least one mask, 0 to 1; 0 for no masks."""
+        height, width = self.size_hw
+        union = coco_mask.merge(list(self.rles)) if self.rles else None
+        return 0.0 if union is None else int(coco_mask.area(union)) / max(1, height * width)
+
     def select(self, index: slice | Sequence[int] | npt.NDArray[Any]) -> Masks:
         """The masks that a slice, indices or a bool array name, in that order."""
         if not isinstance(index, slice):
@@ -275,12 +255,16 @@ class Masks:
         Larger masks are painted first, so that a part stays visible on the whole it lies on; of equally large
         ones the better ranked is on top.
         """
-        labels = np.zeros(self.size_hw, dtype=np.int32)
-        areas = self.areas
-        for index in sorted(range(len(self)), key=lambda i: (-int(areas[i]), -i)):
+        labels = np.zeros(self.size_hw[::-1], dtype=np.int32)  # column by column, as run lengths go
+        for index in self.painting_order():
             x0, y0, x1, y1 = (int(edge) for edge in self.boxes_xyxy[index])
-            labels[y0:y1, x0:x1][self.window(index)] = index + 1
-        return labels
+            np.copyto(labels[x0:x1, y0:y1], index + 1, where=self.window(index).T)
+        return np.ascontiguousarray(labels.T)
+
+    def painting_order(self) -> list[int]:
+        """Larger masks first, so that parts lie on wholes; of equally large ones the best ranked last."""
+        areas = self.areas
+        return sorted(range(len(self)), key=lambda index: (-int(areas[index]), -index))
 
     def to_coco(self) -> list[dict[str, Any]]:
         """Masks as COCO result records, ready for `json.dumps`.
@@ -309,38 +293,3 @@ class Masks:
             }
             for index, (rle, box, area) in enumerate(zip(self.rles, self.boxes_xyxy, self.areas, strict=True))
         ]
-
-
-STAGES = ("preprocess", "encode", "discover", "decode", "filter", "postprocess")
-"""The stages a run is timed by, in order. Each second of a run belongs to one of them."""
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentationResult:
-    """What one run of segment-everything gave.
-
-    Args:
-        masks: the masks that were kept, best first.
-        prompts: every prompt that was asked, in the order asked; `masks.prompt_index` points into it.
-        timings: seconds per stage of `STAGES`, measured with the device synchronised.
-        masks_decoded: how many masks the decoder gave before filters.
-        sampler: name of the sampler.
-        model: name of the model.
-        device: where it ran, for people: "CPU, 2 threads", "NVIDIA H200, bfloat16".
-        duplicates_removed: how many masks passed every other filter and were dropped because a better one has
-            nearly the same box; 0 where the sampler has no such filter.
-    """
-
-    masks: Masks
-    prompts: Prompts
-    timings: dict[str, float]
-    masks_decoded: int
-    sampler: str
-    model: str
-    device: str
-    duplicates_removed: int = 0
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of all stages together."""
-        return sum(self.timings.values())

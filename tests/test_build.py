@@ -16,13 +16,14 @@ from mobilesamv2 import zoo
 from mobilesamv2.build import LeftUnset, build_detector, build_sam, choose_device, choose_dtype
 from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
 from mobilesamv2.models.detector.detector import DetectorConfig, build_detector_module
-from mobilesamv2.models.sam import Sam, nano_config
+from mobilesamv2.models.nano.model import NanoConfig, NanoModel
+from mobilesamv2.models.sam import Sam, SamConfig
 
 
 @pytest.fixture(scope="module")
 def nano_state() -> dict[str, Tensor]:
     torch.manual_seed(0)
-    return Sam.from_config(nano_config()).state_dict()
+    return NanoModel.from_config(NanoConfig()).state_dict()
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_the_zoo_s_own_file_is_taken_when_no_other_is_given(
     own = dataclasses.replace(zoo.MODELS["nano"].files["whole"], bytes=None, sha256=None)
     monkeypatch.setitem(zoo.MODELS, "nano", dataclasses.replace(zoo.MODELS["nano"], files={"whole": own}))
     sam = build_sam("nano", device="cpu")
-    assert torch.equal(sam.mask_decoder.iou_token.weight, nano_state["mask_decoder.iou_token.weight"])
+    assert torch.equal(sam.mask_head.leave.weight, nano_state["mask_head.leave.weight"])
 
 
 def test_the_checkpoint_of_another_model_is_refused(nano_file: Path) -> None:
@@ -80,26 +81,37 @@ def test_the_checkpoint_of_another_model_is_refused(nano_file: Path) -> None:
         build_sam("mobilesam", weights=nano_file, device="cpu")
 
 
+@pytest.fixture(scope="module")
+def sam_state() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return Sam.from_config(SamConfig()).state_dict()
+
+
 @pytest.fixture
-def two_files(nano_state: dict[str, Tensor], tmp_path: Path) -> dict[str, Path]:
-    """The embedded model's architecture as a file of the encoder and one of the rest."""
-    encoder = {key: value for key, value in nano_state.items() if key.startswith("image_encoder.")}
+def two_files(sam_state: dict[str, Tensor], tmp_path: Path) -> dict[str, Path]:
+    """MobileSAM's architecture as a file of the encoder and one of the rest."""
+    encoder = {key: value for key, value in sam_state.items() if key.startswith("image_encoder.")}
     save_file(encoder, tmp_path / "encoder.safetensors")
-    decoder = {key: value for key, value in nano_state.items() if key not in encoder}
+    decoder = {key: value for key, value in sam_state.items() if key not in encoder}
     save_file(decoder, tmp_path / "decoder.safetensors")
     return {part: tmp_path / f"{part}.safetensors" for part in ("encoder", "decoder")}
 
 
-def test_any_model_may_be_given_as_two_files(
-    nano_state: dict[str, Tensor], two_files: dict[str, Path]
+def test_any_model_of_sam_s_family_may_be_given_as_two_files(
+    sam_state: dict[str, Tensor], two_files: dict[str, Path]
 ) -> None:
-    sam = build_sam("nano", weights=two_files, device="cpu")
-    assert all(torch.equal(value, nano_state[key]) for key, value in sam.state_dict().items())
+    sam = build_sam("mobilesam", weights=two_files, device="cpu")
+    assert all(torch.equal(value, sam_state[key]) for key, value in sam.state_dict().items())
 
 
 def test_half_of_a_model_is_refused_with_what_is_missing(two_files: dict[str, Path]) -> None:
     with pytest.raises(WeightsError, match=r"holds the image encoder alone, .* give both files"):
-        build_sam("nano", weights=two_files["encoder"], device="cpu")
+        build_sam("mobilesam", weights=two_files["encoder"], device="cpu")
+
+
+def test_the_embedded_model_is_one_file(two_files: dict[str, Path]) -> None:
+    with pytest.raises(WeightsError, match="The weights of nano are one file"):
+        build_sam("nano", weights=two_files, device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +151,6 @@ def test_paths_may_begin_at_the_user_s_home(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert build_sam("nano", weights=f"~/{nano_file.name}", device="cpu")
-    assert build_sam("nano", weights=dict.fromkeys(("encoder", "decoder"), f"~/{nano_file.name}"))
     assert build_detector(f"~/{detector_file.name}", device="cpu")
     with pytest.raises(WeightsError, match=r"There is no file ~nobody-of-that-name/x\.pt"):
         build_sam("nano", weights="~nobody-of-that-name/x.pt", device="cpu")
@@ -147,7 +158,7 @@ def test_paths_may_begin_at_the_user_s_home(
 
 def test_layers_that_are_left_unset_have_their_usual_kinds_of_tensors(nano_state: dict[str, Tensor]) -> None:
     with LeftUnset():
-        unset = Sam.from_config(nano_config()).state_dict()
+        unset = NanoModel.from_config(NanoConfig()).state_dict()
     assert {key: (value.shape, value.dtype) for key, value in unset.items()} == {
         key: (value.shape, value.dtype) for key, value in nano_state.items()
     }

@@ -8,12 +8,20 @@ import math
 import numpy as np
 import pytest
 
-from mobilesamv2.comparison.matching import covered_share
 from mobilesamv2.errors import PromptError
-from mobilesamv2.filters import Refinement, filtered, nested, refined, without_overlaps, without_repeats
+from mobilesamv2.filters import (
+    MaskFilters,
+    ViewFilters,
+    apply_filters,
+    in_view,
+    nested,
+    without_overlaps,
+    without_repeats,
+)
 from mobilesamv2.ops.rle import encode_window
-from mobilesamv2.prompts import GridSampler, MaskFilters
-from mobilesamv2.prompts.piecewise import PiecewiseSampler
+from mobilesamv2.progress import run_to_end
+from mobilesamv2.raw_masks import in_prompt_order
+from mobilesamv2.request import Request
 from mobilesamv2.types import Masks
 
 from .tiny import picture, tiny_segmenter
@@ -41,36 +49,36 @@ def rectangles(*boxes: tuple[int, int, int, int], iou: tuple[float, ...] | None 
 
 
 WHOLE, PART, ASIDE = (0, 0, 10, 10), (2, 2, 6, 6), (20, 5, 30, 15)
-EVERYTHING = Refinement(min_area=5, min_predicted_iou=0.1, min_stability=0.1, mask_nms=0.5, hide_nested=True)
+EVERYTHING = ViewFilters(min_area=5, min_predicted_iou=0.1, min_stability=0.1, mask_nms=0.5, hide_nested=True)
 
 
-@pytest.mark.parametrize("wanted", [Refinement(), EVERYTHING])
-def test_no_masks_stay_no_masks(wanted: Refinement) -> None:
-    assert refined(Masks.empty(SIZE), wanted).tolist() == []
+@pytest.mark.parametrize("wanted", [ViewFilters(), EVERYTHING])
+def test_no_masks_stay_no_masks(wanted: ViewFilters) -> None:
+    assert in_view(Masks.empty(SIZE), wanted).tolist() == []
 
 
 def test_the_defaults_keep_everything() -> None:
-    assert refined(rectangles(WHOLE, WHOLE, PART, ASIDE), Refinement()).tolist() == [0, 1, 2, 3]
+    assert in_view(rectangles(WHOLE, WHOLE, PART, ASIDE), ViewFilters()).tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("area", "left"), [(16, [0, 1, 2]), (17, [0, 2]), (100, [0, 2]), (101, [])])
 def test_an_area_is_enough_when_it_is_reached(area: int, left: list[int]) -> None:
-    assert refined(rectangles(WHOLE, PART, ASIDE), Refinement(min_area=area)).tolist() == left
+    assert in_view(rectangles(WHOLE, PART, ASIDE), ViewFilters(min_area=area)).tolist() == left
 
 
 @pytest.mark.parametrize("name", ["min_predicted_iou", "min_stability"])
 def test_a_score_that_is_not_known_fails_where_one_is_asked_for(name: str) -> None:
     scores = np.array([0.9, math.nan, 0.3], dtype=np.float32)
     masks = dataclasses.replace(rectangles(WHOLE, PART, ASIDE), predicted_iou=scores, stability=scores)
-    assert refined(masks, Refinement(**{name: 0.3})).tolist() == [0, 2]
-    assert refined(masks, Refinement(**{name: 0.0})).tolist() == [0, 1, 2]
+    assert in_view(masks, ViewFilters(**{name: 0.3})).tolist() == [0, 2]
+    assert in_view(masks, ViewFilters(**{name: 0.0})).tolist() == [0, 1, 2]
 
 
 def test_of_repeats_the_best_ranked_stays() -> None:
     masks = rectangles((0, 0, 10, 9), WHOLE, ASIDE, (20, 5, 30, 14))
-    assert refined(masks, Refinement(mask_nms=0.8)).tolist() == [0, 2]
-    assert refined(masks, Refinement(mask_nms=0.95)).tolist() == [0, 1, 2, 3]
-    assert refined(masks, Refinement(mask_nms=1.0)).tolist() == [0, 1, 2, 3]
+    assert in_view(masks, ViewFilters(mask_nms=0.8)).tolist() == [0, 2]
+    assert in_view(masks, ViewFilters(mask_nms=0.95)).tolist() == [0, 1, 2, 3]
+    assert in_view(masks, ViewFilters(mask_nms=1.0)).tolist() == [0, 1, 2, 3]
 
 
 def test_a_mask_that_gave_way_removes_no_other() -> None:
@@ -105,8 +113,8 @@ def test_a_mask_that_sticks_out_is_not_nested() -> None:
 
 def test_only_a_mask_that_stays_hides_others() -> None:
     masks = rectangles(PART, WHOLE, iou=(0.9, 0.1))
-    wanted = Refinement(min_predicted_iou=0.5, hide_nested=True)
-    assert refined(masks, wanted).tolist() == [0]
+    wanted = ViewFilters(min_predicted_iou=0.5, hide_nested=True)
+    assert in_view(masks, wanted).tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -116,12 +124,14 @@ def test_only_a_mask_that_stays_hides_others() -> None:
         {"min_predicted_iou": 1.1},
         {"min_stability": -0.1},
         {"mask_nms": 2.0},
+        {"min_area_percent": 100.1},
+        {"clean": -1},
         {"min_stability": math.nan},
     ],
 )
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(PromptError, match=next(iter(wrong)).removeprefix("min_area") or "smallest area"):
-        Refinement(**wrong)  # type: ignore[arg-type]
+        ViewFilters(**wrong)  # type: ignore[arg-type]
 
 
 def test_without_overlaps_each_pixel_belongs_to_one_mask_and_none_is_lost() -> None:
@@ -132,7 +142,7 @@ def test_without_overlaps_each_pixel_belongs_to_one_mask_and_none_is_lost() -> N
     assert (dense.sum(axis=0) <= 1).all()
     assert np.array_equal(dense.any(axis=0), masks.dense().any(axis=0))
     assert dense[1].sum() == 16 == apart.areas[1]
-    assert covered_share(apart) == covered_share(masks)
+    assert apart.coverage == masks.coverage
     for index, (x0, y0, x1, y1) in enumerate(apart.boxes_xyxy.astype(int)):
         rows, columns = np.nonzero(dense[index])
         assert (x0, y0, x1, y1) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
@@ -153,9 +163,9 @@ def test_no_masks_have_no_overlaps() -> None:
 @pytest.mark.parametrize("all_filters", [True, False])
 def test_filtering_afterwards_gives_what_a_run_with_these_filters_gives(all_filters: bool) -> None:
     photo, none = picture(), MaskFilters(stability_offset=0.01)
-    everything = PiecewiseSampler(GridSampler(points_per_side=6), piece=7, filters=none)
-    tiny_segmenter().segment_everything(photo, sampler=everything)
-    decoded = Masks.concatenate(everything.answers)
+    request = Request("grid", points_per_side=6)
+    steps = tiny_segmenter(grid_filters=none).steps(photo, request, filters=MaskFilters())
+    decoded = in_prompt_order(run_to_end(steps).masks)
     iou, stability = (
         float(np.nanquantile(scores, 0.3)) for scores in (decoded.predicted_iou, decoded.stability)
     )
@@ -164,7 +174,8 @@ def test_filtering_afterwards_gives_what_a_run_with_these_filters_gives(all_filt
     expected = tiny_segmenter(grid_filters=filters).segment_everything(
         photo, sampler="grid", points_per_side=6
     )
-    kept = decoded.select(filtered(decoded, filters))
+    kept, which = apply_filters(decoded, filters)
+    assert decoded.select(which).rles == kept.rles
     assert 1 < len(kept) <= len(decoded)
     assert (len(kept) < len(decoded)) == all_filters
     assert kept.rles == expected.masks.rles
@@ -173,4 +184,50 @@ def test_filtering_afterwards_gives_what_a_run_with_these_filters_gives(all_filt
 
 def test_filtering_nothing_gives_nothing() -> None:
     filters = MaskFilters(predicted_iou=0.5, stability=0.5, box_nms=0.5)
-    assert filtered(Masks.empty(SIZE), filters).tolist() == []
+    kept, which = apply_filters(Masks.empty(SIZE), filters, EVERYTHING)
+    assert (len(kept), which.tolist()) == (0, [])
+
+
+@pytest.mark.parametrize(("percent", "left"), [(2.66, 3), (2.67, 2), (16.66, 2), (16.7, 0)])
+def test_an_area_can_be_asked_for_in_percent_of_the_picture(percent: float, left: int) -> None:
+    masks = rectangles(WHOLE, PART, ASIDE)  # 100, 16 and 100 of 600 pixels
+    assert len(in_view(masks, ViewFilters(min_area_percent=percent))) == left
+
+
+def test_islands_and_holes_are_cleaned_away_before_anything_is_measured() -> None:
+    dense = np.zeros(SIZE, dtype=np.bool_)
+    dense[2:12, 3:13] = True
+    dense[5, 5:8] = False  # a hole of 3 pixels
+    dense[8:11, 9:12] = False  # one of 9
+    dense[0, 0:3] = True  # an island of 3
+    dense[15:18, 20:24] = True  # one of 12
+    dense[2:6, 12] = False  # open to the side: no hole
+    rle = encode_window(dense, origin_yx=(0, 0), size_hw=SIZE)
+    masks = dataclasses.replace(rectangles((0, 0, 24, 18)), rles=(rle,))
+    expected = dense.copy()
+    expected[0, 0:3] = False
+    expected[5, 5:8] = True
+    (kept,) = apply_filters(masks, view=ViewFilters(clean=4))[:1]
+    assert (kept.dense_one(0) == expected).all()
+    assert kept.boxes_xyxy.tolist() == [[3, 2, 24, 18]]
+    assert len(apply_filters(masks, view=ViewFilters(clean=4, min_area=int(expected.sum())))[0]) == 1
+    assert len(apply_filters(masks, view=ViewFilters(clean=4, min_area=int(expected.sum()) + 1))[0]) == 0
+    expected[15:18, 20:24] = False
+    expected[8:11, 9:12] = True
+    (kept,) = apply_filters(masks, view=ViewFilters(clean=100))[:1]
+    assert (kept.dense_one(0) == expected).all()  # the largest island stays however small
+
+
+@pytest.mark.parametrize("clean", [0, 5])
+def test_cleaning_leaves_no_masks_and_full_masks_as_they_are(clean: int) -> None:
+    for masks in (Masks.empty(SIZE), rectangles(WHOLE, (0, 0, 30, 20))):
+        assert apply_filters(masks, view=ViewFilters(clean=clean))[0].rles == masks.rles
+
+
+def test_flattening_comes_last() -> None:
+    masks = rectangles(WHOLE, PART, ASIDE)
+    kept, which = apply_filters(masks, view=ViewFilters(hide_nested=True, flatten=True))
+    assert which.tolist() == [0, 2]
+    assert kept.areas.tolist() == [100, 100]  # the hidden part takes nothing away from the whole
+    kept, which = apply_filters(masks, view=ViewFilters(flatten=True))
+    assert (which.tolist(), kept.areas.tolist()) == ([0, 1, 2], [84, 16, 100])

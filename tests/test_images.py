@@ -7,14 +7,15 @@ import warnings
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from mobilesamv2.errors import InvalidImageError
 from mobilesamv2.geometry import ResizeLongestSide
-from mobilesamv2.images import MAX_PIXELS, load_image, resize_longest_side
+from mobilesamv2.images import MAX_PIXELS, load_image, read_image, resize_longest_side
 from mobilesamv2.models.preprocess import PIXEL_MEAN, PIXEL_STD, to_input
 from mobilesamv2.types import Picture
 
@@ -135,7 +136,8 @@ def test_16_bit_grey_keeps_its_shades(tmp_path: Path, suffix: str) -> None:
 
 
 def test_32_bit_grey_within_16_bits_is_read_as_such() -> None:
-    assert load_image(Image.fromarray(np.array([[0, 257 * 3]], dtype=np.int32)))[0, :, 0].tolist() == [0, 3]
+    picture = load_image(Image.fromarray(np.array([[0, 257 * 3, 65535]], dtype=np.int32)))
+    assert picture[0, :, 0].tolist() == [0, 3, 255]
 
 
 def test_floating_point_grey_is_taken_as_0_to_1(tmp_path: Path) -> None:
@@ -163,15 +165,88 @@ def test_a_picture_one_pixel_wide_is_read_and_prepared(size_hw: tuple[int, int])
     assert to_input(picture, frame).shape == (1, 3, 64, 64)
 
 
+GRADIENT = np.linspace(0, 4095, 20 * 30).reshape(20, 30).astype(np.uint16)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_dim_grey_of_16_bits_is_scaled_to_its_own_range(tmp_path: Path, suffix: str) -> None:
+    Image.fromarray(GRADIENT).save(tmp_path / f"a.{suffix}")
+    read = read_image(tmp_path / f"a.{suffix}")
+    assert read.scaled_to_own_range
+    assert np.abs(read.picture[..., 0] - GRADIENT / 4095 * 255).max() <= 0.5
+    assert read_image(read) is read
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_dim_colours_of_16_bits_are_scaled_to_their_own_range(tmp_path: Path, suffix: str) -> None:
+    rgb = np.stack([GRADIENT, GRADIENT[:, ::-1], GRADIENT // 2], axis=-1)
+    cv2.imwrite(str(tmp_path / f"a.{suffix}"), rgb[..., ::-1])
+    read = read_image(tmp_path / f"a.{suffix}")
+    assert read.scaled_to_own_range
+    assert np.abs(read.picture - rgb / 4095 * 255).max() <= 0.5
+
+
+def test_a_dim_float_tiff_is_scaled_to_its_own_range(tmp_path: Path) -> None:
+    Image.fromarray((GRADIENT / 40950).astype(np.float32)).save(tmp_path / "a.tiff")
+    read = read_image(tmp_path / "a.tiff")
+    assert read.scaled_to_own_range
+    assert np.abs(read.picture[..., 0] - GRADIENT / 4095 * 255).max() <= 0.5
+
+
+@pytest.mark.parametrize("highest", [0, 16384, 65535])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_other_pictures_of_16_bits_keep_their_range(tmp_path: Path, highest: int, colours: int) -> None:
+    values = np.linspace(0, highest, 600).reshape(20, 30).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "a.png"), values if colours == 1 else np.stack([values] * 3, axis=-1))
+    read = read_image(tmp_path / "a.png")
+    assert not read.scaled_to_own_range
+    assert np.abs(read.picture[..., 0] - values / 257).max() <= 1
+
+
+def test_a_dark_photo_of_8_bits_stays_dark(tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 5, 3), 9, dtype=np.uint8)).save(tmp_path / "a.png")
+    read = read_image(tmp_path / "a.png")
+    assert not read.scaled_to_own_range
+    assert read.picture.max() == 9
+
+
+def test_a_tiff_of_many_bands_is_named_as_what_it_is(tmp_path: Path) -> None:
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    directory[256], directory[257], directory[258] = 2, 2, (8,) * 5
+    directory[259], directory[262], directory[273], directory[277] = 1, 1, 8, 5
+    with (tmp_path / "bands.tiff").open("wb") as file:
+        file.write(b"II*\0" + struct.pack("<I", 8 + 20))
+        file.write(bytes(20))
+        directory.save(file)
+    assert refusal(tmp_path / "bands.tiff") == (
+        "bands.tiff has 5 bands that are no colours; save the three to be seen as RGB and try again."
+    )
+
+
+def test_a_note_on_turning_is_followed_and_who_turned_takes_it_away() -> None:
+    photo = Image.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
+    photo.getexif()[0x0112] = 6
+    assert load_image(photo).shape == (5, 4, 3)
+    turned = ImageOps.exif_transpose(photo)
+    assert (load_image(turned) == load_image(photo)).all()
+    assert (load_image(np.asarray(turned)) == load_image(photo)).all()
+
+
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3), (4, 5, 4)])
-def test_arrays_are_read_and_copied(shape: tuple[int, ...]) -> None:
+def test_arrays_are_read(shape: tuple[int, ...]) -> None:
     array = np.full(shape, 255, dtype=np.uint8)
     array.setflags(write=False)
     picture = load_image(array)
     assert picture.shape == (4, 5, 3)
     assert (picture == 255).all()
-    picture[:] = 0
-    assert (array == 255).all()
+
+
+def test_a_picture_that_is_ready_is_not_copied_and_any_other_array_is_made_contiguous() -> None:
+    ready = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    assert load_image(load_image(ready)) is ready
+    turned = load_image(ready[:, ::-1])
+    assert turned.flags["C_CONTIGUOUS"]
+    assert (turned == ready[:, ::-1]).all()
 
 
 # What is refused

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from huggingface_hub import constants as hub_constants
 from safetensors.torch import save_file
 
 import mobilesamv2
+from mobilesamv2 import zoo
+from mobilesamv2.build import LeftUnset
 from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
+from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.models.detector.detector import DetectorConfig, ObjectDetector, build_detector_module
-from mobilesamv2.models.sam import Sam, nano_config
+from mobilesamv2.models.nano.model import NanoConfig, NanoModel
+from mobilesamv2.models.sam import Sam
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +25,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with checkpoints of the embedded architectures, with random weights."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
-    save_file(Sam.from_config(nano_config()).state_dict(), folder / "mine.safetensors")
+    save_file(NanoModel.from_config(NanoConfig()).state_dict(), folder / "mine.safetensors")
     save_file(build_detector_module(DetectorConfig()).state_dict(), folder / "objects.safetensors")
     return folder
 
@@ -65,6 +70,32 @@ def test_without_a_network_a_published_model_is_one_sentence(
         WeightsError, match=r'^mobile_sam\.pt could not be fetched .*"nano", which needs no network\.$'
     ):
         mobilesamv2.load("mobilesam", device="cpu")
+
+
+def test_a_detector_that_is_not_here_is_missed_only_by_object_aware_sampling(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(hub_constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("MOBILESAMV2_OFFLINE", "1")
+    monkeypatch.delenv("MOBILESAMV2_WEIGHTS_DIR", raising=False)
+    with LeftUnset():
+        sam = Sam.from_config(zoo.MODELS["mobilesamv2-tinyvit"].config)
+    state = {name: torch.zeros_like(value) for name, value in sam.state_dict().items()}
+    save_file(state, tmp_path / "tinyvit.safetensors")
+    model = mobilesamv2.load(
+        "mobilesamv2-tinyvit", weights=tmp_path / "tinyvit.safetensors", device="cpu", dtype=torch.bfloat16
+    )
+    assert model.has_detector
+    embedding = mobilesamv2.Embedding(
+        features=torch.zeros(1, 256, 64, 64, dtype=torch.bfloat16),
+        resize=ResizeLongestSide((8, 8), 1024),
+        timings={},
+        model="mobilesamv2-tinyvit",
+    )
+    assert len(model.predict(embedding, boxes=[[1, 2, 6, 7]])) == 1
+    for _ in range(2):
+        with pytest.raises(WeightsError, match=r"^ObjectAwareModel\.pt is not on this machine"):
+            model.segment_everything(np.zeros((8, 8, 3), np.uint8), embedding=embedding)
 
 
 def test_an_unknown_model_is_answered_with_the_names_there_are() -> None:

@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mobilesamv2.errors import InvalidImageError, PromptError, UnknownModelError
-from mobilesamv2.prompts import GridSampler, MaskFilters
-from mobilesamv2.types import STAGES, Prompts
+from mobilesamv2.filters import MaskFilters
+from mobilesamv2.images import load_image
+from mobilesamv2.progress import Progress
+from mobilesamv2.prompts import GridSampler
+from mobilesamv2.request import Request
+from mobilesamv2.results import STAGES
+from mobilesamv2.types import Prompts
 from tests.tiny import Boxes, picture, tiny_segmenter
 
 
@@ -147,13 +153,14 @@ def test_a_sampler_of_several_rounds_sees_its_masks_and_keeps_count_of_prompts(s
 
 
 def test_closing_the_steps_stops_the_work(segmenter):
-    steps = segmenter.steps(picture(), sampler="grid", points_per_side=8)
+    steps = segmenter.steps(picture(), Request("grid", points_per_side=8))
     stages = []
     for progress in steps:
         stages.append(progress)
-        if progress.stage == "decode" and progress.done:
+        if isinstance(progress, Progress) and progress.stage == "decode" and progress.done:
             break
     steps.close()
+    stages = [step for step in stages if isinstance(step, Progress)]
     assert stages[-1].done < stages[-1].total == 64
     assert not torch.is_inference_mode_enabled()
     with pytest.raises(StopIteration):
@@ -184,7 +191,7 @@ def test_predict_keeps_the_order_of_its_prompts(segmenter, embedding):
 
 def test_multimask_gives_three_masks_for_each_prompt(segmenter, embedding):
     points = [[10, 10], [30, 20]]
-    masks = segmenter.predict(embedding, points=points, labels=[1, 1], multimask=True)
+    masks = segmenter.predict(embedding, points=points, labels=[[1], [1]], multimask=True)
     assert masks.prompt_index.tolist() == [0, 0, 0, 1, 1, 1]
     logits, iou = segmenter.decode_logits(embedding, points=points, multimask=True)
     assert logits.shape == (2, 3, 32, 32)
@@ -242,6 +249,20 @@ def test_an_earlier_answer_can_be_refined(segmenter, embedding):
         ({"points": [[1, 2]], "labels": [1, 1]}, "one per point"),
         ({"labels": [1]}, "give points too"),
         ({"points": [[1, 2]], "boxes": [[1, 2, 3, 4], [1, 2, 3, 4]]}, "equally many"),
+        (
+            {"points": [[1, 2], [3, 4]], "labels": [1, 0]},
+            r"\(1, 2, 2\) with labels \(1, 2\) for one, \(2, 1, 2\)",
+        ),
+        ({"points": np.zeros((1, 0, 2))}, "at least one"),
+        ({"points": [[60, 5]]}, "The point 60, 5 lies outside the picture of 60 x 40 pixels"),
+        ({"points": [[[5, 5], [-1, 5]]]}, "The point -1, 5 lies outside"),
+        ({"boxes": [[2, 3, 40, 30], [60, 0, 70, 9]]}, "The box 60, 0, 70, 9 lies outside the picture"),
+        ({"boxes": [-9, -9, -1, 9]}, "lies outside the picture"),
+        (
+            {"boxes": [2, 3, 40, 30], "mask_inputs": np.zeros((1, 16, 30))},
+            r"\(1, 32, 32\), or masks of the picture \(1, 40, 60\)",
+        ),
+        ({"boxes": [2, 3, 40, 30], "mask_inputs": np.zeros((2, 32, 32))}, "one per prompt: 1; got 2"),
     ],
 )
 def test_prompts_that_make_no_sense_are_refused_in_a_sentence(segmenter, embedding, prompts, sentence):
@@ -255,7 +276,7 @@ def test_prompts_that_make_no_sense_are_refused_in_a_sentence(segmenter, embeddi
         ({"sampler": "magic"}, UnknownModelError, "object-aware, grid"),
         ({"points_per_side": 3}, PromptError, "belongs to grid search"),
         ({"max_prompts": 0}, PromptError, "at least 1"),
-        ({"sampler": "grid", "points_per_side": 0}, PromptError, "at least 1 point"),
+        ({"sampler": "grid", "points_per_side": 0}, PromptError, "points_per_side must be at least 1"),
         ({"sampler": GridSampler(), "max_prompts": 4}, PromptError, "brings its own options"),
     ],
 )
@@ -289,3 +310,128 @@ def test_half_precision_gives_nearly_the_same_masks():
     rough, _ = half.decode_logits(half.encode(picture()), boxes=boxes)
     assert rough.dtype == torch.float32
     assert (exact - rough).abs().mean() < 0.1 * exact.abs().mean() + 0.05
+
+
+@pytest.mark.parametrize("kind", ["box", "point", "mask"])
+def test_nothing_of_float64_reaches_the_device(segmenter, monkeypatch, kind):
+    # Some devices, as Apple's MPS, have no float64.
+    moved = []
+    to = torch.Tensor.to
+
+    def refusing(tensor, *given, **options):
+        if tensor.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        moved.append(tensor.dtype)
+        return to(tensor, *given, **options)
+
+    embedding = segmenter.encode(picture())
+    monkeypatch.setattr(torch.Tensor, "to", refusing)
+    prompts = {
+        "box": {"boxes": np.array([[2, 3, 40, 30]], np.float64)},
+        "point": {"points": [[9.5, 9.5]], "labels": [1]},
+        "mask": {"boxes": [2, 3, 40, 30], "mask_inputs": torch.zeros(1, 32, 32, dtype=torch.float32)},
+    }
+    assert len(segmenter.predict(embedding, **prompts[kind])) == 1
+    assert moved
+    segmenter.segment_everything(picture())
+
+
+def test_an_embedding_of_another_model_is_refused(segmenter, embedding):
+    other = tiny_segmenter()
+    other.name = "other"
+    for use in (
+        lambda: other.predict(embedding, boxes=[2, 3, 40, 30]),
+        lambda: other.decode_logits(embedding, boxes=[]),
+        lambda: other.segment_everything(picture(), embedding=embedding),
+    ):
+        with pytest.raises(PromptError, match="made by tiny; other can only decode its own"):
+            use()
+
+
+def test_a_picture_is_read_once_and_never_copied_on_its_way(tmp_path, monkeypatch):
+    import mobilesamv2.promptable as promptable
+
+    path = tmp_path / "a.png"
+    Image.fromarray(picture()).save(path)
+    opened = []
+    open_ = Image.open
+    monkeypatch.setattr(Image, "open", lambda *given, **rest: opened.append(given) or open_(*given, **rest))
+    seen = []
+    to_input = promptable.to_input
+    monkeypatch.setattr(
+        promptable,
+        "to_input",
+        lambda array, *rest, **more: seen.append(array) or to_input(array, *rest, **more),
+    )
+
+    class Watching(Boxes):
+        def detect(self, array, **options):
+            seen.append(array)
+            return super().detect(array, **options)
+
+    photo = load_image(path)
+    segmenter = tiny_segmenter(detector=Watching([[2, 3, 40, 30]]))
+    segmenter.segment_everything(photo)
+    assert len(opened) == 1
+    assert len(seen) == 2
+    assert all(array is photo for array in seen)
+    photo.setflags(write=False)
+    segmenter.segment_everything(photo)
+
+
+@pytest.mark.parametrize("read_only", [np.asarray(Image.new("RGB", (60, 40), "teal"))])
+def test_arrays_that_may_not_be_written_are_pictures_too(segmenter, read_only):
+    assert not read_only.flags.writeable
+    assert len(segmenter.segment_everything(read_only).prompts) == 3
+
+
+def test_prompts_may_come_in_every_form_people_have_them_in(segmenter, embedding):
+    expected = segmenter.predict(embedding, boxes=[[2, 3, 40, 30]], points=[[[9, 9]]], labels=[[1]])
+    box = torch.tensor([2.0, 3, 40, 30], requires_grad=True)
+    for boxes in (
+        box,
+        box[None],
+        box.detach().bfloat16(),
+        box.detach().half(),
+        [np.float64(e) for e in (2, 3, 40, 30)],
+    ):
+        for labels in ([True], np.array([[True]]), torch.tensor([1]), [[1.0]]):
+            found = segmenter.predict(embedding, boxes=boxes, points=torch.tensor([[9, 9]]), labels=labels)
+            assert found.rles == expected.rles
+    alone = segmenter.predict(embedding, boxes=box)
+    none = segmenter.predict(embedding, boxes=box, points=np.zeros((1, 0, 2)), labels=np.zeros((1, 0)))
+    assert none.rles == alone.rles
+
+
+def test_boxes_are_clipped_to_the_picture(segmenter, embedding):
+    inside = segmenter.predict(embedding, boxes=[0, 0, 60, 30])
+    pushed_out = segmenter.predict(embedding, boxes=[-60, -30, 120, 30])
+    assert inside.rles == pushed_out.rles
+
+
+@pytest.mark.parametrize(
+    "form", [np.asarray, torch.Tensor.bfloat16, lambda m: m[:, None], lambda m: m.clone().requires_grad_()]
+)
+def test_masks_to_refine_may_come_in_every_form(segmenter, embedding, form):
+    box = [2, 3, 40, 30]
+    low = segmenter.decode_logits(embedding, boxes=box)[0][:, 0].bfloat16().float()
+    expected, _ = segmenter.decode_logits(embedding, boxes=box, mask_inputs=low)
+    found, _ = segmenter.decode_logits(embedding, boxes=box, mask_inputs=form(low.clone()))
+    assert torch.equal(found, expected)
+
+
+def test_masks_to_refine_may_have_another_resolution_or_the_pictures_size(segmenter, embedding):
+    box = [2, 3, 40, 30]
+    plain, _ = segmenter.decode_logits(embedding, boxes=box)
+    full = np.zeros((40, 60), dtype=bool)
+    full[3:30, 2:40] = True
+    square = np.full(
+        (1, 96, 96), -10.0
+    )  # the same over the model's square input of 64 pixels, where the picture is 43 x 64
+    square[0, 5:48, 3:64] = 10.0
+    by_full, _ = segmenter.decode_logits(embedding, boxes=box, mask_inputs=full)
+    by_square, _ = segmenter.decode_logits(embedding, boxes=box, mask_inputs=square)
+    far = (by_full - plain).abs().mean()
+    assert (by_full - by_square).abs().mean() < 0.2 * far
+    logits = np.where(full, 10.0, -10.0)[None]
+    assert torch.allclose(segmenter.decode_logits(embedding, boxes=box, mask_inputs=logits)[0], by_full)

@@ -28,24 +28,22 @@ def test_a_stored_embedding_gives_the_same_masks() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("with_kernel", [False, True])
-def test_every_number_format_comes_back_value_for_value(dtype: torch.dtype, with_kernel: bool) -> None:
+def test_every_number_format_comes_back_value_for_value(dtype: torch.dtype) -> None:
     features = torch.linspace(-3, 3, 24).reshape(1, 6, 2, 2).to(dtype)
-    kernel = features[:, :2].clone() if with_kernel else None
-    frame = ResizeLongestSide(size_hw=(4, 6), input_side=8)
-    given = Embedding(features=features, kernel=kernel, frame=frame, timings={"encode": 0.1})
+    resize = ResizeLongestSide(size_hw=(4, 6), input_side=8)
+    given = Embedding(features=features, resize=resize, timings={"encode": 0.1}, model="tiny")
     stored = StoredEmbedding.of(given)
     back = stored.on(torch.device("cpu"))
     assert back.features.dtype == dtype
     assert torch.equal(back.features, features)
-    assert (back.kernel is None) == (not with_kernel)
-    assert stored.nbytes == 4 * (24 + (8 if with_kernel else 0))
+    assert (back.resize, back.model) == (resize, "tiny")
+    assert stored.nbytes == 4 * 24
 
 
 def test_a_stored_embedding_shares_no_memory_with_the_one_it_was_made_of() -> None:
     features = torch.zeros(1, 1, 2, 2)
-    frame = ResizeLongestSide(size_hw=(4, 6), input_side=8)
-    stored = StoredEmbedding.of(Embedding(features=features, kernel=None, frame=frame, timings={}))
+    resize = ResizeLongestSide(size_hw=(4, 6), input_side=8)
+    stored = StoredEmbedding.of(Embedding(features=features, resize=resize, timings={}, model="tiny"))
     features += 1
     assert stored.features.sum() == 0
     stored.on(torch.device("cpu")).features.add_(1)

@@ -10,7 +10,8 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from mobilesamv2.errors import MobileSamError, PromptError
-from mobilesamv2.types import STAGES, Bools, Masks, Prompts, SegmentationResult
+from mobilesamv2.results import STAGES, SegmentationResult
+from mobilesamv2.types import Bools, Masks, Prompts
 
 
 def points(count: int, each: int = 1) -> Prompts:

@@ -4,20 +4,24 @@ import numpy as np
 import torch
 
 from mobilesamv2.models.detector.detector import Detections
+from mobilesamv2.models.encoders.tiny_vit import TinyVitConfig
 from mobilesamv2.models.mask_decoder.decoder import MaskDecoderConfig
-from mobilesamv2.models.nano.encoder import NanoEncoderConfig
 from mobilesamv2.models.prompt_encoder.encoder import PromptEncoderConfig
 from mobilesamv2.models.sam import Sam, SamConfig
 from mobilesamv2.prompts import MaskFilters
 from mobilesamv2.segmenter import Segmenter
 
 TINY = SamConfig(
-    encoder=NanoEncoderConfig(
-        widths=(8, 8, 16, 16), depths=(0, 1, 0, 0), attention_blocks=1, head_width=8, out_width=16
+    encoder=TinyVitConfig(
+        widths=(8, 8, 16, 16),
+        depths=(1, 1, 1, 1),
+        heads=(1, 2, 2),
+        windows=(4, 4, 4),
+        merge_strides=(2, 1, 1),
+        out_width=16,
+        classes=2,
     ),
-    prompt_encoder=PromptEncoderConfig(
-        width=16, input_side=64, stride=8, dense_prompts=True, likeness_channels=8
-    ),
+    prompt_encoder=PromptEncoderConfig(width=16, input_side=64, stride=8),
     mask_decoder=MaskDecoderConfig(width=16, heads=2, hidden_width=32, iou_hidden_width=16),
 )
 

@@ -5,7 +5,7 @@ Everything a step needs is drawn from one generator seeded by (seed, step), so a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mobilesamv2.types import decode_rle
+from mobilesamv2.ops.rle import decode_rle
 
 from .coco_data import LabelledPicture, read_picture
 from .scenes import Scene, draw_scene
@@ -32,15 +32,22 @@ SCENES = "scenes"
 """Not photographs, but drawn (`scenes.py`): sharp masks without end."""
 
 SOURCE_WEIGHTS = {
-    "coco-panoptic": 0.25,
-    "coco-instances": 0.32,
-    "coco-boxes": 0.18,
-    "facade": 0.05,
-    "tree": 0.03,
-    SCENES: 0.20,
+    "coco-panoptic": 0.18,
+    "coco-instances": 0.27,
+    "coco-boxes": 0.14,
+    "facade": 0.03,
+    "tree": 0.02,
+    "bsds400": 0.12,
+    "ccp": 0.05,
+    "camvid": 0.03,
+    "carparts": 0.02,
+    "davis20": 0.03,
+    SCENES: 0.11,
 }
 """How often each source is drawn, drawn scenes among them. Facades are many, but of one kind; panoptic pictures are
 few, but complete."""
+POINTS = 3
+"""Places for points in each prompt; most stay empty."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,10 @@ class Batch:
         pixels: uint8 (B, 3, S, S), zero where the photograph ends.
         inside: bool (B, 1, S, S), where the photograph is.
         boxes_xyxy: float32 (N, 4) in crop pixels.
-        points: float32 (N, 1, 2) in crop pixels.
-        is_box: bool (N,), whether a prompt is its box or its point; the same pattern in every crop.
+        points: float32 (N, POINTS, 2) in crop pixels.
+        labels: int64 (N, POINTS), 1 on the object, 0 beside it, -1 where there is no point.
+        is_box: bool (N,), whether a prompt is its box, perhaps with points, or points alone; the same pattern in
+            every crop.
         has_mask: bool (N,), whether the mask is known; the same in all prompts of a crop.
         targets: uint8 (N, S / 2, S / 2), the masks; where they are not known, the boxes, filled.
     """
@@ -73,20 +82,10 @@ class Batch:
     inside: Tensor
     boxes_xyxy: Tensor
     points: Tensor
+    labels: Tensor
     is_box: Tensor
     has_mask: Tensor
     targets: Tensor
-
-    def prompts(self, index: Tensor) -> Batch:
-        """The same crops with fewer prompts."""
-        return replace(
-            self,
-            boxes_xyxy=self.boxes_xyxy[index],
-            points=self.points[index],
-            is_box=self.is_box[index],
-            has_mask=self.has_mask[index],
-            targets=self.targets[index],
-        )
 
 
 class CropDataset(Dataset[Batch]):
@@ -118,12 +117,13 @@ class CropDataset(Dataset[Batch]):
         rng = np.random.default_rng((self.seed, step))
         size = CROP_SIZES[rng.choice(len(CROP_SIZES), p=[size.weight for size in CROP_SIZES])]
         crops = [self._crop(rng, size.side) for _ in range(size.count)]
-        pixels, inside, boxes, points, is_box, has_mask, targets = zip(*crops, strict=True)
+        pixels, inside, boxes, points, labels, is_box, has_mask, targets = zip(*crops, strict=True)
         return Batch(
             pixels=torch.from_numpy(np.stack(pixels).transpose(0, 3, 1, 2).copy()),
             inside=torch.from_numpy(np.stack(inside)[:, None]),
             boxes_xyxy=torch.from_numpy(np.concatenate(boxes)),
-            points=torch.from_numpy(np.concatenate(points))[:, None],
+            points=torch.from_numpy(np.concatenate(points)),
+            labels=torch.from_numpy(np.concatenate(labels)),
             is_box=torch.from_numpy(np.concatenate(is_box)),
             has_mask=torch.from_numpy(np.concatenate(has_mask)),
             targets=torch.from_numpy(np.concatenate(targets)),
@@ -185,8 +185,12 @@ class CropDataset(Dataset[Batch]):
             masks[:, :, : width // MASK_STRIDE] = masks[:, :, : width // MASK_STRIDE][:, :, ::-1]
         is_box = np.arange(len(chosen)) < (2 * len(chosen) + 2) // 3  # two of three, in every crop alike
         boxes = np.stack([_jittered_box(rng, mask, side) for mask in masks])
-        points = np.stack([_point(rng, mask) for mask in masks])
-        return pixels, inside, boxes, points, is_box, np.full(len(chosen), has_mask), masks
+        points, labels = zip(
+            *(_points(rng, mask, beside_box=bool(box)) for mask, box in zip(masks, is_box, strict=True)),
+            strict=True,
+        )
+        known = np.full(len(chosen), has_mask)
+        return pixels, inside, boxes, np.stack(points), np.stack(labels), is_box, known, masks
 
 
 def _window(
@@ -291,16 +295,41 @@ def _jittered_box(
     return np.clip(box, 0, side).astype(np.float32)
 
 
-def _point(rng: np.random.Generator, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """A point on the mask, in crop pixels: its innermost one or any."""
-    if rng.random() < 0.4:
-        depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-        row, column = np.unravel_index(int(depth.argmax()), mask.shape)
-    else:
-        rows, columns = np.nonzero(mask)
-        pick = rng.integers(len(rows))
-        row, column = rows[pick], columns[pick]
-    return np.array([column + 0.5, row + 0.5], dtype=np.float32) * MASK_STRIDE - 0.5
+def _points(
+    rng: np.random.Generator, mask: npt.NDArray[np.uint8], *, beside_box: bool
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Points of a prompt (POINTS, 2) in crop pixels, and their labels (POINTS,).
+
+    A prompt of points has one on the mask, its innermost or any, and now and then more, on it or near it. One with
+    a box has seldom any.
+    """
+    points = np.zeros((POINTS, 2), dtype=np.float32)
+    labels = np.full(POINTS, -1, dtype=np.int64)
+    rows, columns = np.nonzero(mask)
+    if not beside_box:
+        if rng.random() < 0.4:
+            depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+            row, column = np.unravel_index(int(depth.argmax()), mask.shape)
+        else:
+            pick = rng.integers(len(rows))
+            row, column = rows[pick], columns[pick]
+        points[0], labels[0] = (column, row), 1
+    if rng.random() < 0.15:
+        margin = 2 + (np.ptp(rows) + np.ptp(columns)) // 8
+        part = mask[
+            max(rows.min() - margin, 0) : rows.max() + margin + 1,
+            max(columns.min() - margin, 0) : columns.max() + margin + 1,
+        ]
+        near_rows, near_columns = np.nonzero(part == 0)
+        for place in range(1, 1 + rng.integers(1, POINTS)):
+            if rng.random() < 0.5 or len(near_rows) == 0:
+                pick = rng.integers(len(rows))
+                points[place], labels[place] = (columns[pick], rows[pick]), 1
+            else:
+                pick = rng.integers(len(near_rows))
+                low = max(columns.min() - margin, 0), max(rows.min() - margin, 0)
+                points[place], labels[place] = (low[0] + near_columns[pick], low[1] + near_rows[pick]), 0
+    return (points + 0.5) * MASK_STRIDE - 0.5, labels
 
 
 def _recolour(rng: np.random.Generator, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -19,40 +19,26 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mobilesamv2.evaluate.datasets import Annotated, read_coco
-from mobilesamv2.evaluate.prompted import prompted_iou
-from mobilesamv2.segmenter import Segmenter
+from mobilesamv2.models.nano.model import NanoConfig, NanoModel
 
 from .checkpoints import averaged_weights, mean_of, save
-from .coco_data import read_labels
 from .crops import Batch, CropDataset
-from .losses import guess_loss, loss_of, window_loss
-from .trainee import DECODED_CELLS, Trainee
+from .detector_data import training_pictures
+from .earlier_nano import widened
+from .imagenet import read_package, translate
+from .losses import window_loss
+from .trainee import answer
 
-LEARNING_RATE = 1.5e-3
+LEARNING_RATE = 1.2e-3
 WARM_UP_STEPS = 100
-GUESSES_ONLY = 0.8
-"""Share of the time in which the decoder, which takes the most of it, rests: first guesses have most to learn."""
-
-
-def held_out_iou(model: Trainee, photographs: Sequence[Annotated]) -> dict[str, float]:
-    """Mean IoU on held-out photographs, as `mobilesamv2 evaluate` measures it, of a model in evaluation mode."""
-    found = prompted_iou(Segmenter(model.sam, name="nano"), photographs)
-    return {
-        "val_box_iou": round(float(found.box.mean()), 4),
-        "val_point_iou": round(float(found.point.mean()), 4),
-        "val_ellipse_iou": round(float(found.filled_ellipse.mean()), 4),
-    }
 
 
 def schedule(progress: float) -> float:
-    """Share of the learning rate after a share of the time: half a cosine, and a lower one for the decoder's turn."""
-    if progress < GUESSES_ONLY:
-        return 0.5 + 0.5 * math.cos(math.pi * progress / GUESSES_ONLY)
-    return 0.25 * (0.5 + 0.5 * math.cos(math.pi * (progress - GUESSES_ONLY) / (1 - GUESSES_ONLY)))
+    """Share of the learning rate after a share of the time: half a cosine."""
+    return 0.5 + 0.5 * math.cos(math.pi * progress)
 
 
 def train(
@@ -64,11 +50,11 @@ def train(
     threads: int,
     workers: int,
     device: str,
-    evaluate_every: float,
     begin_with: Path | None,
     learning_rate: float,
+    steps: int | None = None,
 ) -> None:
-    """Train until `minutes` have been spent, counting those of earlier starts of the same run.
+    """Train until `minutes` have been spent, counting those of earlier starts of the same run, or for `steps`.
 
     A new run may `begin_with` earlier weights: the averaged ones of another run's checkpoint, or exported ones. What
     they lack begins at random.
@@ -76,79 +62,124 @@ def train(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     run.mkdir(parents=True, exist_ok=True)
-    model = Trainee()
-    if begin_with is not None:
-        model.load_state_dict(model.state_dict() | averaged_weights(begin_with, name="averaged"))
-    model.to(device)
-    model.prompt_encoder.windows.to(memory_format=torch.channels_last)  # a fifth faster
-    averaged = copy.deepcopy(model).eval()
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    # Without the decoder's turn its weights have no gradient, and stay as they are.
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], lr=learning_rate
-    )
-    step, spent = 0, 0.0
+    model = NanoModel(NanoConfig())
     checkpoint = run / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
+    state = torch.load(checkpoint, weights_only=True, map_location=device) if checkpoint.exists() else None
+    if state is None:
+        pretrained = model.image_encoder.pretrained.network
+        imagenet = translate(read_package())
+        pretrained.load_state_dict({name: imagenet[name] for name in pretrained.state_dict()})
+        if begin_with is not None:
+            model.load_state_dict(widened(averaged_weights(begin_with, name="averaged"), model.state_dict()))
+    model.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    averaged = copy.deepcopy(model).eval()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": 0.02},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate)
+    step, spent = 0, 0.0
+    if state is not None:
         model.load_state_dict(state["model"])
         averaged.load_state_dict(state["averaged"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
         print(f"resumed at step {step} after {spent / 60:.1f} minutes", flush=True)
-    held_out = read_coco(data / "annotations.json", split="val")[:24]
-    dataset = CropDataset(read_labels(data, split="train"), seed=seed, steps=10**9, prompts_per_crop=12)
+    dataset = CropDataset(training_pictures(data), seed=seed, steps=10**9, prompts_per_crop=12)
     loader = DataLoader(dataset, batch_size=None, num_workers=workers, sampler=range(step, len(dataset)))
-    log = (run / "log.jsonl").open("a", encoding="utf-8")
-    started, evaluated, sums, crops = time.monotonic() - spent, spent, {}, 0
-    for batch in loader:
-        progress = (time.monotonic() - started) / (60 * minutes)
-        if progress >= 1:
-            break
-        rate = learning_rate * min(1, (step + 1) / WARM_UP_STEPS) * schedule(progress)
-        for group in optimizer.param_groups:
-            group["lr"] = max(rate, 1e-5)
-        batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
-        # Processors and GPUs that know bfloat16 are up to twice as fast in it; the loss stays in float32.
-        model.decoded_cells = 0 if progress < GUESSES_ONLY else DECODED_CELLS
-        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-            answers = model(batch)
-        guessing = guess_loss(answers.cells, batch)
-        in_windows, numbers = window_loss(answers, batch)
-        loss, numbers["guess_loss"] = guessing + in_windows, guessing.item()
-        if answers.decoded is not None:
-            of_decoder, found = loss_of(answers.decoded, batch.prompts(answers.decoded.index))
-            loss, numbers = loss + of_decoder, numbers | found
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        decay = min(0.998, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for slow, fast in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True):
-                if slow.is_floating_point():
-                    slow.lerp_(fast, 1 - decay)
-                else:
-                    slow.copy_(fast)
-        step, crops = step + 1, crops + len(batch.pixels)
-        for name, value in numbers.items():
-            if not math.isnan(value):
-                total, count = sums.get(name, (0.0, 0))
-                sums[name] = (total + value, count + 1)
-        spent = time.monotonic() - started
-        if step % 50 == 0:
-            record = {"step": step, "minutes": round(spent / 60, 2), "crops": crops, "rate": round(rate, 6)}
-            record |= {name: round(total / count, 4) for name, (total, count) in sums.items()}
-            if spent - evaluated > 60 * evaluate_every:
-                evaluated = spent
-                record |= held_out_iou(averaged, held_out)
-            print(json.dumps(record), flush=True)
-            log.write(json.dumps(record) + "\n")
-            log.flush()
-            sums = {}
-            save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
-    save(checkpoint, model=model, averaged=averaged, optimizer=optimizer, step=step, spent=spent)
+    dtype = fastest_dtype(model, _on(dataset[step], device))
+    print(f"training in {dtype}", flush=True)
+    sums: dict[str, tuple[float, int]] = {}
+    started = time.monotonic() - spent
+    with (run / "log.jsonl").open("a", encoding="utf-8") as log:
+        for batch in loader:
+            progress = step / steps if steps else (time.monotonic() - started) / (60 * minutes)
+            if progress >= 1:
+                break
+            rate = learning_rate * min(1, (step + 1) / WARM_UP_STEPS) * schedule(progress)
+            for group in optimizer.param_groups:
+                group["lr"] = max(rate, 1e-5)
+            torch.manual_seed(
+                1_000_003 * seed + step
+            )  # what a step draws does not depend on when the run was stopped
+            loss, numbers = loss_of(model, _on(batch, device), dtype)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            _average(averaged, model, share=1 - min(0.998, (step + 1) / (step + 10)))
+            step, spent = step + 1, time.monotonic() - started
+            for name, value in numbers.items():
+                if not math.isnan(value):
+                    total, count = sums.get(name, (0.0, 0))
+                    sums[name] = (total + value, count + 1)
+            if step % 50 == 0:
+                record = {"step": step, "minutes": round(spent / 60, 2), "rate": round(rate, 6)}
+                record |= {name: round(total / count, 4) for name, (total, count) in sums.items()}
+                print(json.dumps(record), flush=True)
+                log.write(json.dumps(record) + "\n")
+                log.flush()
+                sums = {}
+                _save(checkpoint, model, averaged, optimizer, step=step, spent=spent)
+    _save(checkpoint, model, averaged, optimizer, step=step, spent=spent)
+
+
+def loss_of(model: NanoModel, batch: Batch, dtype: torch.dtype) -> tuple[Tensor, dict[str, float]]:
+    """The loss of a batch, whose arithmetic is in float32 while the network's is in `dtype`."""
+    with torch.autocast(batch.pixels.device.type, dtype=dtype, enabled=dtype != torch.float32):
+        answers = answer(model, batch)
+    return window_loss(answers, batch)
+
+
+def fastest_dtype(model: NanoModel, batch: Batch) -> torch.dtype:
+    """The number format in which a step takes least time here. The model stays as it was.
+
+    bfloat16 is twice as fast as float32 on processors with units for it, and ten times slower on others.
+    """
+    seconds: dict[torch.dtype, float] = {}
+    trial = copy.deepcopy(model)
+    for dtype in (torch.float32, torch.bfloat16):
+        for _ in range(2):  # the first is slower than all others
+            started = time.monotonic()
+            loss_of(trial, batch, dtype)[0].backward()
+            seconds[dtype] = time.monotonic() - started
+    print(
+        "seconds for a step:", {str(dtype): round(value, 2) for dtype, value in seconds.items()}, flush=True
+    )
+    return min(seconds, key=lambda dtype: seconds[dtype])
+
+
+def _on(batch: Batch, device: str) -> Batch:
+    return Batch(**{name: value.to(device) for name, value in vars(batch).items()})
+
+
+@torch.no_grad()
+def _average(slow: nn.Module, fast: nn.Module, *, share: float) -> None:
+    for old, new in zip(slow.state_dict().values(), fast.state_dict().values(), strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, share)
+        else:
+            old.copy_(new)
+
+
+def _save(
+    path: Path,
+    model: nn.Module,
+    averaged: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    step: int,
+    spent: float,
+) -> None:
+    save(
+        path,
+        model=model.state_dict(),
+        averaged=averaged.state_dict(),
+        optimizer=optimizer.state_dict(),
+        step=step,
+        spent=spent,
+    )
 
 
 def export(*, run: Sequence[Path], into: Path) -> None:
@@ -159,7 +190,7 @@ def export(*, run: Sequence[Path], into: Path) -> None:
     """
     states = [torch.load(one / "checkpoint.pt", weights_only=True, map_location="cpu") for one in run]
     tensors = {
-        name: value.half() if value.is_floating_point() and "gaussian" not in name else value
+        name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in mean_of([state["averaged"] for state in states]).items()
     }
     metadata = {
@@ -169,7 +200,7 @@ def export(*, run: Sequence[Path], into: Path) -> None:
         "steps": str(sum(state["step"] for state in states)),
         "minutes": f"{sum(state['spent'] for state in states) / 60:.1f}",
     }
-    save_file({name: value.contiguous() for name, value in tensors.items()}, into, metadata=metadata)
+    save_file(tensors, into, metadata=metadata)
     print(f"{into}: {into.stat().st_size / 1e6:.1f} MB after {metadata['steps']} steps")
 
 
@@ -180,13 +211,11 @@ def main() -> None:
     training.add_argument("--data", type=Path, required=True, help="folder with annotations.json and images/")
     training.add_argument("--run", type=Path, default=Path("runs/nano"))
     training.add_argument("--minutes", type=float, default=110, help="time to train, in all")
+    training.add_argument("--steps", type=int, help="steps to train, in all, instead of a time")
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--threads", type=int, default=2, help="CPU threads of the network")
     training.add_argument("--workers", type=int, default=0, help="processes that read pictures")
     training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    training.add_argument(
-        "--evaluate-every", type=float, default=10, help="minutes between looks at val pictures"
-    )
     training.add_argument(
         "--begin-with",
         type=Path,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ..errors import MobileSamError
 from . import budget, compare, evaluate, segment, serve, weights
@@ -21,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; those of the process if None.
 
     Returns:
-        The exit code: 0 for success, 1 if something failed, 130 after Ctrl-C. Wrong usage exits with 2.
+        The exit code: 0 for success, 1 if something failed, 130 after Ctrl-C or SIGTERM. Wrong usage exits with 2.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(
@@ -29,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # names of files may be no text; stderr does so itself
     options = _parser().parse_args(arguments)
     try:
-        code: int = options.run(options)
+        with _stopped_like_ctrl_c():
+            code: int = options.run(options)
     except MobileSamError as error:
         print(f"mobilesamv2: {error}", file=sys.stderr)
         return FAILED
@@ -40,6 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("mobilesamv2: stopped.", file=sys.stderr)
         return INTERRUPTED
     return code
+
+
+@contextmanager
+def _stopped_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM, which `docker stop` and Slurm send, raises KeyboardInterrupt: what is done is written down."""
+    if threading.current_thread() is not threading.main_thread():  # only there signals can be handled
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

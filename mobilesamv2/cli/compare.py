@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from .options import Commands, add_model_options, load_segmenter, positive
+from .options import Commands, add_model_options, add_request_options, load_segmenter, request_of
 from .table import table
 
 
@@ -21,43 +22,43 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="DIR", help="where the pictures go"
     )
-    parser.add_argument(
-        "--max-prompts",
-        type=positive,
-        default=320,
-        metavar="K",
-        help="boxes at most for object-aware sampling (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--points-per-side", type=positive, default=32, metavar="N", help="of the grid (default: %(default)s)"
-    )
     for side, default in (("first", "grid"), ("second", "object-aware")):
         parser.add_argument(
             f"--{side}",
             default=default,
             metavar="SAMPLER[:N]",
             help=f"the {side} of the two: grid:16 (16 x 16 points), object-aware:64 (64 boxes at most) or a sampler "
-            "with the number above (default: %(default)s)",
+            "with the number below (default: %(default)s)",
         )
+    add_request_options(parser, sampler=False)
     add_model_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Compare the samplers; see `add_parser`."""
-    from ..comparison.compare import SamplerSpec, compare_specs
+    from ..comparison.compare import Comparison, compare
     from ..comparison.report import verdict
     from ..export import write_comparison
     from ..images import load_image
 
-    first, second = (
-        SamplerSpec.parse(text, max_prompts=options.max_prompts, points_per_side=options.points_per_side)
-        for text in (options.first, options.second)
-    )
+    first, second = (request_of(options, text) for text in (options.first, options.second))
     picture = load_image(options.photo)
-    found = compare_specs(load_segmenter(options), picture, (first, second))
+    found: Comparison = compare(load_segmenter(options), picture, first, second)
     write_comparison(options.output, picture, found, file_name=options.photo.name)
     print(f"{options.photo}: {found.first.model} on {found.first.device}, seconds per stage")
-    print(table(found.rows()))
+    print(table([_row(record) for record in found.records()]))
     print(f"{verdict(*found.statistics)} Both share one encoding.")
     return 0
+
+
+def _row(record: dict[str, Any]) -> dict[str, object]:
+    """What the table tells of a run."""
+    columns = ("prompts", "masks_decoded", "duplicates_removed", "masks", "found_alone", "coverage")
+    counts = {name: record[name] for name in columns}
+    return {
+        "sampler": record["name"],
+        **counts,
+        **record["seconds"],
+        "sampling_seconds": record["sampling_seconds"],
+    }

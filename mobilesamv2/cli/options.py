@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..errors import WeightsError
 
 if TYPE_CHECKING:
+    from ..request import Request
     from ..segmenter import Segmenter
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -48,6 +49,93 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", help='"cpu", "cuda" or "cuda:1" (default: a GPU where there is one)')
 
 
+def share(text: str) -> float:
+    """A number from 0 to 1, for `argparse`."""
+    return _within(text, 1)
+
+
+def percentage(text: str) -> float:
+    """A number from 0 to 100, for `argparse`."""
+    return _within(text, 100)
+
+
+def _within(text: str, most: int) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to {most}, got {text!r}")
+    return value
+
+
+def add_request_options(parser: argparse.ArgumentParser, *, sampler: bool = True) -> None:
+    """Add the options that `request_of` reads.
+
+    Args:
+        sampler: also which sampler; left out where a command has names of its own for that.
+    """
+    asked = parser.add_argument_group("what is asked")
+    if sampler:
+        asked.add_argument(
+            "--sampler",
+            default="object-aware",
+            metavar="NAME[:N]",
+            help="object-aware (the default) or grid; object-aware:64 for 64 boxes, grid:16 for 16 x 16 points",
+        )
+    asked.add_argument("--max-prompts", type=positive, metavar="K", help="ask at most so many (320)")
+    asked.add_argument("--points-per-side", type=positive, metavar="N", help="of the grid (32)")
+    asked.add_argument("--confidence", type=share, metavar="C", help="of the detector, 0 to 1 (0.4)")
+    left = parser.add_argument_group("what is left out")
+    left.add_argument("--predicted-iou", type=share, default=0.0, metavar="X", help="masks below it, 0 to 1")
+    left.add_argument("--stability", type=share, default=0.0, metavar="X", help="masks below it, 0 to 1")
+    left.add_argument(
+        "--min-area", type=percentage, default=0.0, metavar="P", help="masks below P percent of the picture"
+    )
+    left.add_argument(
+        "--mask-nms",
+        type=share,
+        metavar="X",
+        help="of masks that overlap with an IoU above it all but the best",
+    )
+    left.add_argument("--hide-nested", action="store_true", help="masks that lie within a larger one")
+    left.add_argument("--flatten", action="store_true", help="what smaller masks cover of larger ones")
+    left.add_argument(
+        "--clean", type=positive, default=0, metavar="PIXELS", help="islands and holes of fewer pixels"
+    )
+
+
+def request_of(options: argparse.Namespace, sampler: str | None = None) -> Request:
+    """What the options of `add_request_options` ask.
+
+    Args:
+        sampler: as `Request.parse` reads it, of several that a command takes: options that do not belong to it are
+            the others'. None: the one of the options, to which all must belong.
+
+    Raises:
+        UnknownModelError: if there is no such sampler.
+        PromptError: if an option does not belong to it.
+    """
+    from ..filters import ViewFilters
+    from ..request import Request
+
+    view = ViewFilters(
+        clean=options.clean,
+        min_area_percent=options.min_area,
+        min_predicted_iou=options.predicted_iou,
+        min_stability=options.stability,
+        mask_nms=options.mask_nms,
+        hide_nested=options.hide_nested,
+        flatten=options.flatten,
+    )
+    numbers = (options.max_prompts, options.points_per_side, options.confidence)
+    text: str = options.sampler if sampler is None else sampler
+    if sampler is None and ":" not in text:
+        return Request(text, *numbers, view=view)
+    most, side, confidence = numbers
+    return Request.parse(text, max_prompts=most, points_per_side=side, confidence=confidence, view=view)
+
+
 def load_segmenter(options: argparse.Namespace) -> Segmenter:
     """The segmenter that the options of `add_model_options` describe.
 
@@ -62,7 +150,10 @@ def load_segmenter(options: argparse.Namespace) -> Segmenter:
     weights = _given_weights(options)
     try:
         return mobilesamv2.load(
-            options.model, weights=weights, detector=options.detector, device=options.device
+            options.model,
+            weights=weights,
+            detector=options.detector or _usual(options.model),
+            device=options.device,
         )
     except mobilesamv2.WeightsUnreachableError as error:
         model, detector = _what_is_here(options)

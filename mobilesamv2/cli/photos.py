@@ -8,11 +8,6 @@ from pathlib import Path
 
 from .options import sentence_of
 
-SUFFIXES = frozenset(
-    (".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
-"""What counts as a photograph in a folder. A file that is named itself is tried whatever its name."""
-
 RESULT_NAME = "masks.json"
 """What lies in a folder of results; a folder within a searched one that has it is not searched."""
 
@@ -59,6 +54,8 @@ def find_photos(
 
 
 def _in_folder(folder: Path, *, recursive: bool, output: Path | None) -> Iterator[Path]:
+    from ..images import SUFFIXES
+
     results = None if output is None else output.resolve()
     # Results beside or above the photographs do not make them results.
     apart = results is not None and results != folder.resolve() and results not in folder.resolve().parents

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidImageError
-from .options import Commands, add_model_options, load_segmenter, positive, sentence_of
+from ..formatting import count
+from .options import Commands, add_model_options, add_request_options, load_segmenter, request_of, sentence_of
 from .photos import Photo, find_photos
 
 if TYPE_CHECKING:
+    from ..request import Request
     from ..segmenter import Segmenter
 
 
@@ -29,10 +33,10 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("-r", "--recursive", action="store_true", help="search folders within folders too")
     parser.add_argument(
-        "--sampler", default="object-aware", metavar="NAME", help="object-aware (the default) or grid"
+        "--resume",
+        action="store_true",
+        help="leave out photographs whose results are there and asked the same",
     )
-    parser.add_argument("--max-prompts", type=positive, metavar="K", help="ask at most so many (320)")
-    parser.add_argument("--points-per-side", type=positive, metavar="N", help="of the grid (32)")
     parser.add_argument(
         "--export",
         type=_formats,
@@ -40,6 +44,7 @@ def add_parser(commands: Commands) -> None:
         metavar="FORMAT,...",
         help="write these too: coco, label-map (with a legend), masks, cutouts, overlay, or all",
     )
+    add_request_options(parser)
     add_model_options(parser)
     parser.set_defaults(run=run)
 
@@ -58,17 +63,23 @@ def run(options: argparse.Namespace) -> int:
     """Segment the photographs; see `add_parser`."""
     from ..export import write_summary
 
+    request = request_of(options)
     photos, missing = find_photos(options.photos, recursive=options.recursive, output=options.output)
     for _, sentence in missing:
         print(f"mobilesamv2: {sentence}", file=sys.stderr)
     failures = [{"photo": str(path), "error": sentence} for path, sentence in missing]
     records: list[dict[str, Any]] = []
     options.output.mkdir(parents=True, exist_ok=True)
+    if options.resume:
+        done = {photo: record for photo in photos if (record := _done(photo, options, request)) is not None}
+        records += done.values()
+        photos = [photo for photo in photos if photo not in done]
+        print(f"{count(len(done), 'photo')} done before.")
     try:
         if photos:
-            _segment_all(load_segmenter(options), photos, options, records, failures)
+            _segment_all(load_segmenter(options), photos, options, request, records, failures)
     finally:
-        # Also after Ctrl-C: what is done is done.
+        # Also after Ctrl-C and SIGTERM: what is done is done.
         write_summary(options.output, photos=records, failures=failures)
     return 1 if failures else 0
 
@@ -77,18 +88,20 @@ def _segment_all(
     segmenter: Segmenter,
     photos: list[Photo],
     options: argparse.Namespace,
+    request: Request,
     records: list[dict[str, Any]],
     failures: list[dict[str, str]],
 ) -> None:
     import torch
     from tqdm import tqdm
 
-    print(f"{segmenter.name}, {options.sampler}, on {segmenter.device_description}")
+    print(f"{segmenter.name}, {request}, on {segmenter.device_description}")
     with tqdm(photos, unit="photo", file=sys.stderr, disable=None) as bar:  # None: only on a terminal
         for photo in bar:
             bar.set_postfix_str(photo.name)
+            started = time.perf_counter()
             try:
-                record = _segment_one(segmenter, photo, options)
+                record = _segment_one(segmenter, photo, options, request)
             except (InvalidImageError, OSError, MemoryError, torch.OutOfMemoryError) as error:
                 failures.append({"photo": str(photo.path), "error": _sentence(error)})
                 tqdm.write(f"mobilesamv2: {photo.path}: {failures[-1]['error']}", file=sys.stderr)
@@ -96,32 +109,42 @@ def _segment_all(
             records.append(record)
             tqdm.write(
                 f"{photo.name}: {record['masks']} masks of {record['prompts']} prompts "
-                f"in {record['seconds_in_all']:.2f} s{_hint(record)}",
+                f"in {time.perf_counter() - started:.2f} s{_hint(record)}",
                 file=sys.stdout,
             )
 
 
-def _segment_one(segmenter: Segmenter, photo: Photo, options: argparse.Namespace) -> dict[str, Any]:
-    from ..export import result_record, write_result
-    from ..images import load_image
+def _segment_one(
+    segmenter: Segmenter, photo: Photo, options: argparse.Namespace, request: Request
+) -> dict[str, Any]:
+    from ..export import write_result
+    from ..images import read_image
 
-    picture = load_image(photo.path)
-    result = segmenter.segment_everything(
-        picture,
-        sampler=options.sampler,
-        max_prompts=options.max_prompts,
-        points_per_side=options.points_per_side,
-    )
+    read = read_image(photo.path)
+    result = segmenter.segment_everything(read, request=request)
     folder = options.output / photo.name
-    write_result(folder, picture, result, file_name=photo.path.name, formats=options.export)
-    height, width = result.masks.size_hw
-    return {
-        "photo": str(photo.path),
-        "folder": photo.name,
-        "width": width,
-        "height": height,
-        **result_record(result),
-    }
+    write_result(folder, read.picture, result, file_name=photo.path.name, formats=options.export)
+    return _of_photo(photo, result.to_record())
+
+
+def _of_photo(photo: Photo, record: dict[str, Any]) -> dict[str, Any]:
+    return {"photo": str(photo.path), "folder": photo.name, **record}
+
+
+def _done(photo: Photo, options: argparse.Namespace, request: Request) -> dict[str, Any] | None:
+    """The record of a photograph that was segmented before, as is asked now; None if it was not."""
+    from ..export import MASKS_NAME
+
+    try:
+        kept = json.loads((options.output / photo.name / MASKS_NAME).read_text(encoding="utf-8"))
+        same = kept["image"].pop("file_name") == photo.path.name and kept["model"] == options.model
+        if same and kept["request"] == request.to_record():
+            return _of_photo(
+                photo, {k: v for k, v in kept.items() if k not in ("prompt_list", "annotations")}
+            )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # not there, or not ours
+    return None
 
 
 def _hint(record: dict[str, Any]) -> str:

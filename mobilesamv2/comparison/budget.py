@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
 
 from ..errors import PromptError
+from ..filters import MaskFilters
 from ..images import ImageInput, load_image
 from ..progress import Progress, run_to_end
-from ..prompts import GridSampler, MaskFilters, ObjectAwareSampler
+from ..prompts import Sampler
+from ..request import Request
+from ..results import PartialMasks, SegmentationResult
 from ..segmenter import Embedding, Segmenter
-from ..types import Masks, Picture, Prompts, SegmentationResult
+from ..types import Masks, Picture, Prompts
 from .compare import warm_up
-from .matching import covered_share
 
 BUDGETS = (16, 32, 64, 128, 256, 512, 1024)
 """Where the curves are measured."""
@@ -77,6 +81,10 @@ class BudgetCurves:
         """Whether the detector proposed fewer boxes than the largest budget allows."""
         return self.boxes_proposed < self.budgets[-1]
 
+    def to_record(self) -> dict[str, Any]:
+        """The curves, ready for `json.dumps`."""
+        return asdict(self) | {"boxes_ran_out": self.boxes_ran_out}
+
 
 def budget_curves(
     segmenter: Segmenter,
@@ -106,100 +114,106 @@ def budget_steps(
     *,
     budgets: Sequence[int] = BUDGETS,
     embedding: Embedding | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress | BudgetPoint, None, BudgetCurves]:
     """As `budget_curves`, yielding each point as soon as it is measured, the smallest budgets first.
 
     Boxes come ranked, and a smaller budget takes the first of them: each box is decoded once, and a point adds up
     what the budgets before it took. Every grid has points of its own. Closing the generator stops the work.
+
+    Args:
+        stop: as for `Segmenter.steps`; the curves end with the last point that was measured whole.
     """
     if not budgets or budgets[0] < 1 or any(low >= high for low, high in pairwise(budgets)):
         raise PromptError(f"Budgets are rising numbers of prompts from 1 on; got {tuple(budgets)}.")
-    if segmenter.detector is None:
-        raise PromptError(
-            f"{segmenter.name} was built without a detector, which object-aware sampling needs."
-        )
+    boxes = _BoxesByBudget(segmenter.sampler_for(Request(max_prompts=budgets[-1])), budgets)
     picture = load_image(image)
     if embedding is None:
         yield Progress("encode", 0, 1)
         embedding = segmenter.encode(picture)
     warm_up(segmenter, picture, embedding)
-    yield Progress("discover", 0, 1)
-    (boxes,) = ObjectAwareSampler(detector=segmenter.detector, max_prompts=budgets[-1]).rounds(picture)
-    counter = _Counter(total=len(boxes) + sum(math.isqrt(budget) ** 2 for budget in budgets))
 
+    points_in_all = sum(math.isqrt(budget) ** 2 for budget in budgets)
     aware: list[BudgetPoint] = []
     grids: list[BudgetPoint] = []
-    masks = [Masks.empty((picture.shape[0], picture.shape[1]))]
-    asked, decode_seconds = 0, 0.0
-    for budget in budgets:
-        more = boxes[asked:budget]
-        if len(more):
-            steps = segmenter.steps(picture, sampler=_Given(more), embedding=embedding)
-            found = yield from counter.count(steps)
-            asked += len(more)
-            decode_seconds += found.timings["decode"]
-            masks.append(found.masks)
-            aware.append(_point("object-aware", budget, asked, Masks.concatenate(masks), decode_seconds))
-            yield aware[-1]
-        grid = GridSampler(points_per_side=math.isqrt(budget), filters=segmenter.grid_filters)
-        steps = segmenter.steps(picture, sampler=grid, embedding=embedding)
-        found = yield from counter.count(steps)
-        grids.append(_point("grid", budget, len(found.prompts), found.masks, found.timings["decode"]))
-        yield grids[-1]
+    parts: list[PartialMasks] = []
+    with closing(segmenter.steps(picture, boxes, embedding=embedding, stop=stop)) as box_steps:
+        for budget in budgets:
+            points, known = sum(point.prompts for point in grids), len(parts)
+            for item in box_steps:  # goes on where it paused
+                if isinstance(item, PartialMasks):
+                    parts.append(item)
+                    if item.done == min(budget, boxes.proposed):
+                        break
+                elif item.stage == "decode":
+                    yield Progress("decode", points + item.done, boxes.proposed + points_in_all)
+            asked = parts[-1].done if parts else 0
+            if len(parts) > known and asked == min(budget, boxes.proposed):
+                aware.append(_point("object-aware", budget, SegmentationResult.of_partial(parts)))
+                yield aware[-1]
+            grid_steps = segmenter.steps(
+                picture, Request("grid", max_prompts=budget), embedding=embedding, stop=stop
+            )
+            found = yield from _counted(grid_steps, points + asked, boxes.proposed + points_in_all)
+            if not found.is_complete:
+                break
+            grids.append(_point("grid", budget, found))
+            yield grids[-1]
     return BudgetCurves(
         object_aware=tuple(aware),
         grid=tuple(grids),
         budgets=tuple(budgets),
-        boxes_proposed=len(boxes),
+        boxes_proposed=boxes.proposed,
         model=segmenter.name,
         device=segmenter.device_description,
     )
 
 
-def _point(sampler: str, budget: int, prompts: int, masks: Masks, decode_seconds: float) -> BudgetPoint:
+def _point(sampler: str, budget: int, found: SegmentationResult) -> BudgetPoint:
     return BudgetPoint(
         sampler=sampler,
         budget=budget,
-        prompts=prompts,
-        masks=len(masks),
-        coverage=covered_share(masks),
-        decode_seconds=decode_seconds,
+        prompts=len(found.prompts),
+        masks=len(found.masks),
+        coverage=found.masks.coverage,
+        decode_seconds=found.timings["decode"],
     )
 
 
-@dataclass(frozen=True)
-class _Given:
-    """Asks for boxes that are known already, and keeps every mask, as object-aware sampling does."""
+@dataclass
+class _BoxesByBudget:
+    """What `sampler` asks in its one round, in a round for each budget. Serves one run, then knows how many boxes."""
 
-    prompts: Prompts
-    filters: MaskFilters = field(default_factory=MaskFilters)
-    name: str = "object-aware"
+    sampler: Sampler
+    budgets: Sequence[int]
+    proposed: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.sampler.name
+
+    @property
+    def filters(self) -> MaskFilters:
+        return self.sampler.filters
 
     def rounds(self, picture: Picture) -> Generator[Prompts, Masks, None]:
-        yield self.prompts
+        (prompts,) = self.sampler.rounds(picture)
+        self.proposed = len(prompts)
+        for low, high in pairwise((0, *self.budgets)):
+            if low < self.proposed:
+                yield prompts[low:high]
 
 
-@dataclass
-class _Counter:
-    """Turns the progress of one run after another into that of all of them, in prompts decoded."""
-
-    total: int
-    done: int = 0
-
-    def count(
-        self, steps: Generator[Progress, None, SegmentationResult]
-    ) -> Generator[Progress, None, SegmentationResult]:
-        """Pass on how far decoding is, and return what `steps` returns."""
-        before = self.done
-        try:
-            while True:
-                step = next(steps)
-                if step.stage == "decode":
-                    self.done = before + step.done
-                    yield Progress("decode", self.done, self.total)
-        except StopIteration as stop:
-            found: SegmentationResult = stop.value
-        finally:
-            steps.close()
-        self.done = before + len(found.prompts)
-        return found
+def _counted(
+    steps: Generator[Progress | PartialMasks, None, SegmentationResult], before: int, total: int
+) -> Generator[Progress, None, SegmentationResult]:
+    """How far decoding is, as a part of all that is decoded, and what `steps` returns."""
+    with closing(steps):
+        while True:
+            try:
+                item = next(steps)
+            except StopIteration as stop:
+                found: SegmentationResult = stop.value
+                return found
+            if isinstance(item, Progress) and item.stage == "decode":
+                yield Progress("decode", before + item.done, total)

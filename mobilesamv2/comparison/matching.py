@@ -1,4 +1,4 @@
-"""Which masks of two sets are of the same thing, and how much of a picture a set covers. Knows nothing of models."""
+"""Which masks of two sets are of the same thing. Knows nothing of models."""
 
 from __future__ import annotations
 
@@ -86,15 +86,6 @@ def match_masks(first: Masks, second: Masks, *, iou: float = MATCH_IOU) -> Match
         np.concatenate([np.zeros(0), *overlaps]),
         counts=(len(first), len(second)),
     )
-
-
-def covered_share(masks: Masks) -> float:
-    """Share of the picture's pixels that lie in at least one mask, 0 to 1; 0 for no masks."""
-    if len(masks) == 0:
-        return 0.0
-    union = coco_mask.merge(list(masks.rles))
-    height, width = masks.size_hw
-    return int(coco_mask.area(union)) / max(1, height * width)
 
 
 def _possible(first: Masks, second: Masks, iou: float) -> Bools:

@@ -11,14 +11,14 @@ SAME_TIME = 1.05
 
 
 def verdict(first: RunStatistics, second: RunStatistics) -> str:
-    """One sentence on two specs: who was faster, whose masks are more and cover more, and the numbers of both.
+    """One sentence on two runs: who was faster, whose masks are more and cover more, and the numbers of both.
 
     It speaks of the second in the light of the first, and praises no speed that found nothing. Seconds are those
     that depend on the sampler: both share the encoding.
     """
     one, other = _names(first, second)
     if first.masks == 0 and second.masks == 0:
-        who = "run" if first.spec.sampler == second.spec.sampler else "sampler"
+        who = "run" if first.request.sampler == second.request.sampler else "sampler"
         return f"Neither {who} kept a mask on this photo."
     if second.masks == 0:
         return _only_one(other, second, one, first)
@@ -38,20 +38,20 @@ def verdict(first: RunStatistics, second: RunStatistics) -> str:
     return f"{_capital(said)}: {_numbers(second)}, against {_numbers(first)}."
 
 
-def name(standing: RunStatistics) -> str:
-    """A spec in a sentence: "the 16 × 16 grid", "a budget of 64 boxes"."""
-    limit = standing.spec.limit
-    if standing.spec.sampler == "grid":
+def name(run: RunStatistics) -> str:
+    """A request in a sentence: "the 16 × 16 grid", "a budget of 64 boxes"."""
+    limit = run.request.limit
+    if run.request.sampler == "grid":
         return f"the {limit} × {limit} grid"
     return f"a budget of {count(limit, 'box', 'boxes')}"
 
 
 def _names(first: RunStatistics, second: RunStatistics) -> tuple[str, str]:
     """What the two are called: by what they differ in."""
-    if first.spec.sampler != second.spec.sampler:
+    if first.request.sampler != second.request.sampler:
         names = {"grid": "grid search", "object-aware": "object-aware sampling"}
-        return names[first.spec.sampler], names[second.spec.sampler]
-    if first.spec.limit == second.spec.limit:
+        return names[first.request.sampler], names[second.request.sampler]
+    if first.request.limit == second.request.limit:
         return "the first run", "the second run"
     return name(first), name(second)
 
@@ -75,11 +75,11 @@ def _kept_more(first: RunStatistics, second: RunStatistics) -> str:
     return f"{masks} over {'more' if second.coverage > first.coverage else 'less'} of the photo"
 
 
-def _numbers(standing: RunStatistics) -> str:
-    nouns = ("point", "points") if standing.spec.sampler == "grid" else ("box", "boxes")
+def _numbers(run: RunStatistics) -> str:
+    nouns = ("point", "points") if run.request.sampler == "grid" else ("box", "boxes")
     return (
-        f"{number(standing.masks)} covering {percent(standing.coverage)} from {count(standing.prompts, *nouns)} "
-        f"in {seconds(standing.sampling_seconds)}"
+        f"{number(run.masks)} covering {percent(run.coverage)} from {count(run.prompts, *nouns)} "
+        f"in {seconds(run.sampling_seconds)}"
     )
 
 

@@ -10,8 +10,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from ..images import load_image
+from ..ops.rle import decode_rle
 from ..segmenter import Segmenter
-from ..types import Bools, Floats, Masks, Picture, Rle, decode_rle
+from ..types import Bools, Floats, Masks, Picture, Rle
 from .baselines import filled_box, filled_ellipse
 from .datasets import DatasetError, Photograph
 

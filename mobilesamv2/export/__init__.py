@@ -1,13 +1,22 @@
 """Results for other programs: COCO JSON, label maps, masks and cut-outs, in folders and archives."""
 
-from .folders import SUMMARY_NAME, write_comparison, write_json, write_result, write_summary
+from .folders import (
+    MASKS_NAME,
+    SUMMARY_NAME,
+    write_comparison,
+    write_file,
+    write_json,
+    write_result,
+    write_summary,
+)
 from .formats import FORMATS, NUMBERED, File, add_file, chosen_formats, files_of, write_archive
 from .names import numbered, safe_name
 from .pictures import cutout_image, label_map_image, mask_image, png_bytes
-from .records import coco_dataset, json_bytes, legend, legend_csv, result_record
+from .records import coco_dataset, json_bytes, legend, legend_csv
 
 __all__ = [
     "FORMATS",
+    "MASKS_NAME",
     "NUMBERED",
     "SUMMARY_NAME",
     "File",
@@ -23,10 +32,10 @@ __all__ = [
     "mask_image",
     "numbered",
     "png_bytes",
-    "result_record",
     "safe_name",
     "write_archive",
     "write_comparison",
+    "write_file",
     "write_json",
     "write_result",
     "write_summary",

@@ -1,7 +1,8 @@
-"""Results written into folders: what the command line leaves behind."""
+"""Results written into folders: what the command line leaves behind. Each file appears whole, or not at all."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from PIL import Image
 from .. import render
 from ..comparison.compare import Comparison
 from ..comparison.report import verdict
-from ..types import Picture, SegmentationResult
+from ..results import SegmentationResult
+from ..types import Picture
 from .formats import NUMBERED, files_of
-from .pictures import label_map_image
-from .records import json_bytes, result_record
+from .pictures import label_map_image, photo_file, png_bytes
+from .records import json_bytes
 
-SUMMARY_NAME = "summary.json"
+SUMMARY_NAME, MASKS_NAME = "summary.json", "masks.json"
 
 
 def write_result(
@@ -27,7 +29,11 @@ def write_result(
     file_name: str = "",
     formats: Collection[str] = (),
 ) -> None:
-    """Write `masks.json`, `overlay.png` and `label_map.png` into `folder`; what is there is replaced.
+    """Write `overlay.png`, `label_map.png` and at last `masks.json` into `folder`; what is there is replaced.
+
+    A large picture's overlay is `overlay.jpg`. `masks.json` has the record of the run
+    (`SegmentationResult.to_record`), `prompt_list` (`Prompts.to_list`), into which `prompt_index` points, and
+    `annotations` (`Masks.to_coco`).
 
     Args:
         folder: made if it does not exist, with its parents.
@@ -40,24 +46,23 @@ def write_result(
         OSError: if the files cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    height, width = result.masks.size_hw
-    record = result_record(result)
-    write_json(
-        folder / "masks.json",
-        {
-            "image": {"file_name": file_name, "width": width, "height": height},
-            **record,
-            "annotations": result.masks.to_coco(),
-        },
-    )
+    record = result.to_record()
+    named = record | {"image": {"file_name": file_name, **record["image"]}}
     for name in set(formats) & set(NUMBERED):
         _make_room(folder / name)
     for path, content in files_of(picture, result.masks, formats=formats, file_name=file_name, info=record):
-        (folder / path).write_bytes(content)
+        write_file(folder / path, content)
     if "overlay" not in formats:
-        Image.fromarray(render.overlay(picture, result.masks)).save(folder / "overlay.png")
+        suffix, content = photo_file(Image.fromarray(render.overlay(picture, result.masks)))
+        write_file(folder / f"overlay{suffix}", content)
+        (folder / ("overlay.png" if suffix == ".jpg" else "overlay.jpg")).unlink(
+            missing_ok=True
+        )  # an earlier one
     if "label-map" not in formats:
-        label_map_image(result.masks).save(folder / "label_map.png")
+        write_file(folder / "label_map.png", png_bytes(label_map_image(result.masks)))
+    # Last: where it lies, everything else does.
+    asked = result.prompts.to_list()
+    write_json(folder / MASKS_NAME, {**named, "prompt_list": asked, "annotations": result.masks.to_coco()})
 
 
 def _make_room(folder: Path) -> None:
@@ -69,7 +74,7 @@ def _make_room(folder: Path) -> None:
 
 
 def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, file_name: str = "") -> None:
-    """Write `comparison.json` and, for each spec, `NAME-overlay.png` and `NAME-prompts.png`.
+    """Write `comparison.json` and, for each request, `NAME-overlay.png` and `NAME-prompts.png`.
 
     NAME is the sampler, with its budget where both are of one sampler: `grid`, `grid-16`. Masks of one object have one
     colour in both overlays.
@@ -87,7 +92,7 @@ def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, 
             "device": comparison.first.device,
             "speedup": comparison.speedup,
             "verdict": verdict(*comparison.statistics),
-            "samplers": comparison.rows(),
+            "runs": comparison.records(),
         },
     )
     palette = render.label_colours(sum(comparison.matching.counts))
@@ -97,9 +102,9 @@ def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, 
     ):
         stem = name.replace(":", "-").replace(" ", "-")
         drawn = render.overlay(picture, result.masks, colours=palette[ranks])
-        Image.fromarray(drawn).save(folder / f"{stem}-overlay.png")
+        write_file(folder / f"{stem}-overlay.png", png_bytes(Image.fromarray(drawn)))
         prompts = render.draw_prompts(picture, result.prompts)
-        Image.fromarray(prompts).save(folder / f"{stem}-prompts.png")
+        write_file(folder / f"{stem}-prompts.png", png_bytes(Image.fromarray(prompts)))
 
 
 def write_summary(
@@ -121,4 +126,19 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
         ValueError: for a number that is not finite.
         OSError: if the file cannot be written.
     """
-    path.write_bytes(json_bytes(value))
+    write_file(path, json_bytes(value))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file beside its name and rename it, so that a full disk or a stop leaves no part of it under its name.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    beside = path.with_name(f".{path.name[:80]}.{os.getpid()}.part")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

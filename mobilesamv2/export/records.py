@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..render import label_colours
-from ..types import Masks, SegmentationResult
+from ..types import Masks
 
 LEGEND_COLUMNS = (
     "id",
@@ -27,20 +27,6 @@ LEGEND_COLUMNS = (
     "stability_score",
     "detector_score",
 )
-
-
-def result_record(result: SegmentationResult) -> dict[str, Any]:
-    """What a run was and took, ready for `json.dumps`: counts, seconds, names; not the masks."""
-    return {
-        "model": result.model,
-        "sampler": result.sampler,
-        "device": result.device,
-        "prompts": len(result.prompts),
-        "masks_decoded": result.masks_decoded,
-        "masks": len(result.masks),
-        "seconds": {stage: round(seconds, 6) for stage, seconds in result.timings.items()},
-        "seconds_in_all": round(result.seconds, 6),
-    }
 
 
 def coco_dataset(

@@ -40,8 +40,10 @@ def to_input(
     """
     height, width = frame.resized_hw
     resized = torch.from_numpy(resize_longest_side(picture, frame)).to(device)
-    mean = torch.tensor(PIXEL_MEAN, device=resized.device)[:, None, None]
-    std = torch.tensor(PIXEL_STD, device=resized.device)[:, None, None]
+    mean, std = (
+        torch.tensor(of_colour, dtype=torch.float32, device=resized.device)[:, None, None]
+        for of_colour in (PIXEL_MEAN, PIXEL_STD)
+    )
     normalised = (resized.permute(2, 0, 1).float() - mean) / std  # (3, H', W')
     padded = F.pad(normalised, (0, frame.input_side - width, 0, frame.input_side - height))
     return padded[None].to(dtype).contiguous()

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from .encoders.efficientvit import EfficientVit, EfficientVitConfig, efficientvit_config
+from .encoders.efficientvit import EfficientVit, EfficientVitConfig
 from .encoders.tiny_vit import TinyVit, TinyVitConfig
-from .encoders.vit import Vit, VitConfig, vit_config
-from .kernels.parallel import side_by_side
-from .mask_decoder.decoder import PROMPTS_AT_ONCE, MaskDecoder, MaskDecoderConfig
+from .encoders.vit import Vit, VitConfig
+from .mask_decoder.decoder import MaskDecoder, MaskDecoderConfig
 from .mask_decoder.shared_image import SharedImage
-from .nano.encoder import NanoEncoder, NanoEncoderConfig
 from .prompt_encoder.encoder import PromptEncoder, PromptEncoderConfig
 
 
@@ -28,9 +23,7 @@ class SamConfig:
         ValueError: if the encoder's embedding has not the size that the prompt encoder is made for.
     """
 
-    encoder: NanoEncoderConfig | TinyVitConfig | EfficientVitConfig | VitConfig = field(
-        default_factory=TinyVitConfig
-    )
+    encoder: TinyVitConfig | EfficientVitConfig | VitConfig = field(default_factory=TinyVitConfig)
     prompt_encoder: PromptEncoderConfig = field(default_factory=PromptEncoderConfig)
     mask_decoder: MaskDecoderConfig = field(default_factory=MaskDecoderConfig)
 
@@ -52,52 +45,18 @@ class SamConfig:
         return self.prompt_encoder.input_side
 
 
-def mobile_sam_config() -> SamConfig:
-    """MobileSAM: TinyViT-5M with SAM's prompt encoder and decoder, input 1024 (arXiv 2306.14289)."""
-    return SamConfig()
+@dataclass(frozen=True, eq=False)
+class SharedBySam:
+    """What all prompts on one picture share.
 
-
-def mobile_sam_v2_config(encoder: Literal["tinyvit", "efficientvit-l2", "vit-h"]) -> SamConfig:
-    """MobileSAMv2: one of three encoders, each seeing 1024 pixels, with one prompt-guided decoder (arXiv 2312.09579).
-
-    The decoder is SAM's, retrained. EfficientViT-L2 gets the 1024 pixels of the others and squeezes them itself.
+    Args:
+        image_code: (1, width, h, w), position code of the embedding.
+        projected: the picture in the layers of the mask decoder, for prompts without a mask; None where that does not
+            pay (`MaskDecoder.can_share`).
     """
-    if encoder == "tinyvit":
-        return SamConfig()
-    if encoder == "vit-h":
-        return SamConfig(encoder=vit_config("h"))
-    return SamConfig(encoder=efficientvit_config("l2", squeezed_from=1024))
 
-
-def efficientvit_sam_config(size: Literal["l0", "l1", "l2"]) -> SamConfig:
-    """EfficientViT-SAM, whose encoder gets pictures scaled to 512 while its prompts stay in SAM's 1024 pixels.
-
-    So its published predictor has it (arXiv 2402.05008): only the pixels lie in the smaller square.
-    """
-    return SamConfig(encoder=efficientvit_config(size))
-
-
-def sam_config(size: Literal["b", "l", "h"]) -> SamConfig:
-    """Segment Anything with ViT-B, ViT-L or ViT-H, input 1024 (arXiv 2304.02643)."""
-    return SamConfig(encoder=vit_config(size))
-
-
-def nano_config(*, input_side: int = 704) -> SamConfig:
-    """The embedded model: the same system at three eighths of SAM's width, with a small encoder of stride 8."""
-    return SamConfig(
-        encoder=NanoEncoderConfig(detail_width=32),
-        prompt_encoder=PromptEncoderConfig(
-            width=96,
-            input_side=input_side,
-            stride=8,
-            dense_prompts=True,
-            likeness_channels=48,
-            window_detail=32,
-        ),
-        mask_decoder=MaskDecoderConfig(
-            width=96, heads=3, hidden_width=512, iou_hidden_width=96, upscaling_activation="relu"
-        ),
-    )
+    image_code: Tensor
+    projected: SharedImage | None
 
 
 class Sam(nn.Module):
@@ -135,9 +94,7 @@ class Sam(nn.Module):
     def from_config(cls, config: SamConfig) -> Sam:
         """Make the modules of `config` with random weights."""
         encoder: nn.Module
-        if isinstance(config.encoder, NanoEncoderConfig):
-            encoder = NanoEncoder(config.encoder)
-        elif isinstance(config.encoder, EfficientVitConfig):
+        if isinstance(config.encoder, EfficientVitConfig):
             encoder = EfficientVit(config.encoder)
         elif isinstance(config.encoder, VitConfig):
             encoder = Vit(config.encoder)
@@ -178,30 +135,16 @@ class Sam(nn.Module):
         """Encode a normalised, padded picture (1, 3, S, S), S the picture side, as an embedding (1, width, h, w)."""
         return torch.as_tensor(self.image_encoder(pixels.to(self.dtype)))
 
-    def compare(self, embedding: Tensor) -> Tensor | None:
-        """What `decode` needs of an embedding beside itself, computed once per picture; None for published models."""
-        return self.prompt_encoder.compare(self.split(embedding)[0])
-
-    def share(self, embedding: Tensor, *, masked: bool = False) -> SharedImage | None:
-        """What prompts, all with a mask or all without, share of an embedding in the decoder: once for many `decode`s.
-
-        None where sharing does not pay (`MaskDecoder.can_share`).
-        """
-        image = self.split(embedding)[0]
-        if not self.mask_decoder.can_share(image):
-            return None
-        constant, vectors = self.prompt_encoder.dense_basis(masked=masked)
-        return self.mask_decoder.share(
-            image=image + constant[:, None, None],
-            image_code=self.prompt_encoder.position_grid(image.shape[-2], image.shape[-1]),
-            dense=vectors,
-        )
-
-    def split(self, embedding: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What the decoder sees of an embedding, (B, width, h, w), and any fine features (B, D, 2h, 2w)."""
-        width = self.mask_decoder.config.width
-        detail = embedding[:, width:]
-        return embedding[:, :width], F.pixel_shuffle(detail, 2) if detail.shape[1] else None
+    def share(self, embedding: Tensor) -> SharedBySam:
+        """What all prompts on an embedding (1, width, h, w) share, once per picture."""
+        size_hw = (embedding.shape[-2], embedding.shape[-1])
+        code = self.prompt_encoder.position_grid(*size_hw).to(self.dtype)
+        projected = None
+        if self.mask_decoder.can_share(embedding):
+            projected = self.mask_decoder.share(
+                image=embedding + self.prompt_encoder.no_mask(size_hw), image_code=code
+            )
+        return SharedBySam(image_code=code, projected=projected)
 
     def decode(
         self,
@@ -211,72 +154,30 @@ class Sam(nn.Module):
         labels: Tensor | None = None,
         boxes_xyxy: Tensor | None = None,
         masks: Tensor | None = None,
-        kernel: Tensor | None = None,
-        shared: SharedImage | None = None,
+        shared: SharedBySam | None = None,
         multimask: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Answer N prompts, in input pixels, on one embedding (1, width, h, w).
-
-        `kernel` is its `compare`. `shared` is its `share` for such prompts, made here where it is left out.
-
-        Returns:
-            float32 logits (N, M, 4h, 4w) and float32 predicted IoUs (N, M), M = 3 with `multimask`, else 1.
-        """
+        """Answer N prompts on one embedding (1, width, h, w); see `PromptableNetwork.decode`."""
         if shared is None:
-            shared = self.share(embedding, masked=masks is not None)
-        prompts = {"points": points, "labels": labels, "boxes_xyxy": boxes_xyxy, "masks": masks}
-        given = {name: value for name, value in prompts.items() if value is not None}
-        parts = self.split(embedding)
-
-        def decode(some: slice) -> tuple[Tensor, Tensor]:
-            of_some = {name: value[some] for name, value in given.items()}
-            return self._decode_some(*parts, of_some, kernel=kernel, shared=shared, multimask=multimask)
-
-        count = max(map(len, given.values()), default=0)
-        if shared is None or kernel is None or count == 0:
-            return decode(slice(None))
-        # Guesses are made in many small steps too.
-        starts = range(0, count, PROMPTS_AT_ONCE)
-        answers = side_by_side([partial(decode, slice(start, start + PROMPTS_AT_ONCE)) for start in starts])
-        logits, iou = zip(*answers, strict=True)
-        return torch.cat(logits), torch.cat(iou)
-
-    def _decode_some(
-        self,
-        image: Tensor,
-        detail: Tensor | None,
-        prompts: dict[str, Tensor],
-        *,
-        kernel: Tensor | None,
-        shared: SharedImage | None,
-        multimask: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """As `decode`, with what `split` made of the embedding, and the prompts by the names of its arguments."""
-        embedding_hw = (image.shape[-2], image.shape[-1])
-        guess = None
-        if kernel is not None and prompts and "masks" not in prompts:
-            guess = self.prompt_encoder.first_guess(kernel, detail, embedding_hw=embedding_hw, **prompts)
-        sparse, dense = self.prompt_encoder.encode(embedding_hw=embedding_hw, guess=guess, **prompts)
-        guessed = None if guess is None else guess.masks
-        # Points alone have three guesses, and no fourth for the single mask: the best of the three is taken.
-        pick_best = not multimask and guessed is not None and guessed.shape[1] > 1
-        if shared is not None:
+            shared = self.share(embedding)
+        sparse, dense = self.prompt_encoder(
+            embedding_hw=(embedding.shape[-2], embedding.shape[-1]),
+            points=points,
+            labels=labels,
+            boxes_xyxy=boxes_xyxy,
+            masks=masks,
+        )
+        sparse = sparse.to(self.dtype)
+        if shared.projected is not None and masks is None:
             logits, iou = self.mask_decoder.decode_shared(
-                shared, sparse=sparse, dense=dense.shares, multimask=multimask or pick_best
+                shared.projected, sparse=sparse, multimask=multimask
             )
         else:
             logits, iou = self.mask_decoder(
-                image=image,
-                image_code=self.prompt_encoder.position_grid(*embedding_hw).to(self.dtype),
-                sparse=sparse.to(self.dtype),
-                dense=dense.written_out(embedding_hw).to(self.dtype),
-                multimask=multimask or pick_best,
+                image=embedding,
+                image_code=shared.image_code,
+                sparse=sparse,
+                dense=dense.to(self.dtype),
+                multimask=multimask,
             )
-        logits, iou = logits.float(), iou.float()
-        if guessed is not None:
-            logits = logits + guessed if logits.requires_grad else logits.add_(guessed)
-        if pick_best:
-            best = iou.argmax(1)
-            every = torch.arange(len(iou), device=iou.device)
-            logits, iou = logits[every, best][:, None], iou[every, best][:, None]
-        return logits, iou
+        return logits.float(), iou.float()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import Floats
+from ..arrays import Floats
 
 
 def box_iou(first_xyxy: Tensor, second_xyxy: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..types import Floats, Ints
+from ..arrays import Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)

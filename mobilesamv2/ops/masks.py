@@ -12,8 +12,8 @@ from functools import reduce
 import numpy as np
 from torch import Tensor
 
+from ..arrays import Bools, Floats, Ints, Rle
 from ..geometry import ResizeLongestSide
-from ..types import Bools, Floats, Ints, Rle
 from .enlarging import Axis, Strips
 from .rle import box_of_runs, encode_runs, runs_between
 

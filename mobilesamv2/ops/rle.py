@@ -1,14 +1,11 @@
-"""COCO run lengths of a mask that is known only inside a window, without an array of the whole picture.
-
-Reading them back is `types.decode_rle`.
-"""
+"""COCO run lengths both ways, of a window of the picture, without an array of the whole picture."""
 
 from __future__ import annotations
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ..types import Bools, Ints, Rle
+from ..arrays import Bools, Ints, Rle
 
 
 def encode_window(window: Bools, *, origin_yx: tuple[int, int], size_hw: tuple[int, int]) -> Rle:
@@ -31,9 +28,14 @@ def encode_window(window: Bools, *, origin_yx: tuple[int, int], size_hw: tuple[i
         raise ValueError(
             f"A window {window.shape} at {origin_yx} does not lie within a picture of {size_hw}."
         )
-    padded = np.zeros((columns, rows + 1), dtype=np.bool_)
+    return encode_runs(window_runs(window, origin_yx=origin_yx, height=size_hw[0]), size_hw=size_hw)
+
+
+def window_runs(window: Bools, *, origin_yx: tuple[int, int], height: int) -> Ints:
+    """The runs (`column_runs`) of a mask that is `window` at `origin_yx` of a picture of that height."""
+    padded = np.zeros((window.shape[1], window.shape[0] + 1), dtype=np.bool_)
     padded[:, :-1] = window.T
-    return encode_runs(column_runs(padded, origin_yx=origin_yx, height=size_hw[0]), size_hw=size_hw)
+    return column_runs(padded, origin_yx=origin_yx, height=height)
 
 
 def column_runs(padded_columns: Bools, *, origin_yx: tuple[int, int], height: int) -> Ints:
@@ -100,3 +102,43 @@ def box_of_runs(runs: Ints, *, height: int) -> tuple[int, int, int, int]:
     if (first_column != last_column).any():  # such a run passes the bottom and the top of the picture
         return x0, 0, x1, height
     return x0, int(first_row.min()), x1, int(last_row.max()) + 1
+
+
+def decode_rle(rle: Rle, box_xyxy: tuple[int, int, int, int] | None = None) -> Bools:
+    """Decode a mask, or only the part of it that lies in a box; no more than the box's columns is ever built.
+
+    Written here because pycocotools' own decoding calls numpy in a way that numpy has deprecated.
+
+    Args:
+        rle: compressed run lengths.
+        box_xyxy: x0 y0 x1 y1 within the picture, x1 and y1 one past the last pixel; None for everything.
+
+    Returns:
+        bool (y1 - y0, x1 - x0).
+    """
+    height, width = (int(side) for side in rle["size"])
+    x0, y0, x1, y1 = (0, 0, width, height) if box_xyxy is None else box_xyxy
+    # Lengths of the runs, unset and set in turn, as far as they lie within the columns x0 to x1.
+    edges = np.cumsum(run_lengths(rle)).clip(x0 * height, x1 * height)
+    lengths = np.diff(edges, prepend=x0 * height)
+    columns = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(x1 - x0, height)
+    return columns[:, y0:y1].T
+
+
+def run_lengths(rle: Rle) -> Ints:
+    """The lengths of the runs of a compressed mask, unset and set in turn, down the columns.
+
+    Each number is written in groups of five bits, least first, as characters from '0' on: bit 6 of a
+    character says that more follow, bit 5 of the last one is the sign. From the fourth number on, each is the
+    difference to the one before the last.
+    """
+    digits = np.frombuffer(rle["counts"], dtype=np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero(digits < 32)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    place = np.arange(len(digits)) - np.repeat(starts, ends - starts + 1)
+    numbers = np.add.reduceat((digits & 31) << (5 * place), starts)
+    negative = (digits[ends] & 16) != 0
+    numbers -= negative.astype(np.int64) << (5 * (place[ends] + 1))
+    numbers[1::2] = np.cumsum(numbers[1::2])
+    numbers[2::2] = np.cumsum(numbers[2::2])
+    return numbers

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import PromptError
+from ..filters import MaskFilters
+from ..request import DEFAULT_POINTS_PER_SIDE
 from ..types import Masks, Picture, Prompts
-from .sampler import MaskFilters
 
 SAM_FILTERS = MaskFilters(predicted_iou=0.88, stability=0.95, stability_offset=1.0, box_nms=0.7)
 """The defaults of SAM's automatic mask generator (arXiv 2304.02643, appendix B, and its released code)."""
@@ -25,7 +26,7 @@ class GridSampler:
         filters: what throws away the many duplicates and failures this gives.
     """
 
-    points_per_side: int = 32
+    points_per_side: int = DEFAULT_POINTS_PER_SIDE
     multimask: bool = True
     filters: MaskFilters = field(default_factory=lambda: SAM_FILTERS)
     name: str = "grid"
@@ -43,7 +44,9 @@ class GridSampler:
         )
 
 
-def grid_prompts(size_hw: tuple[int, int], *, points_per_side: int = 32, multimask: bool = True) -> Prompts:
+def grid_prompts(
+    size_hw: tuple[int, int], *, points_per_side: int = DEFAULT_POINTS_PER_SIDE, multimask: bool = True
+) -> Prompts:
     """Place `points_per_side`² points at the cell centres of a regular grid.
 
     Returns:

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import PromptError
+from ..filters import MaskFilters
+from ..request import DEFAULT_CONFIDENCE, DEFAULT_MAX_PROMPTS
 from ..types import Floats, Masks, Picture, Prompts
-from .sampler import MaskFilters
-
-MAX_PROMPTS = 320
-"""The paper's budget: more boxes gain no recall on LVIS (its table of 384, 320, 256 … boxes)."""
 
 
 class Boxes(Protocol):
@@ -42,16 +40,15 @@ class ObjectAwareSampler:
     Args:
         detector: finds the boxes.
         max_prompts: at most so many boxes, the most confident ones.
-        confidence: boxes above it are asked about. The default is that of MobileSAMv2's released code; the paper does
-            not state it.
+        confidence: boxes above it are asked about.
         iou: of two boxes that overlap by more, the better is asked about. None: as suits the detector, which is .9 in
             MobileSAMv2's released code.
         filters: none, as in the paper.
     """
 
     detector: Detector
-    max_prompts: int = MAX_PROMPTS
-    confidence: float = 0.4
+    max_prompts: int = DEFAULT_MAX_PROMPTS
+    confidence: float = DEFAULT_CONFIDENCE
     iou: float | None = None
     filters: MaskFilters = field(default_factory=MaskFilters)
     name: str = "object-aware"

@@ -1,6 +1,6 @@
 """What *Several photos* does: one after the other, each into the same ZIP; a bad one does not stop the others.
 
-No components, no lent GPUs. Nothing of it is kept in a visit: one picture is in memory at a time.
+No components, no lent GPUs. Nothing of it is kept in a session: one picture is in memory at a time.
 """
 
 from __future__ import annotations
@@ -13,31 +13,27 @@ from typing import Any
 from zipfile import ZipFile
 
 from ..errors import InvalidImageError, PromptError
-from ..export import (
-    SUMMARY_NAME,
-    add_file,
-    coco_dataset,
-    files_of,
-    json_bytes,
-    numbered,
-    result_record,
-    safe_name,
-)
+from ..export import SUMMARY_NAME, add_file, coco_dataset, files_of, json_bytes, numbered, safe_name
 from ..formatting import count
+from ..images import load_image
 from ..render import fit_within, overlay
-from ..types import Masks, Picture, SegmentationResult
-from .segmenting import SegmentRun
+from ..request import Request
+from ..results import SegmentationResult
+from ..types import Masks, Picture
+from .jobs import Job
+from .photo_runs import PhotoRun, run_on
 from .steps import HasStage, Step
 from .text import batching as text
-from .visits import Visit, keeping
 
 ALL_MASKS = "coco.json"
 """Beside the folders: the masks of all photos as one data set."""
+Summary = dict[str, list[dict[str, Any]]]
+"""What was done ("photos") and what failed ("failures"), ready for JSON."""
 
 
 @dataclass(frozen=True)
 class PhotoStep:
-    """A step of one photo of several, readable as a `Step` too."""
+    """A step of one photo of several, readable as a `Step` too; `place` counts from 0."""
 
     stage: str
     done: int
@@ -55,21 +51,6 @@ class PhotoDone:
     record: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class PhotoFailed:
-    """One photo that could not be read, with the reason in a sentence."""
-
-    photo: str
-    error: str
-
-
-@dataclass(frozen=True, eq=False)
-class BatchView:
-    """The end: what was done and what failed, ready for JSON."""
-
-    summary: dict[str, Any]
-
-
 def check_number(photos: Sequence[str], *, most: int) -> None:
     """Refuse no photos, and more than `most`.
 
@@ -83,27 +64,26 @@ def check_number(photos: Sequence[str], *, most: int) -> None:
 
 
 def batch(
+    job: Job,
     photos: Sequence[str],
-    sampler: str,
-    max_prompts: int,
+    request: Request,
     model: str,
     formats: Sequence[str],
     archive: Path,
     *,
-    run: SegmentRun,
+    run: PhotoRun[Request, SegmentationResult],
     thumbnail_side: int,
-) -> Generator[HasStage | PhotoDone | PhotoFailed | BatchView, None, None]:
-    """Segment everything in each photo: steps and photos as they are done, and the summary at the end.
+) -> Generator[PhotoStep | PhotoDone | Summary, None, None]:
+    """Segment everything in each photo: steps, photos as they are done, and the summary after each of them.
 
-    Stopped at any time, it leaves a ZIP of the photos that were done, with their data set and summary; a photo is in it
-    as a whole or not at all.
+    Where the job is stale or this is closed, the ZIP holds the photos that were done, with their data set and summary;
+    a photo is in it as a whole or not at all.
 
     Args:
         photos: paths of files as they were uploaded; the names of the files name the folders. Of files of one name
             the folder is told too: "cat/cat.png", "cat-2/cat.png".
         formats: of `mobilesamv2.export.FORMATS`.
         archive: where the ZIP goes.
-        run: `segmenting.run_segment` with its models, perhaps sent to a GPU.
         thumbnail_side: longest side of the overlays that are yielded.
 
     Raises:
@@ -111,10 +91,8 @@ def batch(
     """
     names = [Path(photo).name for photo in photos]
     folders = numbered(map(safe_name, names), taken=(SUMMARY_NAME, ALL_MASKS))
-    records: list[dict[str, Any]] = []
-    failures: list[dict[str, str]] = []
-    found: list[tuple[str, Masks]] = []
-    summary = {"photos": records, "failures": failures}
+    summary: Summary = {"photos": [], "failures": []}
+    masks: list[tuple[str, Masks]] = []
     with ZipFile(archive, "w") as packed:
         try:
             for place, (photo, name, folder) in enumerate(zip(photos, names, folders, strict=True)):
@@ -123,40 +101,34 @@ def batch(
                     return PhotoStep(of.stage, of.done, of.total, name, place, len(photos))
 
                 yield step(Step("read"))
-                visit = Visit()
                 try:
-                    picture = visit.picture(photo)
+                    picture = load_image(photo)
                 except InvalidImageError as error:
-                    failures.append({"photo": name, "error": str(error)})
-                    yield PhotoFailed(name, str(error))
+                    summary["failures"].append({"photo": name, "error": str(error)})
+                    yield summary
                     continue
-                running = run(picture, None, sampler, max_prompts, model)
-                with closing(keeping(visit, model, picture, running)) as steps:
-                    for item in steps:
+                result = None
+                with closing(run_on(job, picture, request, model, run=run)) as items:
+                    for item in items:
                         if isinstance(item, SegmentationResult):
                             result = item
                         else:
                             yield step(item)
+                if result is None:
+                    break
                 yield step(Step("pack"))
                 # No step in here: what is stopped is stopped between photos.
-                for path, content in files_of(
-                    picture, result.masks, formats=formats, file_name=name, info=result_record(result)
-                ):
+                record = result.to_record()
+                files = files_of(picture, result.masks, formats=formats, file_name=name, info=record)
+                for path, content in files:
                     add_file(packed, f"{folder}/{path}", content)
                 only = f"{folder}/{name}" if names.count(name) > 1 else name
-                record = _record(only, folder, result)
-                records.append(record)
-                found.append((only, result.masks))
-                small = overlay(fit_within(picture, thumbnail_side), result.masks)
-                yield PhotoDone(overlay=small, record=record)
-        finally:  # also of what is stopped
+                record = {"photo": only, "folder": folder, **record}
+                summary["photos"].append(record)
+                masks.append((only, result.masks))
+                yield PhotoDone(overlay(fit_within(picture, thumbnail_side), result.masks), record)
+        finally:  # also of what is closed
             if "coco" in formats:
-                add_file(packed, ALL_MASKS, json_bytes(coco_dataset(found)))
+                add_file(packed, ALL_MASKS, json_bytes(coco_dataset(masks)))
             add_file(packed, SUMMARY_NAME, json_bytes(summary))
-    yield BatchView(summary)
-
-
-def _record(photo: str, folder: str, result: SegmentationResult) -> dict[str, Any]:
-    """What the summary says of a photo that is done."""
-    height, width = result.masks.size_hw
-    return {"photo": photo, "folder": folder, "width": width, "height": height, **result_record(result)}
+    yield summary

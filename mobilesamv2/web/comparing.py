@@ -1,149 +1,105 @@
-"""What *Compare samplers* does: two contenders on one encoding of a photo. No components, no lent GPUs."""
+"""What *Compare samplers* runs, and how both runs are drawn and told. No components, no lent GPUs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Generator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..comparison.compare import Comparison, RunStatistics, SamplerSpec, compare_specs_steps
+from ..comparison.compare import Comparison, compare_steps
 from ..comparison.matching import MATCH_IOU
 from ..comparison.report import verdict
 from ..errors import PromptError
 from ..formatting import number
 from ..progress import Progress
-from ..render import draw_prompts, fit_within, label_colours, mask_layer, overlay, prompt_layer
+from ..render import draw_prompts, label_colours, mask_layer, overlay, prompt_layer
+from ..request import Request
 from ..stored import StoredEmbedding
-from ..types import Masks, Picture, SegmentationResult
+from ..types import Masks, Picture
 from .encoding import encoded
 from .models import Models
-from .segmenting import Summary, sizes, summary_of
-from .steps import HasStage, Step
-from .visits import Visit, keeping
 
-Layer = npt.NDArray[np.uint8]
-"""A drawing to lie over the photo: uint8 (H, W, 4)."""
-CompareRun = Callable[..., Generator[Progress | StoredEmbedding | Comparison, None, None]]
-"""`run_compare` without its models, perhaps sent to a GPU."""
+Requests = tuple[Request, Request]
+"""What the left and the right run ask."""
+Colours = npt.NDArray[np.uint8]
 ALONE_COLOURS = ((245, 158, 40), (30, 190, 180))
-"""Of masks that only the left, or only the right contender found."""
-
-
-@dataclass(frozen=True, eq=False)
-class CompareView:
-    """Both runs, to be shown.
-
-    Args:
-        picture: the photo at the size of the page.
-        found: what the left (first) and the right (second) contender gave.
-        summary: the numbers of both.
-    """
-
-    picture: Picture
-    found: Comparison
-    summary: Summary
-
-    def overlays(self, *, with_prompts: bool) -> tuple[Picture, Picture]:
-        """The photo with the masks of each, and what it asked if wanted. Partners have one colour."""
-        left, right = (
-            overlay(self.picture, result.masks, colours=colours) for result, colours in self._coloured()
-        )
-        if not with_prompts:
-            return left, right
-        size_hw = self.found.first.masks.size_hw
-        return (
-            draw_prompts(left, self.found.first.prompts, size_hw=size_hw),
-            draw_prompts(right, self.found.second.prompts, size_hw=size_hw),
-        )
-
-    def layers(self) -> dict[str, Layer]:
-        """What lies over the photo: the masks of `left` and `right`, what each asked (`left_prompts`,
-        `right_prompts`), and the masks that only one of them found, by whom (`alone`)."""
-        drawn_hw = self.picture.shape[0], self.picture.shape[1]
-        layers = {}
-        for side, (result, colours) in zip(("left", "right"), self._coloured(), strict=True):
-            layers[side] = mask_layer(result.masks, drawn_hw, colours=colours)
-            layers[f"{side}_prompts"] = prompt_layer(result.prompts, drawn_hw, size_hw=result.masks.size_hw)
-        matching = self.found.matching
-        own = (
-            self.found.first.masks.select(matching.first_only),
-            self.found.second.masks.select(matching.second_only),
-        )
-        colours = np.repeat(np.array(ALONE_COLOURS, dtype=np.uint8), [len(masks) for masks in own], axis=0)
-        layers["alone"] = mask_layer(Masks.concatenate(own), drawn_hw, colours=colours)
-        return layers
-
-    def _coloured(self) -> list[tuple[SegmentationResult, npt.NDArray[np.uint8]]]:
-        """Both results with the colours of their masks."""
-        palette = label_colours(sum(self.found.matching.counts))
-        ranks = self.found.matching.colour_ranks()
-        return [(self.found.first, palette[ranks[0]]), (self.found.second, palette[ranks[1]])]
+"""Of masks that only the left, or only the right run found."""
 
 
 def run_compare(
-    models: Models,
-    picture: Picture,
-    stored: StoredEmbedding | None,
-    contenders: tuple[SamplerSpec, SamplerSpec],
-    model: str,
+    models: Models, picture: Picture, stored: StoredEmbedding | None, requests: Requests, model: str
 ) -> Generator[Progress | StoredEmbedding | Comparison, None, None]:
-    """Run both contenders on `picture`: progress, then the comparison as the last item."""
+    """Run both on `picture`: progress, then the comparison as the last item."""
     segmenter = models.get(model)
     embedding = yield from encoded(segmenter, picture, stored)
-    yield (yield from compare_specs_steps(segmenter, picture, contenders, embedding=embedding))
+    yield (yield from compare_steps(segmenter, picture, *requests, embedding=embedding))
 
 
 def prompts_of_compare(
-    picture: Picture, stored: StoredEmbedding | None, contenders: tuple[SamplerSpec, SamplerSpec], model: str
+    picture: Picture, stored: StoredEmbedding | None, requests: Requests, model: str
 ) -> int:
     """How many prompts `run_compare` will ask at the most."""
-    return sum(contender.prompts_at_most for contender in contenders)
+    return sum(request.prompts_at_most for request in requests)
 
 
-def compare(
-    visit: Visit,
-    photo: str | None,
-    contenders: tuple[SamplerSpec, SamplerSpec],
-    model: str,
-    *,
-    run: CompareRun,
-    display_side: int,
-) -> Generator[HasStage | CompareView, None, None]:
-    """What *Compare samplers* does: steps, then a view. Other arguments and errors as for `segmenting.segment`.
+def request_of(
+    text: str, *, max_prompts: int | None = None, points_per_side: int | None = None, most: int
+) -> Request:
+    """Read a request that may ask at most `most` prompts; other arguments as for `Request.parse`.
+
+    Raises:
+        UnknownModelError, PromptError: if it is none, or asks more.
+    """
+    request = Request.parse(text, max_prompts=max_prompts, points_per_side=points_per_side)
+    if (asks := request.prompts_at_most) > most:
+        raise PromptError(f"{request} asks up to {number(asks)} prompts; here {number(most)} are the most.")
+    return request
+
+
+def overlays(picture: Picture, found: Comparison, *, with_prompts: bool) -> list[Picture]:
+    """The photo with the masks of each run, and what it asked if wanted. Partners have one colour.
 
     Args:
-        contenders: the left and the right one.
+        picture: the photo, or a smaller copy of it.
     """
-    yield Step("read")
-    picture = visit.picture(visit.seen(photo))
-    running = run(picture, visit.embedding(model), contenders, model)
-    with closing(keeping(visit, model, picture, running)) as steps:
-        for item in steps:
-            if isinstance(item, Comparison):
-                found = item
-            else:
-                yield item
-    yield Step("draw")
-    small = fit_within(picture, display_side)
-    yield CompareView(
-        picture=small, found=found, summary=comparison_summary_of(found) | sizes(picture, small)
-    )
+    drawn = []
+    for result, colours in zip((found.first, found.second), _colours(found), strict=True):
+        drawn.append(overlay(picture, result.masks, colours=colours))
+        if with_prompts:
+            drawn[-1] = draw_prompts(drawn[-1], result.prompts, size_hw=result.masks.size_hw)
+    return drawn
 
 
-def comparison_summary_of(found: Comparison) -> Summary:
-    """The numbers of both runs, as `left` and `right`; a sampler that ran is also there by its name.
+def layers(found: Comparison, size_hw: tuple[int, int]) -> dict[str, npt.NDArray[np.uint8]]:
+    """What lies over the photo, each uint8 (h, w, 4): the masks of `left` and `right`, what each asked (`left_prompts`,
+    `right_prompts`), and the masks that only one of them found, by whom (`alone`)."""
+    drawn, matching = {}, found.matching
+    sides = zip(("left", "right"), (found.first, found.second), _colours(found), strict=True)
+    for side, result, colours in sides:
+        drawn[side] = mask_layer(result.masks, size_hw, colours=colours)
+        drawn[f"{side}_prompts"] = prompt_layer(result.prompts, size_hw, size_hw=result.masks.size_hw)
+    alone = found.first.masks.select(matching.first_only), found.second.masks.select(matching.second_only)
+    colours = np.repeat(np.array(ALONE_COLOURS, dtype=np.uint8), [len(masks) for masks in alone], axis=0)
+    return drawn | {"alone": mask_layer(Masks.concatenate(alone), size_hw, colours=colours)}
+
+
+def _colours(found: Comparison) -> tuple[Colours, Colours]:
+    """Of the masks of each run."""
+    palette = label_colours(sum(found.matching.counts))
+    first, second = (palette[ranks] for ranks in found.matching.colour_ranks())
+    return first, second
+
+
+def summary_of(found: Comparison) -> dict[str, Any]:
+    """The records of both runs, as `left` and `right` and also by their samplers' names, and how they compare.
 
     `speedup` is how many times faster the right one was, None where it cannot be told.
     """
-    left, right = (
-        summary_of(result) | _standing(standing)
-        for result, standing in zip((found.first, found.second), found.statistics, strict=True)
-    )
-    by_name = {summary["sampler"].replace("-", "_"): summary for summary in (right, left)}
+    left, right = found.records()
+    by_name = {record["sampler"].replace("-", "_"): record for record in (right, left)}
     return by_name | {
         "left": left,
         "right": right,
@@ -152,29 +108,3 @@ def comparison_summary_of(found: Comparison) -> Summary:
         "speedup": float(f"{found.speedup:.4g}") if math.isfinite(found.speedup) else None,
         "verdict": verdict(*found.statistics),
     }
-
-
-def _standing(standing: RunStatistics) -> Summary:
-    return {
-        "contender": str(standing.spec),
-        "duplicates_removed": standing.duplicates_removed,
-        "found_alone": standing.alone,
-        "coverage_percent": round(100 * standing.coverage, 3),
-        "sampling_seconds": round(standing.sampling_seconds, 4),
-    }
-
-
-def contender_of(
-    text: str, *, max_prompts: int | None = None, points_per_side: int | None = None, most: int
-) -> SamplerSpec:
-    """Read a contender that may ask at most `most` prompts; other arguments as for `SamplerSpec.parse`.
-
-    Raises:
-        UnknownModelError, PromptError: if it is none, or asks more.
-    """
-    contender = SamplerSpec.parse(text, max_prompts=max_prompts, points_per_side=points_per_side)
-    if contender.prompts_at_most > most:
-        raise PromptError(
-            f"{contender} asks up to {number(contender.prompts_at_most)} prompts; here {number(most)} are the most."
-        )
-    return contender

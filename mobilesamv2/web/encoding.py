@@ -13,7 +13,7 @@ from ..types import Picture
 def encoded(
     segmenter: Segmenter, picture: Picture, stored: StoredEmbedding | None
 ) -> Generator[Progress | StoredEmbedding, None, Embedding]:
-    """Take the embedding that is there, or make it and yield it so that it can be kept (`visits.keeping`).
+    """Take the embedding that is there, or make it and yield it so that it can be kept (`Job.follow`).
 
     Args:
         stored: of this picture by this model, from an earlier run; None: there is none yet.

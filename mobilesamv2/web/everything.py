@@ -1,57 +1,61 @@
-"""What the *Segment everything* tab does: runs that show masks as they come, looks at what is there, one mask alone."""
+"""What *Segment everything* does: runs that show masks as they come, other views of what is decoded, one mask alone."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import MobileSamError
-from ..filters import filtered
-from ..progress import Progress
+from ..filters import KEEP_ALL
+from ..raw_masks import RawMasks
 from ..render import fit_within
+from ..results import PartialMasks, SegmentationResult
 from ..stored import StoredEmbedding
 from ..types import Picture
-from .decoding import Ask, Decoded, Found
-from .numbering import numbered_like
-from .steps import HasStage, Step
-from .text import everything as text
-from .viewing import (
-    Look,
+from .jobs import Job
+from .mask_views import (
     Shown,
     Summary,
+    ViewRequest,
     alone_picture,
     colours_of,
     label_picture,
     one_mask,
-    shown,
+    shown_of,
+    summary_of,
     table_rows,
-    view_of,
 )
-from .visits import Visit, keeping
+from .model_lock import ModelLock
+from .photo_runs import PhotoRun, read_photo, run_on
+from .segmenting import RawRequest
+from .sessions import Session
+from .steps import HasStage, Step
+from .text import everything as text
 
-EverythingRun = Callable[..., Generator[Progress | StoredEmbedding | Found | Decoded, None, None]]
-"""`run_everything` without its models, perhaps sent to a GPU."""
-SHOWN, LOOKED, RUN = "shown", "looked", "run"
-"""What a visit keeps: an edition with its `Shown`; the ask and look that it is of; and how the latest run is, which is
-"running", "done" or "stopped"."""
+RawRun = PhotoRun[RawRequest, PartialMasks | SegmentationResult]
+"""`segmenting.run_raw` without its models, perhaps sent to a GPU."""
+VIEW = "view"
+"""Under it a session keeps the `Viewed`."""
+_SECONDS_BETWEEN_VIEWS = 0.4
+"""Of masks that are still coming: each is drawn and sent."""
 
 
 @dataclass(frozen=True, eq=False)
-class StageView:
-    """What lies on the picture area.
+class MasksView:
+    """What the mask viewer shows.
 
     Args:
         edition: names what is shown, so that a click on something older is not taken for one on this.
         picture: the photo at the size of the page.
-        labels: as `viewing.label_picture` makes them, of the same size.
+        labels: as `mask_views.label_picture` makes them, of the same size.
         colours: one for each mask.
         size_wh: width and height of the photo.
         rows: of the table; None while masks are still coming.
-        summary: the numbers; None while masks are still coming.
+        summary: the record of the run; None while masks are still coming.
     """
 
     edition: str
@@ -71,16 +75,27 @@ class MaskView:
     mask: dict[str, Any]
 
 
+@dataclass(frozen=True, eq=False)
+class Viewed:
+    """What a session shows at the moment: its edition, the masks, and what was wanted."""
+
+    edition: str
+    shown: Shown
+    wanted: ViewRequest
+
+
 def segment_everything(
-    visit: Visit, photo: str | None, ask: Ask, look: Look, *, run: EverythingRun, side: int
-) -> Generator[HasStage | StageView, None, None]:
+    job: Job, photo: str | None, wanted: ViewRequest, *, run: RawRun, side: int
+) -> Generator[HasStage | MasksView, None, None]:
     """Run, or answer from what is decoded: steps, views of the masks that came so far, the view at the end.
 
+    What was decoded before is not asked again. Of a run whose job becomes stale the boxes stay that were decoded; a
+    part of a grid is no grid, so nothing of it stays, and there is no view at the end.
+
     Args:
-        visit: whose picture it is; keeps the embedding and all answers.
+        job: its session keeps the embedding and all raw masks.
         photo: path of the upload; None takes the example, if that is seen.
-        ask: what to ask; what was asked before is not asked again.
-        run: `run_everything` with its models, perhaps sent to a GPU.
+        run: `run_raw` with its models, perhaps sent to a GPU.
         side: longest side of pictures for the page.
 
     Raises:
@@ -88,155 +103,139 @@ def segment_everything(
         MobileSamError: whatever else the model cannot do, in a sentence.
     """
     yield Step("read")
-    picture = visit.picture(visit.seen(photo))
-    decoded: Decoded | None = visit.get(ask.source)
-    if decoded is None or not decoded.answers(ask.max_prompts):
+    session, picture, request = job.session, read_photo(job, photo), wanted.request
+    raw: RawMasks | None = session.get(wanted.source)
+    if raw is None or not raw.answers(request.prompts_at_most):
         # A larger grid has other points: it is asked anew. Further boxes come after those that were asked.
-        before = None if decoded is None or decoded.is_grid else decoded
-        skip = 0 if before is None else len(before.prompts)
-        kept: tuple[str, Shown] | None = visit.get(SHOWN)
-        known = None if kept is None else kept[1]
-        looks: list[Found] = []
-        running = run(picture, visit.embedding(ask.model), ask, skip)
-        seen = with_looks(running, picture, before, look, side, looks=looks, known=known)
-        visit.keep(RUN, "running", picture=picture)
-        state = "stopped"
-        try:
-            with closing(keeping(visit, ask.model, picture, seen)) as items:
-                for item in items:
-                    if isinstance(item, Decoded):
-                        decoded = joined(before, item, known)
-                    else:
-                        yield item
-            state = "done"
-        except GeneratorExit:
-            # A part of the boxes answers a smaller budget; a part of a grid is no smaller grid.
-            if looks and ask.sampler != "grid":
-                part = joined(before, Decoded.so_far(looks, skip=skip), known)
-                visit.keep(ask.source, part, picture=picture, nbytes=part.nbytes)
-            raise
-        finally:
-            visit.keep(RUN, state, picture=picture)
-        assert decoded is not None  # the last item of a run
-        visit.keep(ask.source, decoded, picture=picture, nbytes=decoded.nbytes)
-    visit.keep(RUN, "done", picture=picture)
+        before = None if raw is None or raw.is_grid else raw
+        viewed: Viewed | None = session.get(VIEW)
+        seen = None if viewed is None else viewed.shown
+        asked = RawRequest(request, skip=0 if before is None else len(before.prompts))
+        parts: list[PartialMasks] = []
+        result: SegmentationResult | None = None
+        small, next_view = fit_within(picture, side), time.monotonic() + _SECONDS_BETWEEN_VIEWS
+        with closing(run_on(job, picture, asked, wanted.model, run=run)) as items:
+            for item in items:
+                if isinstance(item, SegmentationResult):
+                    result = item
+                elif isinstance(item, PartialMasks):
+                    parts.append(item)
+                    started = time.monotonic()
+                    if started >= next_view and len(item.prompts):
+                        found = _joined(before, RawMasks.of(_of_parts(parts)), seen)
+                        yield _drawn(picture, small, shown_of(found, _unlimited(wanted)), edition="")
+                        # Drawing takes a fifth of the time at most.
+                        next_view = max(started + _SECONDS_BETWEEN_VIEWS, 5 * time.monotonic() - 4 * started)
+                elif isinstance(item, HasStage):
+                    yield item
+        if result is None and parts and not request.is_grid:
+            result = _of_parts(parts)
+        raw = before if result is None else _joined(before, RawMasks.of(result), seen)
+        if raw is None or job.is_gone:
+            return
+        session.keep(wanted.source, raw, picture=picture, nbytes=raw.nbytes)
     yield Step("draw")
-    yield stage_view(visit, picture, decoded, ask, look, side=side)
+    yield view_of(session, picture, raw, wanted, side=side)
 
 
-def joined(before: Decoded | None, found: Decoded, known: Shown | None) -> Decoded:
+def _of_parts(parts: list[PartialMasks]) -> SegmentationResult:
+    return SegmentationResult.of_partial(parts, filters=KEEP_ALL)
+
+
+def _unlimited(wanted: ViewRequest) -> ViewRequest:
+    """The same without a budget: of a grid that is not whole there is no smaller one to take."""
+    if not wanted.request.is_grid:
+        return wanted
+    return replace(wanted, request=replace(wanted.request, max_prompts=None, points_per_side=10**4))
+
+
+def _joined(before: RawMasks | None, found: RawMasks, seen: Shown | None) -> RawMasks:
     """What was found, after what was decoded before; else with the numbers of what was seen of the photo."""
     if before is not None:
         return before.extended(found)
-    if known is None:
-        return found
-    seen = filtered(found.masks, found.filters)
-    return replace(found, numbers=numbered_like(found.masks, seen, known.masks, known.numbers))
+    return found if seen is None else found.numbered_like(seen.masks, seen.numbers)
 
 
 class FirstExample:
-    """What the first example gave: made once per process, for the first visitor, and then shown to all at once."""
+    """Masks of the first example: made once per process, for the first visitor, and shown to all others at once."""
 
     def __init__(self) -> None:
-        self._kept: dict[Any, tuple[Decoded, StoredEmbedding | None]] = {}
+        self._kept: tuple[ViewRequest, RawMasks, StoredEmbedding | None] | None = None
+        self._lock = ModelLock()
+        """Held by the one visitor who makes it; those who come early wait."""
 
-    def shown_to(self, visit: Visit, photo: str, ask: Ask, look: Look, *, side: int) -> StageView | None:
+    def shown_to(self, session: Session, photo: str, wanted: ViewRequest, *, side: int) -> MasksView | None:
         """Give a new visitor what is there; None where nothing is, or the visitor has a photo already."""
-        if visit.photo is not None or ask.source not in self._kept:
+        if session.photo is not None or self._kept is None or self._kept[0].source != wanted.source:
             return None
-        decoded, embedding = self._kept[ask.source]
-        picture, visit.example = visit.picture(photo), photo
+        _, raw, embedding = self._kept
+        picture, session.example = session.picture(photo), photo
         if embedding is not None:
-            visit.keep_embedding(ask.model, embedding, picture=picture)
-        visit.keep(ask.source, decoded, picture=picture, nbytes=decoded.nbytes)
-        return look_again(visit, photo, ask, look, side=side)
+            session.keep_embedding(wanted.model, embedding, picture=picture)
+        session.keep(wanted.source, raw, picture=picture, nbytes=raw.nbytes)
+        return view_again(session, photo, wanted, side=side)
 
     def steps(
-        self, visit: Visit, photo: str, ask: Ask, look: Look, *, run: EverythingRun, side: int
-    ) -> Generator[HasStage | StageView, None, None]:
-        """Make it for a visitor who has no photo yet, as `segment_everything` does, and keep it for the others."""
-        if visit.at_hand is not None:
-            return
-        visit.example = photo
-        yield from segment_everything(visit, photo, ask, look, run=run, side=side)
-        decoded = visit.get(ask.source)
-        if decoded is not None and visit.photo == photo:
-            self._kept = {ask.source: (decoded, visit.embedding(ask.model))}
+        self, session: Session, photo: str, wanted: ViewRequest, *, run: RawRun, side: int
+    ) -> Generator[HasStage | MasksView, None, None]:
+        """Make it, or wait until another visitor has made it. Nothing for visitors who want something else by now."""
 
+        def made() -> Generator[HasStage | MasksView, None, None]:
+            view = self.shown_to(session, photo, wanted, side=side)
+            if view is not None:
+                yield view
+            if view is not None or session.at_hand is not None:
+                return
+            session.example = photo
+            yield from segment_everything(question, photo, wanted, run=run, side=side)
+            raw = session.get(wanted.source)
+            if raw is not None and raw.is_complete and session.photo == photo:
+                self._kept = self._kept or (wanted, raw, session.embedding(wanted.model))
 
-def with_looks(
-    running: Generator[Any, None, None],
-    picture: Picture,
-    before: Decoded | None,
-    look: Look,
-    side: int,
-    *,
-    looks: list[Found],
-    known: Shown | None,
-    now: Callable[[], float] = time.monotonic,
-) -> Generator[Any, None, None]:
-    """Turn what was found on the way into views; drawing takes a fifth of the time at most.
-
-    Args:
-        before: what was decoded before.
-        looks: what was found is added here.
-        known: what is seen of the photo.
-    """
-    skip = 0 if before is None else len(before.prompts)
-    small: Picture | None = None
-    next_look = 0.0
-    with closing(running):
-        for item in running:
-            if not isinstance(item, Found):
+        question = Job(session, 0, session.runs)
+        with closing(self._lock.run(made)) as items:
+            for item in items:
+                if session.runs.latest or session.runs.dropped:  # a run was begun, or a photo chosen
+                    return
                 yield item
-                continue
-            looks.append(item)
-            started = now()
-            if started < next_look:
-                continue
-            part = joined(before, Decoded.so_far(looks, skip=skip), known)
-            found = shown(part.masks, part.numbers, part.prompts, part.filters, look)
-            small = fit_within(picture, side) if small is None else small
-            yield _on_stage(picture, small, found, edition="")
-            next_look = now() + 4 * (now() - started)
 
 
-def stage_view(
-    visit: Visit, picture: Picture, decoded: Decoded, ask: Ask, look: Look, *, side: int
-) -> StageView:
-    """What `look` leaves of what was decoded; the visit keeps it for clicks."""
-    found, summary = view_of(decoded, look)
+def view_of(
+    session: Session, picture: Picture, raw: RawMasks, wanted: ViewRequest, *, side: int
+) -> MasksView:
+    """What the filters leave of what is decoded; the session keeps it for clicks."""
+    found = shown_of(raw, wanted)
     edition = secrets.token_hex(4)
-    visit.keep(SHOWN, (edition, found), picture=picture, nbytes=found.nbytes)
-    visit.keep(LOOKED, (ask, look), picture=picture)
-    view = _on_stage(picture, fit_within(picture, side), found, edition=edition)
-    return StageView(**{**vars(view), "rows": table_rows(found), "summary": summary})
+    session.keep(VIEW, Viewed(edition, found, wanted), picture=picture, nbytes=found.nbytes)
+    view = _drawn(picture, fit_within(picture, side), found, edition=edition)
+    return replace(view, rows=table_rows(found), summary=summary_of(raw, found, wanted.request))
 
 
-def look_again(visit: Visit, photo: str | None, ask: Ask, look: Look, *, side: int) -> StageView | None:
-    """Another look at what is decoded of a photo, without asking the model; None where nothing is."""
-    picture, decoded = visit.at_hand, visit.get(ask.source)
-    if picture is None or decoded is None or not visit.has(photo):
+def view_again(session: Session, photo: str | None, wanted: ViewRequest, *, side: int) -> MasksView | None:
+    """Another view of what is decoded of a photo, without asking the model; None where nothing is."""
+    picture, raw = session.at_hand, session.get(wanted.source)
+    if picture is None or raw is None or not session.has(photo):
         return None
-    return stage_view(visit, picture, decoded, ask, look, side=side)
+    return view_of(session, picture, raw, wanted, side=side)
 
 
-def is_shown(visit: Visit, photo: str | None, ask: Ask, look: Look) -> bool:
-    """Whether the last view was of this photo, and of this ask and look."""
-    return visit.has(photo) and visit.get(LOOKED) == (ask, look)
+def viewed_by(session: Session, photo: str | None) -> Viewed | None:
+    """What is shown of the photo that the visitor sees, or None."""
+    viewed: Viewed | None = session.get(VIEW)
+    return viewed if viewed is not None and session.has(photo) else None
 
 
-def pick(visit: Visit, edition: str, index: int, *, side: int) -> MaskView | None:
+def pick(session: Session, edition: str, index: int, *, side: int) -> MaskView | None:
     """One mask of what is shown; None for a click on something older.
 
     Raises:
         MobileSamError: if what is shown is no longer kept.
     """
-    kept: tuple[str, Shown] | None = visit.get(SHOWN)
-    if kept is None:
+    viewed: Viewed | None = session.get(VIEW)
+    if viewed is None:
         raise MobileSamError(text.GONE)
-    found = kept[1]
-    if kept[0] != edition or not 0 <= index < len(found.masks):
+    found = viewed.shown
+    if viewed.edition != edition or not 0 <= index < len(found.masks):
         return None
     height, width = found.masks.size_hw
     scale = min(1.0, side / max(height, width))
@@ -244,8 +243,8 @@ def pick(visit: Visit, edition: str, index: int, *, side: int) -> MaskView | Non
     return MaskView(picture=alone_picture(found.masks, index, size_hw), mask=one_mask(found, index))
 
 
-def _on_stage(picture: Picture, small: Picture, found: Shown, *, edition: str) -> StageView:
-    return StageView(
+def _drawn(picture: Picture, small: Picture, found: Shown, *, edition: str) -> MasksView:
+    return MasksView(
         edition=edition,
         picture=small,
         labels=label_picture(found.masks, (small.shape[0], small.shape[1])),

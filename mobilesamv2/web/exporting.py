@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import PromptError
-from ..export import NUMBERED, add_file, chosen_formats, files_of, result_record, safe_name
+from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
 from ..render import label_colours
-from ..types import Masks, Picture, SegmentationResult
-from .everything import SHOWN
-from .places import targets_of
-from .segmenting import SegmentRun
-from .steps import HasStage, Step
-from .targets import colours_of
+from ..types import Masks, Picture
+from .everything import viewed_by
+from .sessions import Session
+from .steps import Step
 from .text import exporting as text
-from .viewing import Shown
-from .visits import Visit, keeping
 
 _SINGLE = ("coco", "overlay")
 """Formats of one file, which needs no ZIP."""
@@ -32,7 +27,7 @@ _BY_HAND = re.compile(r"[,;\s]+")
 
 
 @dataclass(frozen=True, eq=False)
-class Takeable:
+class ExportItem:
     """Masks of a photo, ready to be written.
 
     Args:
@@ -48,41 +43,23 @@ class Takeable:
     info: Mapping[str, Any]
 
 
-def everything_shown(visit: Visit, photo: str | None) -> Takeable:
+def everything_shown(session: Session, photo: str | None) -> ExportItem:
     """What *Segment everything* shows of the chosen photo at the moment, after all filters.
 
     Raises:
         PromptError: if nothing is shown.
     """
-    picture, kept = visit.at_hand, visit.get(SHOWN)
-    if picture is None or kept is None or not visit.has(photo):
+    picture, viewed = session.at_hand, viewed_by(session, photo)
+    if picture is None or viewed is None:
         raise PromptError(text.NOTHING_SEGMENTED)
-    found: Shown = kept[1]
+    found = viewed.shown
     wheel = label_colours(int(found.numbers.max()) + 1) if len(found.numbers) else label_colours(0)
-    return Takeable(
+    return ExportItem(
         picture=picture,
         masks=found.masks,
-        file_name=Path(visit.photo or "").name,
+        file_name=Path(session.photo or "").name,
         colours=wheel[found.numbers],
         info={"masks": len(found.masks), "masks_before_filters": found.whole},
-    )
-
-
-def everything_pointed_at(visit: Visit, photo: str | None) -> Takeable:
-    """The objects of *Point and box* on the chosen photo.
-
-    Raises:
-        PromptError: if there is none.
-    """
-    picture = visit.at_hand
-    if picture is None or not visit.has(photo) or not (targets := targets_of(visit, picture)).shown:
-        raise PromptError(text.NOTHING_POINTED_AT)
-    return Takeable(
-        picture=picture,
-        masks=targets.masks,
-        file_name=Path(visit.photo or "").name,
-        colours=colours_of([target.number for target in targets.shown]),
-        info={"masks": len(targets.shown)},
     )
 
 
@@ -101,7 +78,7 @@ def formats_of(named: str | Sequence[str]) -> tuple[str, ...]:
         raise PromptError(str(error)) from error
 
 
-def pack(taken: Takeable, formats: Sequence[str], folder: Path) -> Generator[Step | Path, None, None]:
+def pack(taken: ExportItem, formats: Sequence[str], folder: Path) -> Generator[Step | Path, None, None]:
     """Write the files into `folder`: steps, then the path of what to hand out, a ZIP unless there is one file only.
 
     Args:
@@ -135,49 +112,6 @@ def pack(taken: Takeable, formats: Sequence[str], folder: Path) -> Generator[Ste
         archive.unlink(missing_ok=True)
         raise
     yield archive
-
-
-def export(
-    visit: Visit,
-    photo: str | None,
-    sampler: str,
-    max_prompts: int,
-    model: str,
-    formats: Sequence[str],
-    folder: Path,
-    *,
-    run: SegmentRun,
-) -> Generator[HasStage | Path | dict[str, Any], None, None]:
-    """Segment everything in a photo and write the masks: steps, the path of the file, the record of the run at the end.
-
-    Args:
-        photo: path of the file as it was uploaded.
-        run: `segmenting.run_segment` with its models, perhaps sent to a GPU.
-        formats, folder: as for `pack`.
-
-    Raises:
-        InvalidImageError: no photo, or not one that can be read.
-        MobileSamError: whatever else the model cannot do.
-    """
-    yield Step("read")
-    picture = visit.picture(photo)
-    running = run(picture, visit.embedding(model), sampler, max_prompts, model)
-    with closing(keeping(visit, model, picture, running)) as steps:
-        for item in steps:
-            if isinstance(item, SegmentationResult):
-                result = item
-            else:
-                yield item
-    record = result_record(result)
-    taken = Takeable(
-        picture=picture,
-        masks=result.masks,
-        file_name=Path(visit.photo or "").name,
-        colours=label_colours(len(result.masks)),
-        info=record,
-    )
-    yield from pack(taken, formats, folder)
-    yield record
 
 
 def count_files(masks: int, formats: Sequence[str]) -> int:

@@ -1,333 +1,274 @@
-"""What *Point and box* does: masks for points and boxes, at once, on the one encoding that the visitor's photo has.
+"""Masks for points and boxes on the one encoding of a photo: what *Point and box* and `/predict_mask` do.
 
-No components, no lent GPUs.
+Each question is complete: nothing of it is kept here but the encoding. No components.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Generator, Mapping, Sequence
+import base64
+import io
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
+from ..errors import PromptError
 from ..progress import Progress
-from ..render import fit_within, mask_layer
+from ..render import fit_within, label_colours, mask_layer
 from ..stopwatch import Stopwatch
 from ..stored import StoredEmbedding
-from ..types import Masks, Picture
-from . import places
+from ..types import Masks, Picture, Prompts
 from .encoding import encoded
+from .exporting import ExportItem
+from .job_numbers import whole
+from .jobs import Job
 from .models import Models
-from .places import keep_targets, targets_of
+from .photo_runs import PhotoRun, read_photo, run_on
+from .prompt_lists import Limits, read_prompts
+from .sessions import Session
 from .steps import HasStage, Step
-from .targets import Box, Target, Targets, colours_of
+from .text import exporting as export_text
 from .text import prompting as text
-from .typed_places import read_place
-from .visits import Visit, keeping
 
-PredictRun = Callable[..., Generator[Any, None, None]]
-"""`run_predict` without its models, perhaps sent to a GPU."""
+COLOURS = label_colours(120)
+"""Of objects by their number, uint8 (120, 3); then the first again."""
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """Masks for prompts, in their order, and what they took.
+class Prediction:
+    """Masks of objects that were asked about together.
 
     Args:
-        masks: three in a row for each prompt with `multimask`, otherwise one.
-        seconds: of decoding.
-        encode_seconds: of preparing and encoding the picture, now or earlier.
+        masks: of each object, in the order asked: three with `multimask`, otherwise one.
+        seconds: per stage; of "preprocess" and "encode" also where that was earlier.
+        encoded_now: whether the picture was encoded for this.
         model, device: names for people.
     """
 
-    masks: Masks
-    seconds: float
-    encode_seconds: float
+    masks: tuple[Masks, ...]
+    seconds: dict[str, float]
+    encoded_now: bool
     model: str
     device: str
 
+    @property
+    def best(self) -> list[int]:
+        """Which mask of each object the decoder is surest of."""
+        return [int(np.argmax(masks.predicted_iou)) for masks in self.masks]
 
-@dataclass(frozen=True)
-class Limits:
-    """How much one visitor may point at on one photo."""
+    def chosen(self, indices: Sequence[int]) -> Masks:
+        """One mask of each object."""
+        pairs = zip(self.masks, indices, strict=True)
+        return Masks.concatenate([masks.select(slice(index, index + 1)) for masks, index in pairs])
 
-    objects: int
-    points: int
+    def to_record(self) -> dict[str, Any]:
+        """What came of it, ready for JSON: keys of `SegmentationResult.to_record`, and the masks as `annotations`."""
+        whose = np.repeat(np.arange(len(self.masks)), [len(masks) for masks in self.masks])
+        masks = replace(Masks.concatenate(self.masks), prompt_index=whose)
+        return {
+            "model": self.model,
+            "device": self.device,
+            "image": {"width": masks.size_hw[1], "height": masks.size_hw[0]},
+            "prompts": len(self.masks),
+            "masks": len(masks),
+            "coverage": round(masks.coverage, 6),
+            "seconds": {stage: round(seconds, 6) for stage, seconds in self.seconds.items()},
+            "total_seconds": round(sum(self.seconds.values()), 6),
+            "annotations": masks.to_coco(),
+        }
 
 
-@dataclass(frozen=True, eq=False)
-class PromptView:
-    """What was pointed at, to be shown.
-
-    Args:
-        size_hw: height and width of the picture.
-        layer: the chosen masks at the size of the page, uint8 (h, w, 4); None for no masks.
-        objects: of each object `number`, `colour`, `active`, `points` (how many) and `box` (whether there is one);
-            of its mask `area`, `share` and `predicted_iou`, None where there is none; and in shares of the
-            picture's width and height `places` (x, y, label of each point) and `around` (the box, or None).
-        candidates: `share` and `predicted_iou` of the masks to choose from; fewer than two: there is no choice.
-        chosen: which one is.
-        waiting: ids of the places among them that have no answer yet.
-        summary: of the last answer, None where nothing was asked.
-        note: a sentence, or None.
-    """
-
-    size_hw: tuple[int, int]
-    layer: npt.NDArray[np.uint8] | None
-    objects: list[dict[str, Any]]
-    candidates: list[dict[str, float]]
-    chosen: int
-    waiting: tuple[str, ...] = ()
-    summary: dict[str, Any] | None = None
-    note: str | None = None
+PredictRun = PhotoRun[Sequence[Prompts], Prediction]
+"""`run_predict` without its models, perhaps sent to a GPU."""
 
 
 def run_predict(
-    models: Models,
-    picture: Picture,
-    stored: StoredEmbedding | None,
-    boxes: Any,
-    points: Any,
-    labels: Any,
-    multimask: bool,
-    model: str,
-) -> Generator[Progress | StoredEmbedding | Answer, None, None]:
-    """Ask about boxes and points (as `Segmenter.predict` takes them): progress, then the answer as the last item."""
+    models: Models, picture: Picture, stored: StoredEmbedding | None, objects: Sequence[Prompts], model: str
+) -> Generator[Progress | StoredEmbedding | Prediction, None, None]:
+    """Decode `objects`, prompts of length 1: progress, then the prediction as the last item."""
     segmenter = models.get(model)
     embedding = yield from encoded(segmenter, picture, stored)
-    yield Progress("decode", 0, 1)
     watch = Stopwatch(segmenter.device)
-    with watch.stage("decode"):
-        masks = segmenter.predict(embedding, boxes=boxes, points=points, labels=labels, multimask=multimask)
-    yield Answer(
-        masks=masks,
-        seconds=watch.seconds["decode"],
-        encode_seconds=sum(embedding.timings.values()),
+    found: dict[int, Masks] = {}
+    for rows in _kinds(objects):
+        yield Progress("decode", len(found), len(objects))
+        asked = Prompts.concatenate([objects[row] for row in rows])
+        with watch.stage("decode"):
+            masks = segmenter.predict(
+                embedding,
+                boxes=asked.boxes_xyxy,
+                points=asked.points,
+                labels=asked.labels,
+                multimask=asked.multimask,
+            )
+        each = len(masks) // len(rows)
+        found |= {row: masks.select(slice(i * each, (i + 1) * each)) for i, row in enumerate(rows)}
+    yield Prediction(
+        masks=tuple(found[row] for row in range(len(objects))),
+        seconds=embedding.timings | {"decode": watch.seconds["decode"]},
+        encoded_now=stored is None,
         model=segmenter.name,
         device=segmenter.device_description,
     )
 
 
-def prompts_of_predict(
-    picture: Picture,
-    stored: StoredEmbedding | None,
-    boxes: Any,
-    points: Any,
-    labels: Any,
-    multimask: bool,
-    model: str,
-) -> int:
+def _kinds(objects: Sequence[Prompts]) -> list[list[int]]:
+    """Which of `objects` can be decoded together: a model answers rows of one length."""
+    kinds: dict[Hashable, list[int]] = {}
+    for row, prompts in enumerate(objects):
+        points = None if prompts.points is None else prompts.points.shape
+        kinds.setdefault((points, prompts.boxes_xyxy is None, prompts.multimask), []).append(row)
+    return list(kinds.values())
+
+
+def count_prompts(picture: Picture, stored: object, objects: Sequence[Prompts], model: str) -> int:
     """How many prompts `run_predict` will ask."""
-    return len(points) if points is not None else len(boxes) if boxes is not None else 0
+    return len(objects)
 
 
-def place(
-    visit: Visit,
+def picture_of(job: Job, photo: str | None, objects: Sequence[Prompts]) -> Picture:
+    """The picture that `objects` are asked about; `photo` and errors as for `read_photo`.
+
+    Raises:
+        PromptError: a point outside the picture, or a box that has nothing of it inside.
+    """
+    picture = read_photo(job, photo)
+    height, width = picture.shape[:2]
+    for prompts in objects:
+        for x, y in [] if prompts.points is None else prompts.points[0]:
+            if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
+                raise PromptError(text.outside((float(x), float(y)), (height, width)))
+        for x0, y0, x1, y1 in [] if prompts.boxes_xyxy is None else prompts.boxes_xyxy:
+            if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
+                raise PromptError(text.outside((float(x0), float(y0)), (height, width)))
+    return picture
+
+
+def predict(
+    job: Job, picture: Picture, objects: Sequence[Prompts], model: str, *, run: PredictRun
+) -> Generator[HasStage, None, Prediction | None]:
+    """Masks for objects in a picture (`picture_of`); steps on the way. None: the job became stale."""
+    with closing(run_on(job, picture, objects, model, run=run)) as items:
+        for item in items:
+            if isinstance(item, Prediction):
+                return item
+            yield item
+    return None
+
+
+def answer(
+    job: Job,
     photo: str | None,
-    placed: Mapping[str, Any],
+    question: Mapping[str, Any],
     model: str,
     *,
     run: PredictRun,
     limits: Limits,
-    display_side: int,
-) -> Generator[HasStage | PromptView, None, None]:
-    """What a click or a drawn box does: steps, then a view.
+    side: int,
+) -> Generator[HasStage | dict[str, Any], None, None]:
+    """The answer to one question of *Point and box*, as `scripts/prompt.js` takes it, after steps.
 
     Args:
-        visit: whose picture it is; keeps the embedding and what was pointed at.
-        photo: path of the file as it was uploaded; None takes the example, if that is seen.
-        placed: `{"kind": "point", "x", "y", "label"}` or `{"kind": "box", "corners": [x0, y0, x1, y1]}`, in shares of
-            the picture's width and height, or with `"unit": "pixels"` in its pixels; `objects`: how many masks
-            the page shows already; and `id`, by which the page can take it back before it is answered.
-        run: `run_predict` with its models, perhaps sent to a GPU.
+        photo: as for `picture_of`.
+        question: `points`, `labels` and `boxes` of one object as `read_prompts` takes them, and its `number`; or `look`
+            for a copy of the photo that every browser can show.
+        side: longest side in pixels of what is shown.
 
     Raises:
-        InvalidImageError: no photo, or not one that can be read.
-        PromptError: it lies outside the picture, or is one too many, or no place at all.
+        InvalidImageError, PromptError: as for `picture_of` and `read_prompts`, and for a box without a pixel inside.
         MobileSamError: whatever else the model cannot do.
     """
+    if job.is_stale:
+        return  # to read its photo would drop what was made of the present one
     yield Step("read")
-    picture = visit.picture(visit.seen(photo))
-    place_id = placed.get("id") or secrets.token_hex(8)
-    made = _made(visit, picture, place_id, placed, limits)
-    summary, note = None, text.LOST if made.after_loss else None
-    try:
-        target, answer = made.target, None
-        if target is not None and target.can_be_asked and not places.is_taken_back(visit, place_id):
-            stored = visit.embedding(model)
-            asked = run(picture, stored, *_prompts_of(target), model)
-            with closing(keeping(visit, model, picture, asked)) as steps:
-                for item in steps:
-                    if isinstance(item, Answer):
-                        answer, summary = item, _summary(item) | {"encoded_now": stored is None}
-                    elif places.is_taken_back(visit, place_id):
-                        break
-                    elif targets_of(visit, picture).shows(target):
-                        yield item
-        else:
-            note = text.ONLY_BESIDE
-        with visit.lock:
-            if places.is_taken_back(visit, place_id):
-                summary, note = None, None
-            elif answer is not None or note == text.ONLY_BESIDE:
-                places.answer(visit, picture, place_id, None if answer is None else answer.masks)
-    finally:
-        places.withdraw(visit, place_id)  # where an answer did not come
-    yield _view(visit, picture, display_side=display_side, summary=summary, note=note)
+    if question.get("look"):
+        yield {"copy": _copy(read_photo(job, photo), side) if job.session.seen(photo) else None}
+        return
+    prompts = _object(question, limits)
+    picture = picture_of(job, photo, [prompts])
+    if prompts.boxes_xyxy is None and prompts.labels is not None and not prompts.labels.any():
+        yield {"masks": [], "note": text.only_beside()}
+    elif found := (yield from predict(job, picture, [prompts], model, run=run)):
+        size_hw, colours, (masks,) = fit_within(picture, side).shape[:2], _colours([question]), found.masks
+        yield {
+            "masks": [_for_page(masks.select([i]), i, size_hw, colours) for i in range(len(masks))],
+            "best": found.best[0],
+            "note": text.answered(found.seconds, found.device, encoded_now=found.encoded_now),
+        }
 
 
-def note_place(visit: Visit, photo: str | None, placed: Mapping[str, Any], *, limits: Limits) -> None:
-    """Put a place where it belongs, while `place` waits for its turn. Arguments and errors as for `place`."""
-    picture, place_id = visit.picture(visit.seen(photo)), placed.get("id")
-    if place_id:
-        _made(visit, picture, place_id, placed, limits)
-
-
-def _made(
-    visit: Visit, picture: Picture, place_id: str, placed: Mapping[str, Any], limits: Limits
-) -> places.Place:
-    return places.make(
-        visit, picture, place_id, placed, most_objects=limits.objects, most_points=limits.points
-    )
-
-
-def place_typed(
-    visit: Visit, photo: str | None, words: str, mode: str, model: str, **options: Any
-) -> Generator[HasStage | PromptView, None, None]:
-    """`place` for what a visitor typed; `words` and `mode` as `read_place` takes them."""
-    yield from place(visit, photo, read_place(words, mode), model, **options)
-
-
-def change(
-    visit: Visit,
-    photo: str | None,
-    changed: Callable[[Targets], Targets],
-    *,
-    display_side: int,
-    unanswered: Sequence[str] = (),
-) -> PromptView:
-    """Clear, another object, another mask: what needs no model.
+def objects_pointed_at(
+    session: Session, photo: str | None, told: object, model: str, *, run: PredictRun, limits: Limits
+) -> Generator[HasStage, None, ExportItem]:
+    """The objects of *Point and box* to take away: they are decoded again, for no answer is kept here.
 
     Args:
-        changed: from what was pointed at to what it becomes.
-        unanswered: ids of places to take back if they are not made yet.
+        told: of each object what `answer` takes, and which mask is `chosen`; the surest where there is no such one.
 
     Raises:
-        InvalidImageError, PromptError: as for `place`.
+        InvalidImageError, PromptError, MobileSamError: as for `answer`; PromptError also where there is no object.
     """
-    picture = visit.picture(visit.seen(photo))
-    with visit.lock:
-        places.take_back(visit, picture, unanswered)
-        keep_targets(visit, picture, changed(targets_of(visit, picture)))
-    return _view(visit, picture, display_side=display_side)
-
-
-def undo(visit: Visit, photo: str | None, unanswered: Sequence[str], *, display_side: int) -> PromptView:
-    """Take back what was done last.
-
-    Args:
-        unanswered: ids of places whose answers the page has not seen, oldest first. Where the last of them is
-            not made yet, it is what was done last, and nothing else is taken back.
-
-    Raises:
-        InvalidImageError, PromptError: as for `place`.
-    """
-    with visit.lock:
-        waits = bool(unanswered) and not places.is_made(visit, unanswered[-1])
-        return change(
-            visit,
-            photo,
-            (lambda targets: targets) if waits else Targets.undone,
-            unanswered=unanswered[-1:] if waits else (),
-            display_side=display_side,
-        )
-
-
-def view_of(
-    targets: Targets,
-    picture: Picture,
-    *,
-    display_side: int,
-    waiting: tuple[str, ...] = (),
-    summary: dict[str, Any] | None = None,
-    note: str | None = None,
-) -> PromptView:
-    """What was pointed at as it is shown."""
-    height, width = targets.size_hw
-    pixels = height * width
-    objects = []
-    for place, target in enumerate(targets.objects):
-        mask = target.mask
-        area = None if mask is None else int(mask.areas[0])
-        objects.append(
-            {
-                "number": target.number,
-                "colour": "#" + bytes(colours_of([target.number])[0]).hex(),
-                "active": place == targets.active,
-                "points": len(target.points),
-                "box": target.box is not None,
-                "places": [
-                    ((x + 0.5) / width, (y + 0.5) / height, label)
-                    for (x, y), label in zip(target.points, target.labels, strict=True)
-                ],
-                "around": None if target.box is None else _shares(target.box, (width, height)),
-                "area": area,
-                "share": None if area is None else area / pixels,
-                "predicted_iou": None if mask is None else float(mask.predicted_iou[0]),
-            }
-        )
-    candidates = targets.current.candidates
-    shown = targets.shown
-    layer = None
-    if shown:
-        drawn = fit_within(picture, display_side).shape
-        numbers = [target.number for target in shown]
-        layer = mask_layer(targets.masks, (drawn[0], drawn[1]), colours=colours_of(numbers))
-    return PromptView(
-        size_hw=targets.size_hw,
-        layer=layer,
-        objects=objects,
-        candidates=[]
-        if candidates is None
-        else [
-            {"share": int(area) / pixels, "predicted_iou": float(iou)}
-            for area, iou in zip(candidates.areas, candidates.predicted_iou, strict=True)
-        ],
-        chosen=targets.current.chosen,
-        waiting=waiting,
-        summary=summary,
-        note=note,
+    questions = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    questions = questions[: limits.objects]
+    objects = [_object(question, limits) for question in questions]
+    job = Job(session, 0, session.runs)  # of no number: nothing stops it
+    picture = picture_of(job, photo, objects)
+    found = (yield from predict(job, picture, objects, model, run=run)) if objects else None
+    if found is None:
+        raise PromptError(export_text.NOTHING_POINTED_AT)
+    wanted = zip(questions, found.masks, found.best, strict=True)
+    chosen = [
+        chosen if isinstance(chosen := one.get("chosen"), int) and 0 <= chosen < len(masks) else best
+        for one, masks, best in wanted
+    ]
+    return ExportItem(
+        picture=picture,
+        masks=found.chosen(chosen),
+        file_name=Path(session.photo or "").name,
+        colours=_colours(questions),
+        info={"masks": len(objects)},
     )
 
 
-def _view(visit: Visit, picture: Picture, **options: Any) -> PromptView:
-    with visit.lock:
-        targets, waiting = targets_of(visit, picture), places.waiting(visit)
-    return view_of(targets, picture, waiting=waiting, **options)
+def _object(question: Mapping[str, Any], limits: Limits) -> Prompts:
+    """The prompts of one object. One click may mean a thing or a part of it, so it gets three masks to choose from."""
+    given = (question.get(name) for name in ("points", "labels", "boxes"))
+    (prompts,) = read_prompts(*given, limits=replace(limits, objects=1))
+    box, labels = prompts.boxes_xyxy, prompts.labels
+    if box is not None and (box[:, 2:] - box[:, :2] < 1).any():
+        raise PromptError(text.NO_PIXEL)
+    return replace(prompts, multimask=box is None and labels is not None and labels.tolist() == [[1]])
 
 
-def _prompts_of(target: Target) -> tuple[Any, Any, Any, bool]:
-    """Boxes, points, labels and `multimask` as `run_predict` takes them."""
-    return (
-        None if target.box is None else np.array([target.box], dtype=np.float32),
-        np.array([target.points], dtype=np.float32) if target.points else None,
-        np.array([target.labels], dtype=np.int64) if target.points else None,
-        target.is_ambiguous,
-    )
+def _colours(questions: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.uint8]:
+    return COLOURS[[(whole(one.get("number")) - 1) % len(COLOURS) for one in questions]]
 
 
-def _summary(answer: Answer) -> dict[str, Any]:
+def _for_page(
+    mask: Masks, index: int, size_hw: tuple[int, int], colour: npt.NDArray[np.uint8]
+) -> dict[str, Any]:
+    area, iou = int(mask.areas[0]), float(mask.predicted_iou[0])
+    share = area / (mask.size_hw[0] * mask.size_hw[1])
     return {
-        "model": answer.model,
-        "device": answer.device,
-        "seconds": round(answer.seconds, 4),
-        "encode_seconds": round(answer.encode_seconds, 4),
+        "layer": _address(mask_layer(mask, size_hw, colours=colour), "png", compress_level=1),
+        "area": area,
+        "label": text.candidate(index, share=share, predicted_iou=iou),
+        "cells": text.cells(area, share=share, predicted_iou=iou),
     }
 
 
-def _shares(box: Box, sides: tuple[int, int]) -> list[float]:
-    return [edge / side for edge, side in zip(box, (*sides, *sides), strict=True)]
+def _copy(picture: Picture, side: int) -> dict[str, Any]:
+    height, width = picture.shape[:2]
+    return {"url": _address(fit_within(picture, side), "jpeg", quality=90), "size": [width, height]}
+
+
+def _address(pixels: npt.NDArray[np.uint8], kind: str, **options: int) -> str:
+    """An address that holds the whole picture: it goes with the answer, and no other visitor can ask for it."""
+    packed = io.BytesIO()
+    Image.fromarray(pixels).save(packed, kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"

@@ -36,8 +36,8 @@ class Settings:
         upload_bytes: largest file that a visitor may send.
         queue_size: visitors who may wait; further ones are asked to come back later.
         keep_seconds: how long uploads and results stay on the disk, and what is kept of a visitor in memory.
-        most_visits: visitors of whom something is kept; the least recent ones make room.
-        most_visit_bytes: memory of what is kept of all visitors together, about.
+        most_sessions: visitors of whom something is kept; the least recent ones make room.
+        most_session_bytes: memory of what is kept of all visitors together, about.
         most_objects: objects that may be pointed at on one photo.
         most_points: points for one object.
         most_photos: photos that are taken at once.
@@ -64,8 +64,8 @@ class Settings:
     upload_bytes: int = 40 * 1024**2
     queue_size: int = 24
     keep_seconds: int = 3600
-    most_visits: int = 64
-    most_visit_bytes: int = 2 * 1024**3
+    most_sessions: int = 64
+    most_session_bytes: int = 2 * 1024**3
     most_objects: int = 40
     most_points: int = 40
     most_photos: int = 24

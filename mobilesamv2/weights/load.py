@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], *, source: str
         source: where it came from, for the error.
 
     Raises:
-        WeightsError: if a tensor is missing, left over or of another shape, naming the first few.
+        WeightsError: if a tensor is missing, left over, of another shape or not finite, naming the first few.
     """
     own = module.state_dict()
     state = without_prefix(state, own)
@@ -45,6 +46,11 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], *, source: str
         raise WeightsError(
             f"{source} was made for another architecture: {'; '.join(problems)}. Name the model it is for."
         )
+    if damaged := [key for key, value in state.items() if not _is_finite(value)]:
+        raise WeightsError(
+            f"{source} holds NaN or infinity in {len(damaged)} tensors ({_few(damaged)}): it is damaged, or its "
+            "training failed. Get another copy."
+        )
     module.load_state_dict({**own, **state})
 
 
@@ -52,6 +58,14 @@ def _can_be_copied(value: Tensor, own: Tensor) -> bool:
     """Whether a tensor holds numbers of our kind, and holds them plainly."""
     plain = value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
     return plain and value.is_floating_point() == own.is_floating_point()
+
+
+def _is_finite(value: Tensor) -> bool:
+    if value.numel() == 0 or not value.is_floating_point():
+        return True
+    value = value.detach()
+    numbers = value.float() if value.element_size() == 1 else value  # 8-bit formats have no comparison
+    return all(map(math.isfinite, map(float, numbers.aminmax())))  # in one pass, and NaN comes through
 
 
 def _few(names: Iterable[str], *, shown: int = 3) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import struct
-import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +16,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import WeightsError
+from ..warning_filters import ignored_warnings
+from .file_guard import refuse_other_files
 from .hub import first_line
-from .zip_guard import refuse_packed
 
 WRAPPERS = ("model", "state_dict", "model_state_dict")
 """Names that checkpoints keep a state dict under, also one within the other."""
@@ -39,6 +39,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     path = expanded(path)
     if not os.path.isfile(path):
         raise WeightsError(f"There is no file {path}; give the path of a checkpoint.")
+    refuse_other_files(path)
     content = _read_safetensors(path) if _is_safetensors(path) else _read_pytorch(path)
     state = _flat(_unwrapped(content))
     if not state or not all(
@@ -99,10 +100,8 @@ def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
 
 
 def _read_pytorch(path: Path) -> Any:
-    refuse_packed(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # torch tells of forms that it then refuses
+        with ignored_warnings(category=UserWarning):  # torch tells of forms that it then refuses
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         # Torch's own sentence tells people to switch the protection off, so it is not passed on.

@@ -1,8 +1,8 @@
-"""The table of object detectors."""
+"""The table of object detectors. The branch for masks of segmentation networks is left out."""
 
 from __future__ import annotations
 
-from ..models.detector.config import detector_config
+from ..models.detector.config import LITE_CONFIG, DetectorConfig
 from .entries import DetectorEntry, Form, WeightsFile
 
 
@@ -12,6 +12,7 @@ def _pickled(
     repo: str,
     *,
     summary: str,
+    config: DetectorConfig,
     bytes: int | None = None,
     about_bytes: int | None = None,
     sha256: str | None = None,
@@ -25,7 +26,7 @@ def _pickled(
         licence="AGPL-3.0",
         form=Form.ULTRALYTICS,
     )
-    return DetectorEntry(name=name, files={"whole": file}, config=detector_config(name), summary=summary)
+    return DetectorEntry(name=name, files={"whole": file}, config=config, summary=summary)
 
 
 def _yolo(version: str, size: str, *, about_bytes: int, sha256: str | None = None) -> DetectorEntry:
@@ -35,6 +36,7 @@ def _yolo(version: str, size: str, *, about_bytes: int, sha256: str | None = Non
         f"{name}.pt",
         f"Ultralytics/YOLO{version}",
         summary=f"YOLO{version}{size}, 80 classes of COCO",
+        config=DetectorConfig(family=f"yolo{version}", scale=size, classes=80, input_side=640),
         about_bytes=about_bytes,
         sha256=sha256,
     )
@@ -50,7 +52,8 @@ ENTRIES: tuple[DetectorEntry, ...] = (
                 sha256="551b9ab0cd3388fede25d9c2b383748f4afff8ceb74bc306755a438827966ba5",
             )
         },
-        summary="YOLOv8n with one class, comes with the package",
+        config=LITE_CONFIG,
+        summary="objects of any kind on EfficientNet-Lite0, comes with the package",
         nms_iou=0.7,  # it gives several nearly equal boxes for an object; see its model card
     ),
     _pickled(
@@ -58,6 +61,7 @@ ENTRIES: tuple[DetectorEntry, ...] = (
         "ObjectAwareModel.pt",
         "RogerQi/MobileSAMV2",
         summary="MobileSAMv2's detector of objects of any kind",
+        config=DetectorConfig(scale="x", reg_max=26, input_side=1024),
         about_bytes=140_000_000,
     ),
     _pickled(
@@ -65,6 +69,7 @@ ENTRIES: tuple[DetectorEntry, ...] = (
         "FastSAM-s.pt",
         "Uminosachi/FastSAM",
         summary="FastSAM's smaller network, its boxes",
+        config=DetectorConfig(scale="s", input_side=1024),
         about_bytes=23_600_000,
     ),
     _pickled(
@@ -72,6 +77,7 @@ ENTRIES: tuple[DetectorEntry, ...] = (
         "FastSAM-x.pt",
         "Uminosachi/FastSAM",
         summary="FastSAM's larger network, its boxes",
+        config=DetectorConfig(scale="x", input_side=1024),
         bytes=144_943_063,
         sha256="c0be4e7ddbe4c15333d15a859c676d053c486d0a746a3be6a7a9790d52a9b6d7",
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ..models.detector.config import NMS_IOU, DetectorConfig
+from ..models.nano.model import NanoConfig
 from ..models.sam import SamConfig
 from ..prompts import MaskFilters
 from ..prompts.grid import SAM_FILTERS
@@ -73,7 +74,7 @@ class ModelEntry:
     """
 
     name: str
-    config: SamConfig
+    config: SamConfig | NanoConfig
     files: Mapping[str, WeightsFile]
     detector: str
     summary: str

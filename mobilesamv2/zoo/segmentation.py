@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import dataclasses
 
-from ..models.sam import (
-    efficientvit_sam_config,
-    mobile_sam_config,
-    mobile_sam_v2_config,
-    nano_config,
-    sam_config,
-)
+from ..models.encoders.efficientvit import EfficientVitConfig
+from ..models.encoders.vit import VitConfig
+from ..models.nano.model import NanoConfig
+from ..models.sam import SamConfig
 from ..prompts import MaskFilters
 from .entries import Form, ModelEntry, WeightsFile
 
 NANO_FILTERS = MaskFilters(predicted_iou=0.45, stability=0.5, box_nms=0.7)
 """Grid search's filters for `nano`, which seldom predicts an IoU above .6: the best F1 score, .29, on thirty training
 pictures (`python -m training.grid_filters --pictures 30`). SAM's own filters would keep next to nothing."""
+
+VIT = {
+    "b": VitConfig(),
+    "l": VitConfig(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23)),
+    "h": VitConfig(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31)),
+}
+"""Segment Anything's encoders: ViT-B, ViT-L and ViT-H of 90, 308 and 637 million parameters (arXiv 2304.02643)."""
+EFFICIENTVIT = {
+    "l0": EfficientVitConfig(),
+    "l1": EfficientVitConfig(depths=(1, 1, 1, 6, 6), neck_depth=8),
+    "l2": EfficientVitConfig(depths=(1, 2, 2, 8, 8), neck_depth=12),
+}
+"""EfficientViT-SAM's image encoders (arXiv 2402.05008). They see 512 pixels; prompts stay in SAM's 1024, as in the
+published predictor."""
 
 _MOBILE_SAM = WeightsFile(
     filename="mobile_sam.pt",
@@ -43,19 +54,18 @@ _PROMPT_GUIDED_DECODER = _of_version_2(
 )
 
 
-def _version_2(
-    encoder: Literal["tinyvit", "efficientvit-l2", "vit-h"], file: WeightsFile, *, summary: str
-) -> ModelEntry:
+def _version_2(encoder: str, file: WeightsFile, *, summary: str, config: SamConfig) -> ModelEntry:
+    """MobileSAMv2: one of three encoders, each given 1024 pixels, with one retrained decoder (arXiv 2312.09579)."""
     return ModelEntry(
         name=f"mobilesamv2-{encoder}",
-        config=mobile_sam_v2_config(encoder),
+        config=config,
         files={"encoder": file, "decoder": _PROMPT_GUIDED_DECODER},
         detector="object-aware",
         summary=f"MobileSAMv2: {summary} with the prompt-guided decoder",
     )
 
 
-def _efficientvit_sam(size: Literal["l0", "l1", "l2"], *, about_bytes: int, sha256: str) -> ModelEntry:
+def _efficientvit_sam(size: str, *, about_bytes: int, sha256: str) -> ModelEntry:
     file = WeightsFile(
         filename=f"efficientvit_sam_{size}.pt",
         repo="mit-han-lab/efficientvit-sam",
@@ -66,14 +76,14 @@ def _efficientvit_sam(size: Literal["l0", "l1", "l2"], *, about_bytes: int, sha2
     )
     return ModelEntry(
         name=f"efficientvit-sam-{size}",
-        config=efficientvit_sam_config(size),
+        config=SamConfig(encoder=EFFICIENTVIT[size]),
         files={"whole": file},
         detector="nano-objects",
         summary=f"EfficientViT-SAM-{size.upper()}",
     )
 
 
-def _sam(size: Literal["b", "l", "h"], filename: str, *, bytes: int, sha256: str) -> ModelEntry:
+def _sam(size: str, filename: str, *, bytes: int, sha256: str) -> ModelEntry:
     file = WeightsFile(
         filename=f"checkpoints/{filename}",
         repo="ybelkada/segment-anything",
@@ -84,7 +94,7 @@ def _sam(size: Literal["b", "l", "h"], filename: str, *, bytes: int, sha256: str
     )
     return ModelEntry(
         name=f"sam-vit-{size}",
-        config=sam_config(size),
+        config=SamConfig(encoder=VIT[size]),
         files={"whole": file},
         detector="nano-objects",
         summary=f"Segment Anything with ViT-{size.upper()}",
@@ -94,7 +104,7 @@ def _sam(size: Literal["b", "l", "h"], filename: str, *, bytes: int, sha256: str
 ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
         name="nano",
-        config=nano_config(),
+        config=NanoConfig(),
         files={
             "whole": WeightsFile(
                 filename="nano.safetensors",
@@ -108,21 +118,24 @@ ENTRIES: tuple[ModelEntry, ...] = (
     ),
     ModelEntry(
         name="mobilesam",
-        config=mobile_sam_config(),
+        config=SamConfig(),
         files={"whole": _MOBILE_SAM},
         detector="nano-objects",
         summary="MobileSAM: TinyViT encoder with Segment Anything's decoder",
     ),
-    _version_2("tinyvit", _MOBILE_SAM, summary="TinyViT"),
+    _version_2("tinyvit", _MOBILE_SAM, summary="TinyViT", config=SamConfig()),
     _version_2(
         "efficientvit-l2",
         _of_version_2("l2.pt", about_bytes=245_700_000, form=Form.WRAPPED_SAM),
         summary="EfficientViT-L2",
+        # It squeezes the 1024 pixels itself.
+        config=SamConfig(encoder=dataclasses.replace(EFFICIENTVIT["l2"], squeezed_from=1024)),
     ),
     _version_2(
         "vit-h",
         _of_version_2("sam_vit_h.pt", about_bytes=2_548_000_000, form=Form.ENCODER),
         summary="SAM's ViT-H",
+        config=SamConfig(encoder=VIT["h"]),
     ),
     _efficientvit_sam(
         "l0",

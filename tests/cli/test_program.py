@@ -49,7 +49,12 @@ def test_the_program_segments_a_real_photograph(
     with Image.open(COFFEE) as photo:
         width, height = photo.size
     content = json.loads((out / "coffee" / "masks.json").read_text())
-    assert content["image"] == {"file_name": "coffee.png", "width": width, "height": height}
+    assert content["image"] == {
+        "file_name": "coffee.png",
+        "width": width,
+        "height": height,
+        "scaled_to_own_range": False,
+    }
     assert content["model"] == "nano"
     assert 0 < content["prompts"] <= 12
     assert len(content["annotations"]) > 0

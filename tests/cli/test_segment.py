@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import sys
 import termios
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import mobilesamv2
 from mobilesamv2.cli import main
 from mobilesamv2.prompts import MaskFilters
-from mobilesamv2.types import STAGES
+from mobilesamv2.results import STAGES
 from tests.tiny import tiny_segmenter
 
 from .conftest import saved
@@ -34,7 +35,7 @@ def test_segment_writes_every_photograph_and_a_summary(
     assert summary["failures"] == []
     assert [photo["folder"] for photo in summary["photos"]] == ["a", "b"]
     first = summary["photos"][0]
-    assert (first["width"], first["height"]) == (60, 40)
+    assert first["image"] == {"width": 60, "height": 40, "scaled_to_own_range": False}
     assert (first["model"], first["sampler"]) == ("tiny", "object-aware")
     assert first["device"].startswith("CPU")
     assert first["prompts"] == 3
@@ -187,6 +188,91 @@ def test_an_interrupt_keeps_what_is_done(
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert [photo["folder"] for photo in summary["photos"]] == ["a"]
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_sigterm_ends_as_ctrl_c_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    segmenter = tiny_segmenter()
+    original, calls = segmenter.segment_everything, []
+
+    def terminated(*arguments: object, **options: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments, **options)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(segmenter, "segment_everything", terminated)
+    monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: segmenter)
+    photos = [str(saved(tmp_path / name)) for name in ("a.png", "b.png")]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "summary.json").write_text('{"photos": "of the run before"}')
+    assert main(["segment", *photos, "-o", str(tmp_path / "out")]) == 130
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert [photo["folder"] for photo in summary["photos"]] == ["a"]
+    assert "stopped" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_resuming_leaves_out_what_is_done_and_asked_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    segmenter, asked = tiny_segmenter(), []
+    segmenter.name = "nano"
+    original = segmenter.segment_everything
+    monkeypatch.setattr(
+        segmenter, "segment_everything", lambda *given, **rest: asked.append(1) or original(*given, **rest)
+    )
+    monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: segmenter)
+    out = tmp_path / "out"
+
+    def segment(*options: str) -> list[str]:
+        asked.clear()
+        assert main(["segment", str(tmp_path / "in"), "-o", str(out), *options]) == 0
+        return [photo["folder"] for photo in json.loads((out / "summary.json").read_text())["photos"]]
+
+    saved(tmp_path / "in" / "a.png")
+    assert segment("--max-prompts", "2") == ["a"]
+    first = json.loads((out / "summary.json").read_text())["photos"][0]
+    saved(tmp_path / "in" / "b.png", seed=1)
+    assert segment("--max-prompts", "2", "--resume") == ["a", "b"]
+    assert len(asked) == 1
+    assert json.loads((out / "summary.json").read_text())["photos"][0] == first
+    assert segment("--max-prompts", "3", "--resume") == ["a", "b"]
+    assert len(asked) == 2  # another request
+    (out / "b" / "masks.json").write_text('{"image": 3}')
+    assert segment("--max-prompts", "3", "--resume") == ["a", "b"]
+    assert len(asked) == 1
+    assert segment("--max-prompts", "3") == ["a", "b"]
+    assert len(asked) == 2
+
+
+def test_filters_on_the_command_line_leave_masks_out(tiny: None, tmp_path: Path) -> None:
+    photo = str(saved(tmp_path / "a.png"))
+
+    def masks(*options: str) -> int:
+        assert main(["segment", photo, "-o", str(tmp_path / "out"), *options]) == 0
+        return len(json.loads((tmp_path / "out" / "a" / "masks.json").read_text())["annotations"])
+
+    everything = masks("--sampler", "grid:4")
+    assert everything > 0
+    for option in (
+        ("--predicted-iou", "1"),
+        ("--stability", "1"),
+        ("--min-area", "100"),
+        ("--mask-nms", "0"),
+    ):
+        assert masks("--sampler", "grid:4", *option) < everything, option
+    options = ["--hide-nested", "--flatten", "--clean", "3", "--confidence", "0.2"]
+    masks(*options)
+    request = json.loads((tmp_path / "out" / "a" / "masks.json").read_text())["request"]
+    assert request["confidence"] == 0.2
+    assert (request["view"]["hide_nested"], request["view"]["flatten"], request["view"]["clean"]) == (
+        True,
+        True,
+        3,
+    )
 
 
 def test_other_formats_are_exported_on_request(tiny: None, tmp_path: Path) -> None:

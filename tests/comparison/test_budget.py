@@ -13,9 +13,8 @@ from mobilesamv2.comparison.budget import (
     budget_steps,
     budgets_up_to,
 )
-from mobilesamv2.comparison.matching import covered_share
 from mobilesamv2.errors import PromptError
-from mobilesamv2.progress import Progress
+from mobilesamv2.progress import Progress, run_to_end
 from tests.tiny import picture, tiny_segmenter
 
 FIVE = ((2, 3, 40, 30), (10, 10, 50, 38), (0, 0, 60, 40), (30, 5, 55, 20), (1, 1, 9, 9))
@@ -57,7 +56,7 @@ def test_each_point_is_what_a_run_of_its_own_would_give(segmenter, curves):
         )
         assert point.prompts == len(alone.prompts)
         assert point.masks == len(alone.masks)
-        assert point.coverage == pytest.approx(covered_share(alone.masks), abs=0.002)
+        assert point.coverage == pytest.approx(alone.masks.coverage, abs=0.002)
 
 
 def test_the_curve_of_boxes_ends_where_the_boxes_do(curves):
@@ -133,6 +132,22 @@ def test_closing_the_curves_stops_the_decoding(segmenter, monkeypatch):
         next(items)
     items.close()
     assert len(decoded) == 1
+
+
+@pytest.mark.parametrize("chunks", range(14))
+def test_curves_that_are_stopped_have_whole_points_only(chunks, segmenter, monkeypatch, curves):
+    decoded = []
+    decode = segmenter._decode
+    monkeypatch.setattr(segmenter, "_decode", lambda *given: decoded.append(1) or decode(*given))
+    steps = budget_steps(segmenter, picture(), budgets=SMALL[:4], stop=lambda: len(decoded) >= chunks)
+    found = run_to_end(steps)
+    assert len(decoded) <= chunks
+    for part, whole in ((found.object_aware, curves.object_aware), (found.grid, curves.grid)):
+        pairs = list(zip(part, whole, strict=False))
+        assert [(one.prompts, one.masks) for one, _ in pairs] == [
+            (two.prompts, two.masks) for _, two in pairs
+        ]
+    assert (len(found.grid) == 4) == (chunks >= 13)
 
 
 def test_no_boxes_leave_the_curve_of_the_grid():

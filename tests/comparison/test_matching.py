@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mobilesamv2.comparison.matching import covered_share, match_masks
+from mobilesamv2.comparison.matching import match_masks
 from mobilesamv2.types import Masks
 
 from ..test_render import masks_of, rectangle
@@ -107,6 +107,6 @@ def test_an_overlap_that_makes_no_sense_is_refused(iou: float) -> None:
 
 
 def test_coverage_counts_each_pixel_once() -> None:
-    assert covered_share(NONE) == 0
-    assert covered_share(masks_of(rectangle(*SIZE_HW, np.s_[:], np.s_[:]))) == 1
-    assert covered_share(masks_of(block(0, 30), block(10, 30), block(20, 40))) == pytest.approx(400 / 2400)
+    assert NONE.coverage == 0
+    assert masks_of(rectangle(*SIZE_HW, np.s_[:], np.s_[:])).coverage == 1
+    assert masks_of(block(0, 30), block(10, 30), block(20, 40)).coverage == pytest.approx(400 / 2400)

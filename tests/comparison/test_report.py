@@ -1,26 +1,25 @@
-"""The sentence on two specs: right whoever was faster, kept more or found nothing."""
+"""The sentence on two requests: right whoever was faster, kept more or found nothing."""
 
 from __future__ import annotations
 
 import pytest
 
 from mobilesamv2.comparison.budget import BudgetCurves, BudgetPoint
-from mobilesamv2.comparison.compare import RunStatistics, SamplerSpec
+from mobilesamv2.comparison.compare import RunStatistics
 from mobilesamv2.comparison.report import budget_verdict, verdict
-from mobilesamv2.types import STAGES
+from mobilesamv2.request import Request
+from mobilesamv2.results import STAGES
 
-GRID = SamplerSpec("grid", points_per_side=32)
-AWARE = SamplerSpec("object-aware", max_prompts=320)
+GRID = Request("grid", points_per_side=32)
+AWARE = Request("object-aware", max_prompts=320)
 
 
 def standing(
-    spec: SamplerSpec, *, prompts: int, masks: int, seconds: float, coverage: float = 0.5
+    request: Request, *, prompts: int, masks: int, seconds: float, coverage: float = 0.5
 ) -> RunStatistics:
     return RunStatistics(
-        spec=spec,
+        request=request,
         prompts=prompts,
-        masks_decoded=3 * prompts,
-        duplicates_removed=0,
         masks=masks,
         alone=0,
         coverage=coverage if masks else 0.0,
@@ -113,25 +112,25 @@ def test_the_second_is_the_subject_whichever_sampler_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("specs", "words"),
+    ("requests", "words"),
     [
         (
-            (SamplerSpec("grid", points_per_side=16), GRID),
+            (Request("grid", points_per_side=16), GRID),
             "The 32 × 32 grid was 2.0 times slower than the 16 × 16 grid",
         ),
         (
-            (SamplerSpec("object-aware", max_prompts=64), AWARE),
+            (Request("object-aware", max_prompts=64), AWARE),
             "A budget of 320 boxes was 2.0 times slower than a budget of 64 boxes",
         ),
         ((GRID, GRID), "The second run was 2.0 times slower than the first run"),
     ],
 )
 def test_two_of_one_sampler_are_called_by_their_budgets(
-    specs: tuple[SamplerSpec, SamplerSpec], words: str
+    requests: tuple[Request, Request], words: str
 ) -> None:
     first, second = (
-        standing(spec, prompts=9, masks=9, seconds=seconds)
-        for spec, seconds in zip(specs, (1.0, 2.0), strict=True)
+        standing(request, prompts=9, masks=9, seconds=seconds)
+        for request, seconds in zip(requests, (1.0, 2.0), strict=True)
     )
     assert words in verdict(first, second)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from mobilesamv2.comparison.compare import compare
-from mobilesamv2.export import write_comparison, write_result, write_summary
-from mobilesamv2.types import STAGES, Masks, SegmentationResult
+from mobilesamv2.export import pictures, write_comparison, write_json, write_result, write_summary
+from mobilesamv2.request import Request
+from mobilesamv2.results import STAGES, SegmentationResult
+from mobilesamv2.types import Masks
 from tests.tiny import picture, tiny_segmenter
 
 
@@ -34,13 +38,76 @@ def test_a_result_is_three_files(tmp_path: Path, result: SegmentationResult) -> 
 def test_masks_survive_the_way_through_json(tmp_path: Path, result: SegmentationResult) -> None:
     write_result(tmp_path, picture(), result, file_name="photo.jpg")
     content = json.loads((tmp_path / "masks.json").read_text(encoding="utf-8"))
-    assert content["image"] == {"file_name": "photo.jpg", "width": 60, "height": 40}
+    assert content["image"] == {
+        "file_name": "photo.jpg",
+        "width": 60,
+        "height": 40,
+        "scaled_to_own_range": False,
+    }
     assert content["prompts"] == len(result.prompts)
     assert set(content["seconds"]) == set(STAGES)
     assert len(content["annotations"]) == len(result.masks) > 0
     for index, annotation in enumerate(content["annotations"]):
         assert (coco_mask.decode(annotation["segmentation"]) == result.masks.dense_one(index)).all()
         assert annotation["area"] == result.masks.areas[index]
+
+
+@pytest.mark.parametrize("sampler", ["object-aware", "grid"])
+def test_prompt_index_points_at_prompts_that_are_in_the_file(tmp_path: Path, sampler: str) -> None:
+    found = tiny_segmenter().segment_everything(picture(), sampler=sampler, max_prompts=9)
+    write_result(tmp_path, picture(), found)
+    content = json.loads((tmp_path / "masks.json").read_text(encoding="utf-8"))
+    assert len(content["prompt_list"]) == content["prompts"] == len(found.prompts)
+    for annotation in content["annotations"]:
+        prompt = content["prompt_list"][annotation["prompt_index"]]
+        if sampler == "grid":
+            assert found.prompts.points is not None
+            assert prompt["points"] == [[*found.prompts.points[annotation["prompt_index"], 0].tolist(), 1]]
+            assert prompt["box"] is prompt["score"] is None
+        else:
+            assert found.prompts.boxes_xyxy is not None
+            assert prompt["box"] == found.prompts.boxes_xyxy[annotation["prompt_index"]].tolist()
+            assert prompt["score"] == pytest.approx(annotation["detector_score"])
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(tmp_path / "a.json", {"good": 1})
+
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:3])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_json(tmp_path / "a.json", {"better": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert json.loads((tmp_path / "a.json").read_text()) == {"good": 1}
+
+
+def test_the_overlay_of_a_large_picture_is_a_jpeg(
+    tmp_path: Path, result: SegmentationResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for large, name in ((60 * 40, "overlay.png"), (60 * 40 - 1, "overlay.jpg"), (10**9, "overlay.png")):
+        monkeypatch.setattr(pictures, "LARGE_PIXELS", large)
+        write_result(tmp_path, picture(), result)
+        assert [path.name for path in tmp_path.glob("overlay.*")] == [name]
+        with Image.open(tmp_path / name) as image:
+            assert image.size == (60, 40)
+
+
+def test_masks_json_is_written_last(
+    tmp_path: Path, result: SegmentationResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = []
+    replace_ = os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: names.append(Path(new).name) or replace_(old, new))
+    write_result(tmp_path, picture(), result, formats=["coco", "masks"])
+    assert names[-1] == "masks.json"
+    assert len(names) == len([path for path in tmp_path.rglob("*") if path.is_file()])
 
 
 def test_pictures_have_the_size_of_the_photograph(tmp_path: Path, result: SegmentationResult) -> None:
@@ -71,10 +138,12 @@ def test_earlier_files_are_replaced(tmp_path: Path, result: SegmentationResult) 
 
 
 def test_a_comparison_is_a_table_and_four_pictures(tmp_path: Path) -> None:
-    comparison = compare(tiny_segmenter(), picture(), max_prompts=2, points_per_side=3)
+    comparison = compare(
+        tiny_segmenter(), picture(), Request("grid", points_per_side=3), Request(max_prompts=2)
+    )
     write_comparison(tmp_path, picture(), comparison, file_name="photo.jpg")
     content = json.loads((tmp_path / "comparison.json").read_text())
-    assert {row["sampler"]: row["prompts"] for row in content["samplers"]} == {"grid": 9, "object-aware": 2}
+    assert {run["name"]: run["prompts"] for run in content["runs"]} == {"grid": 9, "object-aware": 2}
     assert content["speedup"] > 0
     assert {path.name for path in tmp_path.glob("*.png")} == {
         f"{sampler}-{what}.png" for sampler in ("grid", "object-aware") for what in ("overlay", "prompts")

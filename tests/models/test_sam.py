@@ -9,20 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mobilesamv2 import zoo
 from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.models.encoders.efficientvit import EfficientVitConfig
-from mobilesamv2.models.encoders.vit import VitConfig, vit_config
+from mobilesamv2.models.encoders.vit import VitConfig
 from mobilesamv2.models.mask_decoder.decoder import MaskDecoder, MaskDecoderConfig
 from mobilesamv2.models.preprocess import to_input
 from mobilesamv2.models.prompt_encoder.encoder import PromptEncoder, PromptEncoderConfig
-from mobilesamv2.models.sam import (
-    Sam,
-    SamConfig,
-    efficientvit_sam_config,
-    mobile_sam_config,
-    mobile_sam_v2_config,
-    sam_config,
-)
+from mobilesamv2.models.sam import Sam, SamConfig
 from mobilesamv2.segmenter import Segmenter
 from tests.parity.synthetic_weights import manifest_of, part_of, synthetic_state
 from tests.tiny import picture
@@ -38,14 +32,7 @@ SMALL_EFFICIENTVIT = EfficientVitConfig(
     input_side=64,
 )
 
-CONFIGS = {
-    "mobilesam": mobile_sam_config(),
-    "mobilesamv2-tinyvit": mobile_sam_v2_config("tinyvit"),
-    "mobilesamv2-efficientvit-l2": mobile_sam_v2_config("efficientvit-l2"),
-    "mobilesamv2-vit-h": mobile_sam_v2_config("vit-h"),
-    **{f"efficientvit-sam-{size}": efficientvit_sam_config(size) for size in ("l0", "l1", "l2")},
-    **{f"sam-vit-{size}": sam_config(size) for size in "blh"},
-}
+CONFIGS = {entry.name: entry.config for entry in zoo.MODELS.values() if isinstance(entry.config, SamConfig)}
 ENCODERS = {
     "mobilesam": part_of(manifest_of("mobile_sam"), "image_encoder"),
     "mobilesamv2-tinyvit": manifest_of("tinyvit_v2_encoder"),
@@ -109,7 +96,7 @@ def test_prompts_lie_in_1024_pixels_and_only_efficientvit_sam_sees_512(name: str
 
 
 @pytest.mark.parametrize(
-    "encoder", [vit_config("b"), VitConfig(input_side=512), EfficientVitConfig(input_side=1024)]
+    "encoder", [VitConfig(), VitConfig(input_side=512), EfficientVitConfig(input_side=1024)]
 )
 def test_an_encoder_of_another_embedding_size_is_refused(encoder: VitConfig | EfficientVitConfig) -> None:
     with pytest.raises(ValueError, match="The encoder makes embeddings of side"):
@@ -124,24 +111,19 @@ def small_sam(encoder: VitConfig | EfficientVitConfig) -> Sam:
     ).eval()
 
 
-def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder() -> None:
     sam, seen = small_sam(SMALL_EFFICIENTVIT), []
     sam.image_encoder.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
-    prompts, encode = [], sam.prompt_encoder.encode
-
-    def spy(**asked: Any) -> Any:
-        prompts.extend(asked["boxes_xyxy"])
-        return encode(**asked)
-
-    monkeypatch.setattr(sam.prompt_encoder, "encode", spy)
+    prompts: list[Tensor] = []
+    sam.prompt_encoder.register_forward_pre_hook(
+        lambda _module, _none, asked: prompts.extend(asked["boxes_xyxy"]), with_kwargs=True
+    )
     segmenter, photo = Segmenter(sam, name="small"), picture(33, 100)
     embedding = segmenter.encode(photo)
     masks = segmenter.predict(embedding, boxes=[[0, 0, 100, 33]])
 
     assert torch.equal(seen[0], to_input(photo, ResizeLongestSide((33, 100), 64)))
-    assert embedding.frame == ResizeLongestSide((33, 100), 128)
+    assert embedding.resize == ResizeLongestSide((33, 100), 128)
     assert embedding.features.shape == (1, 16, 8, 8)
     np.testing.assert_allclose(
         prompts[0], ResizeLongestSide((33, 100), 128).boxes_to_input(np.array([0, 0, 100, 33]))

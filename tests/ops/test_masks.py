@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.ops.boxes import inclusive_boxes
 from mobilesamv2.ops.masks import CompactMasks, compact_masks
-from mobilesamv2.types import decode_rle
+from mobilesamv2.ops.rle import decode_rle
 
 PARITY = Path(__file__).parents[1] / "parity"
 

@@ -11,8 +11,7 @@ import numpy.typing as npt
 import pytest
 from pycocotools import mask as coco_mask
 
-from mobilesamv2.ops.rle import box_of_runs, column_runs, encode_window, runs_between
-from mobilesamv2.types import decode_rle
+from mobilesamv2.ops.rle import box_of_runs, column_runs, decode_rle, encode_window, runs_between
 
 PARITY = Path(__file__).parents[1] / "parity"
 Mask = npt.NDArray[np.bool_]

@@ -9,6 +9,7 @@ at the real ones.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 
@@ -16,8 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from mobilesamv2.models.encoders.efficientvit import EfficientVit, efficientvit_config
-from mobilesamv2.models.encoders.vit import Vit, vit_config
+from mobilesamv2.models.encoders.efficientvit import EfficientVit
+from mobilesamv2.models.encoders.vit import Vit
+from mobilesamv2.zoo.segmentation import EFFICIENTVIT, VIT
 from tests.models.conftest import RECORDED_ENCODERS, two_scale_noise
 from tests.parity.synthetic_weights import manifest_of, part_of, synthetic_state
 
@@ -29,10 +31,10 @@ def build(name: str) -> nn.Module:
     """One of `ENCODERS` with its synthetic weights."""
     with torch.device("meta"):
         if name == "vit_b":
-            encoder, manifest = Vit(vit_config("b")), part_of(manifest_of("sam_vit_b"), "image_encoder")
+            encoder, manifest = Vit(VIT["b"]), part_of(manifest_of("sam_vit_b"), "image_encoder")
         else:
             size = "l1" if name.endswith("l1") else "l2"
-            encoder = EfficientVit(efficientvit_config(size, squeezed_from=1024))
+            encoder = EfficientVit(dataclasses.replace(EFFICIENTVIT[size], squeezed_from=1024))
             manifest = manifest_of(f"{name}_encoder")
     encoder.load_state_dict(synthetic_state(manifest), assign=True)
     return encoder.eval()

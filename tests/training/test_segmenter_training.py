@@ -1,5 +1,6 @@
 """Batches without photographs, the losses, and one step of training on a crop."""
 
+import copy
 from itertools import pairwise
 
 import numpy as np
@@ -7,12 +8,16 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from training import crops
+from mobilesamv2.build import build_sam
+from mobilesamv2.models.nano.model import OUTSIDE, NanoConfig, NanoModel
+from mobilesamv2.models.nano.windows import pasted
+from training import crops, segmenter
 from training.checkpoints import save
-from training.crops import MASK_STRIDE, CropDataset, _filled_boxes_in
-from training.losses import box_only_loss, guess_loss, loss_of, window_loss
-from training.segmenter import export, schedule
-from training.trainee import Trainee
+from training.crops import MASK_STRIDE, CropDataset, _filled_boxes_in, _points
+from training.earlier_nano import widened
+from training.losses import box_only_loss
+from training.segmenter import export, loss_of, schedule
+from training.trainee import DEVIATION, MEAN, answer
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -43,31 +48,64 @@ def test_a_batch_depends_on_the_seed_and_its_number_alone(dataset):
 def test_every_prompt_lies_on_its_mask(batch):
     assert batch.has_mask.all()
     assert batch.is_box.tolist() == [True] * 4 + [False] * 2
-    for point, target in zip(batch.points[:, 0], batch.targets, strict=True):
-        column, row = ((point + 0.5) / MASK_STRIDE).long().tolist()
-        assert target[row, column] == 1
+    for points, labels, target, is_box in zip(
+        batch.points, batch.labels, batch.targets, batch.is_box, strict=True
+    ):
+        assert is_box or labels[0] == 1
+        for point, label in zip(points, labels, strict=True):
+            column, row = ((point + 0.5) / MASK_STRIDE).long().tolist()
+            assert label == -1 or target[row, column] == label
 
 
-def test_a_step_gives_finite_losses_and_reaches_every_weight(batch):
+def test_extra_points_lie_on_the_mask_or_beside_it():
+    mask = np.zeros((64, 64), dtype=np.uint8)
+    mask[20:40, 10:30] = 1
+    mask[25:30, 15:25] = 0
+    seen = set()
+    for seed in range(60):
+        points, labels = _points(np.random.default_rng(seed), mask, beside_box=seed % 2 == 0)
+        assert bool(labels[0] == 1) == (seed % 2 == 1)
+        for (x, y), label in zip((points + 0.5) / MASK_STRIDE, labels, strict=True):
+            assert label == -1 or mask[int(y), int(x)] == label
+        seen.add(tuple(labels))
+    assert len(seen) > 6
+
+
+@pytest.fixture(scope="module")
+def model():
     torch.manual_seed(0)
-    model = Trainee(decoded_cells=32 * 32 * 4)
-    answers = model(batch)
-    assert answers.decoded is not None
-    guessed, numbers = window_loss(answers, batch)
-    decoded, more = loss_of(answers.decoded, batch.prompts(answers.decoded.index))
-    (guess_loss(answers.cells, batch) + guessed + decoded).backward()
-    assert all(np.isfinite(value) for value in (numbers | more).values())
-    # What a published model needs for other prompts is all that may be without a gradient.
-    # A key's bias adds the same to all scores of a query.
+    return NanoModel(NanoConfig()).train()
+
+
+def test_a_step_gives_finite_losses_and_reaches_every_weight(batch, model):
+    loss, numbers = loss_of(model, batch, torch.float32)
+    loss.backward()
+    assert all(np.isfinite(value) for value in numbers.values())
+    # A key's bias adds the same to all scores of a query, but is part of one tensor with others. ImageNet's stay.
     idle = {name for name, value in model.named_parameters() if value.grad is None}
-    assert {name for name in idle if not name.endswith("k_proj.bias")} == {
-        "prompt_encoder.no_mask_embed.weight"
-    }
+    assert idle == {name for name, value in model.named_parameters() if not value.requires_grad}
+    assert all(name.startswith("image_encoder.pretrained.") for name in idle)
 
 
-def test_the_decoder_can_rest(batch):
-    model = Trainee(decoded_cells=0)
-    assert model(batch).decoded is None
+def test_in_training_and_in_use_a_box_has_the_same_mask(batch, model):
+    """Training never pastes a mask into the picture; a model in use gets the same prompts and pictures."""
+    model = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        answers = answer(model, batch)
+        pixels = (batch.pixels.float() - MEAN) / DEVIATION * batch.inside
+        four = {"boxes_xyxy": batch.boxes_xyxy[:4], "points": batch.points[:4], "labels": batch.labels[:4]}
+        masks, iou = model.decode(model.encode(pixels), multimask=False, **four)
+        whole = pasted(
+            answers.logits[:4],
+            answers.windows[:4],
+            size_hw=(masks.shape[2], masks.shape[3]),
+            stride=MASK_STRIDE,
+            outside=OUTSIDE,
+        )
+    same = ~answers.has_prior[:4]
+    assert same.any()
+    torch.testing.assert_close(masks[same, 0], whole[same], atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(iou[same, 0], answers.iou[:4][same], atol=1e-3, rtol=0)
 
 
 def test_a_box_alone_prefers_the_mask_that_follows_the_colours():
@@ -94,12 +132,83 @@ def test_boxes_without_masks_are_filled_where_they_are_large_and_whole():
     assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == (5, 10, 30, 45)
 
 
-def test_the_learning_rate_falls_and_rises_once_for_the_decoder():
+def test_the_learning_rate_only_falls_after_its_warm_up():
     rates = [schedule(step / 100) for step in range(101)]
     assert rates[0] == 1
     assert rates[100] == pytest.approx(0, abs=1e-9)
-    rises = [index for index, (before, after) in enumerate(pairwise(rates)) if after > before]
-    assert rises == [79]
+    assert all(after < before for before, after in pairwise(rates))
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder without photographs: all crops are drawn scenes."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "annotations.json").write_text('{"images": [], "annotations": []}')
+    return tmp_path / "data"
+
+
+def test_a_run_that_is_stopped_goes_on_as_if_it_was_not_and_its_export_is_loaded(data, tmp_path, monkeypatch):
+    own = NanoModel(NanoConfig()).image_encoder.pretrained.network.state_dict()
+    monkeypatch.setattr(segmenter, "read_package", lambda: own)
+    monkeypatch.setattr(segmenter, "translate", lambda state: state)
+    monkeypatch.setattr(segmenter, "fastest_dtype", lambda model, batch: torch.float32)
+
+    def train(run, steps, of):
+        # the rate depends on how many steps there are in all
+        monkeypatch.setattr(segmenter, "schedule", lambda progress: 1 - progress * steps / of)
+        segmenter.train(
+            data=data,
+            run=tmp_path / run,
+            minutes=1000,
+            steps=steps,
+            seed=1,
+            threads=torch.get_num_threads(),
+            workers=0,
+            device="cpu",
+            begin_with=None,
+            learning_rate=1e-3,
+        )
+        return torch.load(tmp_path / run / "checkpoint.pt", weights_only=True)
+
+    whole = train("whole", 3, of=3)
+    train("stopped", 1, of=3)
+    resumed = train("stopped", 3, of=3)
+    assert resumed["step"] == 3
+    for part in ("model", "averaged"):
+        for name, value in whole[part].items():
+            torch.testing.assert_close(resumed[part][name], value, msg=name)
+    export(run=[tmp_path / "stopped"], into=tmp_path / "mine.safetensors")
+    loaded = build_sam("nano", weights=tmp_path / "mine.safetensors", device="cpu")
+    for name, value in loaded.state_dict().items():
+        torch.testing.assert_close(value, resumed["averaged"][name], atol=1e-3, rtol=1e-3, check_dtype=False)
+
+
+def test_the_first_versions_weights_are_widened_without_changing_what_they_compute(model):
+    """Its layers begin with the same first channels, and nothing of the new ones leads to them."""
+    own = model.state_dict()
+    old = {
+        "prompt_encoder.windows.fine.0.weight": torch.randn(32, 32, 3, 3),
+        "prompt_encoder.windows.enter.weight": torch.randn(32, 37, 3, 3),
+        "prompt_encoder.windows.leave.bias": torch.randn(4),
+        "mask_decoder.iou_token.weight": torch.randn(1, 96),
+    }
+    state = widened(old, own)
+    fine = state["mask_head.fine.0.weight"]
+    assert torch.equal(fine[:32, :32], old["prompt_encoder.windows.fine.0.weight"])
+    assert (fine[:32, 32:] == 0).all()
+    assert torch.equal(fine[32:], own["mask_head.fine.0.weight"][32:])
+    enter, detail = state["mask_head.enter.weight"], model.config.encoder.detail_width
+    assert torch.equal(enter[:32, :32], old["prompt_encoder.windows.enter.weight"][:, :32])
+    assert torch.equal(enter[:32, detail:], old["prompt_encoder.windows.enter.weight"][:, 32:])
+    assert (enter[:32, 32:detail] == 0).all()
+    assert state.keys() == own.keys()
+    assert (state["mask_head.edge_leave.weight"] == 0).all()
+
+
+def test_a_run_of_this_version_is_begun_with_as_it_is(model):
+    own = model.state_dict()
+    again = widened({name: value + 1 for name, value in own.items()}, own)
+    assert all(torch.equal(again[name], value + 1) for name, value in own.items())
 
 
 def test_of_several_runs_the_mean_is_exported(tmp_path):

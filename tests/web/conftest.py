@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from .browser import find_chromium
 from .fakes import script, serve_fake
-from .person import until
+from .person import open_pad, until
 
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP = (1280, 800)
@@ -69,8 +70,8 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+@contextmanager
+def visits(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens an address as a new visitor. At the end: no console error, no request that leaves this machine."""
     contexts, complaints = [], []
 
@@ -101,6 +102,32 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens an address as a new visitor, as `visits` does."""
+    with visits(browser) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def pad_of_the_module(fake_app_of_the_session: FakeApp, browser: Browser, photo: Path) -> Iterator[Page]:
+    """A page for all tests of a file that point at the same photo."""
+    with visits(browser) as open_page:
+        page = open_page(fake_app_of_the_session.address)
+        open_pad(page, photo)
+        yield page
+
+
+@pytest.fixture
+def pad(fake_app: FakeApp, pad_of_the_module: Page) -> Page:
+    """*Point and box* with a photo and nothing pointed at. What the tests before did can be undone."""
+    page = pad_of_the_module
+    page.locator("#prompt-mode").get_by_label("On it").check()
+    page.locator("#prompt-clear").click()
+    expect(page.locator("#prompt-numbers .idle")).to_be_visible()
+    return page
 
 
 def _leaves(url: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -14,22 +13,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from mobilesamv2.comparison.compare import SamplerSpec
 from mobilesamv2.errors import WeightsError
 from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.images import load_image
 from mobilesamv2.models.detector.detector import Detections
 from mobilesamv2.ops.rle import encode_window
 from mobilesamv2.progress import Progress
-from mobilesamv2.prompts import MaskFilters, Sampler
-from mobilesamv2.segmenter import Embedding
-from mobilesamv2.types import STAGES, Masks, Picture, Prompts, SegmentationResult
+from mobilesamv2.promptable import Embedding
+from mobilesamv2.prompts import MaskFilters, Sampler, make_sampler
+from mobilesamv2.request import Request
+from mobilesamv2.results import STAGES, PartialMasks, RunInfo, SegmentationResult
+from mobilesamv2.types import Masks, Picture, Prompts
 from mobilesamv2.web import budgeting, comparing, segmenting
+from mobilesamv2.web.jobs import Job
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.models import Models
+from mobilesamv2.web.photo_runs import PhotoRun, read_photo, run_on
 from mobilesamv2.web.settings import Range, Settings
 from mobilesamv2.web.steps import Step
-from mobilesamv2.web.visits import Visit
 
 
 def script(**changed: Any) -> dict[str, Any]:
@@ -83,9 +84,9 @@ class FakeSegmenter:
         time.sleep(self.script.pause)
         return Embedding(
             features=torch.full((1, 1, 2, 2), float(picture.mean())),
-            kernel=None,
-            frame=ResizeLongestSide(size_hw=(picture.shape[0], picture.shape[1]), input_side=64),
+            resize=ResizeLongestSide(size_hw=(picture.shape[0], picture.shape[1]), input_side=64),
             timings={"preprocess": 0.002, "encode": 0.11},
+            model=self.name,
         )
 
     def predict(
@@ -101,7 +102,7 @@ class FakeSegmenter:
         if self.script.error:
             raise self.script.error
         time.sleep(self.script.pause)
-        height, width = embedding.frame.size_hw
+        height, width = embedding.resize.size_hw
         if boxes is not None:
             wanted = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
         else:
@@ -115,74 +116,100 @@ class FakeSegmenter:
     def steps(
         self,
         image: Any,
+        request: Request | Sampler | None = None,
         *,
-        sampler: str | Sampler = "object-aware",
-        max_prompts: int | None = None,
-        points_per_side: int | None = None,
         embedding: Embedding | None = None,
-    ) -> Generator[Progress, None, SegmentationResult]:
+        filters: MaskFilters | None = None,
+        skip: int = 0,
+        stop: Callable[[], bool] | None = None,
+    ) -> Generator[Progress | PartialMasks, None, SegmentationResult]:
         if self.script.error:
             raise self.script.error
         self.script.started += 1
         self.script.under_way += 1
         try:
             picture = load_image(image)
-            timings = dict.fromkeys(STAGES, 0.0)
             if embedding is None:
                 yield Progress("encode", 0, 1)
                 embedding = self.encode(image)
-            timings |= embedding.timings
             yield Progress("discover", 0, 1)
-            if isinstance(sampler, str):
-                name, rounds = sampler, self._one_round(picture, sampler, max_prompts, points_per_side)
-            else:
-                name, rounds = sampler.name, sampler.rounds(picture)
-            if name != "grid":
-                timings["discover"] = 0.04
-            asked: list[Prompts] = []
-            came = [Masks.empty((picture.shape[0], picture.shape[1]))]
-            answer = None
-            while True:
-                try:
-                    part = next(rounds) if answer is None else rounds.send(answer)
-                except StopIteration:
-                    break
-                for done in range(0, len(part), 8):
-                    yield Progress("decode", done, len(part))
-                    time.sleep(self.script.pause)
-                offset = sum(map(len, asked))
-                asked.append(part)
-                answer = discs(picture, part)
-                came.append(replace(answer, prompt_index=answer.prompt_index + offset))
-            prompts, masks = Prompts.concatenate(asked), Masks.concatenate(came).sorted_by_score()
-            self.script.asked = (*self.script.asked, (name, len(prompts)))
-            timings |= {
-                "decode": 0.003 * len(prompts),
-                "filter": 0.0001 * len(prompts),
-                "postprocess": 0.0004 * len(prompts),
-            }
-            return SegmentationResult(
-                masks=masks,
-                prompts=prompts,
-                timings=timings,
-                masks_decoded=len(prompts) * (3 if name == "grid" else 1),
-                sampler=name,
-                model=self.name,
-                device=self.device_description,
-            )
+            asked = Request() if request is None else request
+            sampler = self.sampler_for(asked) if isinstance(asked, Request) else asked
+            run = self._run_info(asked, sampler, embedding)
+            parts: list[PartialMasks] = []
+            complete = yield from self._rounds(picture, sampler, parts, run, skip, stop)
+            nothing = PartialMasks(discs(picture, NOTHING), NOTHING, first=skip, done=0, total=0, run=run)
+            result = SegmentationResult.of_partial(parts or [nothing], filters=filters, is_complete=complete)
+            self.script.asked = (*self.script.asked, (result.sampler, len(result.prompts)))
+            return result
         except GeneratorExit:
             self.script.closed += 1
             raise
         finally:
             self.script.under_way -= 1
 
-    def _one_round(
-        self, picture: Picture, sampler: str, max_prompts: int | None, points_per_side: int | None
-    ) -> Generator[Prompts, Masks, None]:
-        if sampler == "grid":
-            yield grid(picture, points_per_side or math.isqrt(max_prompts or 1024))
-        else:
-            yield boxes(picture, self.finds or self.script.finds)[: max_prompts or 320]
+    def sampler_for(self, request: Request) -> Sampler:
+        return make_sampler(request, detector=self.detector, grid_filters=MaskFilters(), model_name=self.name)
+
+    def _run_info(self, request: Request | Sampler, sampler: Sampler, embedding: Embedding) -> RunInfo:
+        timings = dict.fromkeys(STAGES, 0.0) | embedding.timings
+        return RunInfo(
+            sampler=sampler.name,
+            model=self.name,
+            device=self.device_description,
+            timings=timings | ({} if sampler.name == "grid" else {"discover": 0.04}),
+            masks_decoded=0,
+            request=request if isinstance(request, Request) else None,
+            own_filters=sampler.filters,
+        )
+
+    def _rounds(
+        self,
+        picture: Picture,
+        sampler: Sampler,
+        parts: list[PartialMasks],
+        run: RunInfo,
+        skip: int,
+        stop: Callable[[], bool] | None,
+    ) -> Generator[Progress | PartialMasks, None, bool]:
+        """Eight prompts at a time, as `Segmenter.steps` does it; whether it came to the end."""
+        rounds, answer, begun, done = sampler.rounds(picture), None, 0, 0
+        while True:
+            try:
+                prompts = next(rounds) if answer is None else rounds.send(answer)
+            except StopIteration:
+                return True
+            answer = discs(picture, prompts)
+            total = done + len(prompts) - skip
+            for first in range(skip, len(prompts), 8):
+                if stop is not None and stop():
+                    return False
+                yield Progress("decode", done, total)
+                time.sleep(self.script.pause)
+                chunk = range(first, min(first + 8, len(prompts)))
+                done += len(chunk)
+                masks = answer.select(np.array(chunk))
+                part = PartialMasks(
+                    masks=replace(masks, prompt_index=masks.prompt_index + begun),
+                    prompts=prompts[first : chunk.stop],
+                    first=begun + first,
+                    done=done,
+                    total=total,
+                    run=took(run, done),
+                )
+                parts.append(part)
+                yield part
+            begun, skip = begun + len(prompts), 0
+
+
+NOTHING = Prompts(boxes_xyxy=np.zeros((0, 4), dtype=np.float32))
+
+
+def took(run: RunInfo, prompts: int) -> RunInfo:
+    """A run after so many prompts."""
+    each = {"decode": 0.003, "filter": 0.0001, "postprocess": 0.0004}
+    timings = run.timings | {stage: seconds * prompts for stage, seconds in each.items()}
+    return replace(run, timings=timings, masks_decoded=prompts * (3 if run.sampler == "grid" else 1))
 
 
 @dataclass(frozen=True)
@@ -197,14 +224,6 @@ class FakeDetector:
         assert found.boxes_xyxy is not None
         scores = np.linspace(0.99, confidence, len(found), dtype=np.float32)
         return Detections(boxes_xyxy=found.boxes_xyxy, scores=scores)
-
-
-def grid(picture: Picture, side: int) -> Prompts:
-    """`side`² points at the centres of cells."""
-    height, width = picture.shape[:2]
-    y, x = np.mgrid[:side, :side].reshape(2, -1)
-    points = np.stack([(x + 0.5) / side * width - 0.5, (y + 0.5) / side * height - 0.5], axis=1)[:, None]
-    return Prompts(points=points.astype(np.float32), labels=np.ones(points.shape[:2], dtype=np.int64))
 
 
 def boxes(picture: Picture, count: int) -> Prompts:
@@ -279,7 +298,7 @@ FAKE_SETTINGS = Settings(
 )
 
 
-GRID_8, BOXES = SamplerSpec("grid", points_per_side=8), SamplerSpec("object-aware", max_prompts=320)
+GRID_8, BOXES = Request("grid", points_per_side=8), Request("object-aware", max_prompts=320)
 
 
 def serve_fake(script: Any, port: int) -> None:
@@ -296,27 +315,23 @@ def serve_fake(script: Any, port: int) -> None:
 
 
 class Fake:
-    """Models with one fake in them, its script, and what the page's tabs do with it. One visitor: `visit`."""
+    """Models with one fake in them, its script, and what the page's tabs run on it, all as one job of one visitor."""
 
     def __init__(self, **changed: Any) -> None:
         self.script = SimpleNamespace(**script(**changed))
         self.models = Models(loader(self.script), names=("nano", "mobilesam"), first="nano")
-        self.visit = Visit("ann")
+        self.job = Job.alone()
 
-    def segment(
-        self, photo: Any, sampler: str = "object-aware", max_prompts: int = 320
-    ) -> Generator[Any, None, None]:
-        run = partial(segmenting.run_segment, self.models)
-        return segmenting.segment(
-            self.visit, str(photo), sampler, max_prompts, "nano", run=run, display_side=64
-        )
+    def segment(self, photo: Any, request: Request = BOXES) -> Generator[Any, None, None]:
+        return self._run(partial(segmenting.run_segment, self.models), photo, request)
 
     def compare(
-        self, photo: Any, left: SamplerSpec = GRID_8, right: SamplerSpec = BOXES
+        self, photo: Any, left: Request = GRID_8, right: Request = BOXES
     ) -> Generator[Any, None, None]:
-        run = partial(comparing.run_compare, self.models)
-        return comparing.compare(self.visit, str(photo), (left, right), "nano", run=run, display_side=64)
+        return self._run(partial(comparing.run_compare, self.models), photo, (left, right))
 
     def budget(self, photo: Any, largest: int = 64) -> Generator[Any, None, None]:
-        run = partial(budgeting.run_budget, self.models)
-        return budgeting.budget(self.visit, str(photo), largest, "nano", run=run)
+        return self._run(partial(budgeting.run_budget, self.models), photo, largest)
+
+    def _run(self, run: PhotoRun[Any, Any], photo: Any, asked: Any) -> Generator[Any, None, None]:
+        return run_on(self.job, read_photo(self.job, str(photo)), asked, "nano", run=run)

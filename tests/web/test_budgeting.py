@@ -1,34 +1,29 @@
-"""What *Prompt budget* does and says, on a segmenter without a model."""
+"""What *Prompt budget* runs and says, on a segmenter without a model."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 
-from mobilesamv2.comparison.budget import BudgetPoint
-from mobilesamv2.errors import InvalidImageError
-from mobilesamv2.web.budgeting import BudgetView, prompts_of_budget, run_budget
+from mobilesamv2.comparison.budget import BudgetCurves, BudgetPoint
+from mobilesamv2.web.budgeting import prompts_of_budget, run_budget, summary_of
 from mobilesamv2.web.text import budgeting as text
 
 from .fakes import Fake
 
 
-def views_of(items: Any) -> list[BudgetView]:
-    return [item for item in items if isinstance(item, BudgetView)]
-
-
-def test_every_point_is_shown_as_it_comes_and_a_summary_at_the_end(wide_photo: Path) -> None:
-    *growing, last = views_of(Fake(finds=40).budget(wide_photo, 64))
-    assert [len(view.points) for view in growing] == [1, 2, 3, 4, 5, 6]
-    assert all(view.summary is None for view in growing)
-    assert last.points == growing[-1].points
-    assert last.summary is not None
-    assert [point["prompts"] for point in last.summary["object_aware"]] == [16, 32, 40]
-    assert [point["prompts"] for point in last.summary["grid"]] == [16, 25, 64]
-    assert (last.summary["boxes_proposed"], last.summary["boxes_ran_out"]) == (40, True)
-    assert "All 40 boxes that the detector proposed" in last.summary["verdict"]
+def test_every_point_comes_as_it_is_measured_and_the_curves_at_the_end(wide_photo: Path) -> None:
+    *items, last = Fake(finds=40).budget(wide_photo, 64)
+    points = [item for item in items if isinstance(item, BudgetPoint)]
+    assert [point.budget for point in points] == [16, 16, 32, 32, 64, 64]
+    assert isinstance(last, BudgetCurves)
+    summary = summary_of(last)
+    assert [point["prompts"] for point in summary["object_aware"]] == [16, 32, 40]
+    assert [point["prompts"] for point in summary["grid"]] == [16, 25, 64]
+    assert (summary["boxes_proposed"], summary["boxes_ran_out"]) == (40, True)
+    assert "All 40 boxes that the detector proposed" in summary["verdict"]
 
 
 def test_a_photo_that_was_encoded_before_is_not_encoded_again(wide_photo: Path) -> None:
@@ -39,18 +34,12 @@ def test_a_photo_that_was_encoded_before_is_not_encoded_again(wide_photo: Path) 
     assert fake.script.encoded == 1
 
 
-def test_no_photo_is_told() -> None:
-    fake = Fake()
-    with pytest.raises(InvalidImageError, match="There is no photo yet"):
-        list(fake.budget(""))
-
-
 def test_seconds_are_asked_for_all_prompts_of_all_grids() -> None:
     assert prompts_of_budget(None, None, 64, "nano") == 64 + 16 + 25 + 64  # type: ignore[arg-type]
 
 
-def test_progress_counts_the_prompts_of_all_budgets(wide_photo: Path) -> None:
-    items = run_budget(Fake(finds=10).models, Fake().visit.picture(str(wide_photo)), None, 16, "nano")
+def test_progress_counts_the_prompts_of_all_budgets() -> None:
+    items = run_budget(Fake(finds=10).models, np.zeros((20, 30, 3), np.uint8), None, 16, "nano")
     totals = {item.total for item in items if getattr(item, "stage", "") == "decode"}
     assert totals == {10 + 16}
 
@@ -77,7 +66,7 @@ def test_curves_have_a_dot_for_each_point_of_each_panel() -> None:
 
 
 def test_the_table_has_a_row_for_each_budget_and_dashes_where_nothing_is() -> None:
-    html = text.table([point("grid", 16), point("object-aware", 32, prompts=20)], (16, 32))
+    html = text.points_table([point("grid", 16), point("object-aware", 32, prompts=20)], (16, 32))
     aware, grid = html.split("</table>")[:2]
     assert aware.count("<tr>") == grid.count("<tr>") == 3
     assert (aware.count("–"), grid.count("–")) == (4, 4)
@@ -95,7 +84,7 @@ def test_the_table_has_a_row_for_each_budget_and_dashes_where_nothing_is() -> No
 )
 def test_the_note_says_why_a_curve_ends(proposed: int, ran_out: bool, words: str) -> None:
     summary = {"boxes_proposed": proposed, "boxes_ran_out": ran_out, "model": "nano", "device": "<CPU>"}
-    assert words in text.table((), (16,), summary=summary)
+    assert words in text.points_table((), (16,), summary=summary)
 
 
 def test_the_sentence_cannot_bring_markup() -> None:

@@ -1,4 +1,4 @@
-"""Sentences, bars and tables of *Compare samplers*."""
+"""Sentences and tables of *Compare samplers*."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from typing import Any
 
 import pytest
 
-from mobilesamv2.comparison.compare import SamplerSpec
+from mobilesamv2.request import Request
 from mobilesamv2.web.settings import Settings
 from mobilesamv2.web.text import comparing as text
 
 
-def run(contender: str, *, decode: float, device: str = "CPU, 2 threads") -> dict[str, Any]:
+def run(asked: str, *, decode: float, device: str = "CPU, 2 threads") -> dict[str, Any]:
     seconds = {"preprocess": 0.01, "encode": 0.1, "discover": 0.0, "decode": decode}
     return {
-        "contender": contender,
+        "request": Request.parse(asked).to_record(),
+        "image": {"width": 4000, "height": 3000},
         "device": device,
         "prompts": 1024,
         "masks_decoded": 3072,
         "duplicates_removed": 17,
         "masks": 50,
         "found_alone": 9,
-        "coverage_percent": 61.4,
+        "coverage": 0.614,
         "seconds": seconds,
         "sampling_seconds": decode,
         "total_seconds": sum(seconds.values()),
@@ -39,8 +40,6 @@ def summary(
         "match_iou": 0.5,
         "speedup": speedup,
         "verdict": "One was faster: 50 over 61 %.",
-        "picture_size": [4000, 3000],
-        "overlay_size": [1600, 1200],
         **changed,
     }
 
@@ -51,7 +50,7 @@ def cells(html: str) -> list[list[str]]:
 
 
 def test_the_table_has_a_row_for_each_with_all_its_numbers() -> None:
-    head, left, right = cells(text.table(summary()))
+    head, left, right = cells(text.numbers(summary()))
     assert len(head) == len(left) == len(right)
     assert left == [
         *("Grid 32 × 32", "1,024", "3,072", "17", "50", "9", "61 %"),
@@ -64,31 +63,34 @@ def test_the_table_has_a_row_for_each_with_all_its_numbers() -> None:
     ("speedup", "told"), [(None, "–"), (1.04, "1.0 ×"), (0.5, "0.5 ×"), (0.0123, "0.012 ×")]
 )
 def test_a_speed_has_the_digits_it_deserves(speedup: float | None, told: str) -> None:
-    assert cells(text.table(summary(speedup=speedup)))[2][-1] == told
+    assert cells(text.numbers(summary(speedup=speedup)))[2][-1] == told
 
 
-def test_bars_share_one_scale_and_are_full_of_stages() -> None:
-    html = text.bars(summary())
-    widths = [float(width) for width in re.findall(r"width:([\d.]+)%", html)]
-    assert widths == [100.0, pytest.approx(100 * 0.21 / 2.11, abs=0.01)]
-    for bar in html.split('class="bar"')[1:]:
-        shares = [float(share) for share in re.findall(r"flex-grow:([\d.]+)", bar)]
-        assert sum(shares) == pytest.approx(1, abs=1e-4)
-    assert "Grid 32 × 32: 2.11 s; Object-aware 320: 210 ms" in html
+def details(told: dict[str, Any]) -> str:
+    return text.details(told, shown_wh=(1600, 1200))
+
+
+def test_bars_share_one_scale_and_have_every_stage_in_figures() -> None:
+    html = details(summary())
+    shares = [float(share) for share in re.findall(r"--share:([\d.]+)%", html)]
+    assert shares == [100.0, pytest.approx(100 * 0.21 / 2.11, abs=0.01)]
+    told = re.sub("<.*?>", " ", html)
+    for words in (
+        r"Grid 32 × 32\s+2.11 s",
+        r"Object-aware 320\s+210 ms",
+        r"decode\s+2.00 s",
+        r"decode\s+100 ms",
+    ):
+        assert re.search(words, told)
 
 
 def test_no_time_at_all_still_makes_bars() -> None:
     nothing = run("grid:8", decode=0.0) | {"seconds": {"decode": 0.0}, "total_seconds": 0.0}
-    assert "width:0.00%" in text.bars(
-        summary(left=nothing["contender"]) | {"left": nothing, "right": nothing}
-    )
+    assert "--share:0.00%" in details(summary() | {"left": nothing, "right": nothing})
 
 
-def test_details_have_every_stage_and_say_what_is_shared() -> None:
-    html = text.details(summary())
-    head, left, _ = cells(html)
-    assert head == ["Sampler", "Prepare", "Encode", "Find objects", "Decode", "All"]
-    assert left == ["Grid 32 × 32", "10 ms", "100 ms", "–", "2.00 s", "2.11 s"]
+def test_details_say_what_is_shared() -> None:
+    html = details(summary())
     for words in ("one encoding of 110 ms on CPU, 2 threads", "at least 0.5", "shown at 1600 × 1200"):
         assert words in html
 
@@ -103,17 +105,17 @@ def test_the_view_of_what_one_found_counts_for_each() -> None:
 
 def test_the_menu_offers_what_can_be_read_and_what_is_chosen_first() -> None:
     settings = Settings()
-    choices = text.contender_choices(settings.prompts, settings.grid_sides)
+    choices = text.choices(settings.prompts, settings.grid_sides)
     values = [value for _, value in choices]
     assert len(set(values)) == len(values)
     assert {"grid:8", "grid:32", "object-aware:16", "object-aware:320", "object-aware:1024"} <= set(values)
     for label, value in choices:
-        assert text.name_of(SamplerSpec.parse(value)) == label
-        assert SamplerSpec.parse(value).prompts_at_most <= settings.prompts.high
+        assert text.name_of(Request.parse(value).to_record()) == label
+        assert Request.parse(value).prompts_at_most <= settings.prompts.high
 
 
 def test_names_from_outside_cannot_bring_markup() -> None:
     evil = "<img src=x onerror=alert(1)>"
     told = summary(verdict=evil) | {"left": run("grid:8", decode=1.0, device=evil)}
-    for html in (text.outcome(told), text.details(told)):
+    for html in (text.outcome(told), details(told)):
         assert "<img" not in html

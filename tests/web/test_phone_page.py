@@ -46,7 +46,7 @@ def test_a_column_of_each_sampler_has_its_own_numbers(fake_app: FakeApp, visit: 
     open_tab(page, "Compare samplers")
     choose(page, "#compare-left", "Grid 8 × 8")
     page.locator("#compare-run").click()
-    for table in (page.locator(".statistics"), page.locator(".stages-table")):
+    for table in (page.locator(".statistics"),):
         table.wait_for()
         for row, name in enumerate(("Grid 8 × 8", "Object-aware 320")):
             sampler = table.locator("tbody tr").nth(row)

@@ -19,22 +19,19 @@ from .person import at, bring, click, drag, objects_pointed_at, open_pad, open_t
 Visit = Callable[..., Page]
 
 
-def test_a_click_shows_a_mask_and_three_to_choose_from(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    click(page, 0.5, 0.5)
-    expect(page.locator(".pad-layer")).to_be_visible()
-    choices = page.locator("#prompt-candidates label:has(input)")
+def test_a_click_shows_a_mask_and_three_to_choose_from(pad: Page, fake_app: FakeApp) -> None:
+    click(pad, 0.5, 0.5)
+    expect(pad.locator(".pad-layer")).to_be_visible()
+    choices = pad.locator("#prompt-candidates label:has(input)")
     expect(choices).to_have_count(3)
     expect(choices.nth(1)).to_contain_text("IoU 0.93")
     expect(choices.nth(1).locator("input")).to_be_checked()
-    expect(page.locator("#prompt-numbers")).to_contain_text("encoded once, just now")
-    before = page.locator(".pad-layer").get_attribute("src")
-    choices.nth(2).click()
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("0.52")
-    assert before
-    expect(page.locator(".pad-layer")).not_to_have_attribute("src", before)
     assert fake_app.script.asked == (("given", 3),)
+    before = pad.locator(".pad-layer").get_attribute("src")
+    choices.nth(2).click()
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("0.52")
+    assert before
+    expect(pad.locator(".pad-layer")).not_to_have_attribute("src", before)
 
 
 def test_the_photo_is_encoded_once_for_points_boxes_and_segment_everything(
@@ -43,7 +40,7 @@ def test_the_photo_is_encoded_once_for_points_boxes_and_segment_everything(
     page = visit(fake_app.address)
     open_pad(page, photo)
     click(page, 0.3, 0.3)
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    expect(page.locator("#prompt-numbers")).to_contain_text("encoded once, just now")
     drag(page, (0.5, 0.2), (0.9, 0.8))
     expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
     expect(page.locator("#prompt-numbers")).to_contain_text("encoded once, before")
@@ -54,148 +51,144 @@ def test_the_photo_is_encoded_once_for_points_boxes_and_segment_everything(
     assert fake_app.script.encoded == 1
 
 
-def test_points_beside_an_object_by_mode_shift_and_right_button(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    click(page, 0.5, 0.5)
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
-    click(page, 0.2, 0.2, button="right")
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("2 points")
-    page.keyboard.down("Shift")
-    click(page, 0.8, 0.2)
-    page.keyboard.up("Shift")
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("3 points")
-    page.get_by_label("Beside it").check()
-    click(page, 0.8, 0.8)
-    expect(page.locator(".pad-dot.beside")).to_have_count(3)
-    expect(page.locator(".pad-dot.on")).to_have_count(1)
+def test_points_beside_an_object_by_mode_shift_and_right_button(pad: Page) -> None:
+    click(pad, 0.5, 0.5)
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("1 point")
+    click(pad, 0.2, 0.2, button="right")
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("2 points")
+    pad.keyboard.down("Shift")
+    click(pad, 0.8, 0.2)
+    pad.keyboard.up("Shift")
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("3 points")
+    pad.locator("#prompt-mode").get_by_label("Beside it").check()
+    click(pad, 0.8, 0.8)
+    expect(pad.locator(".pad-dot.beside")).to_have_count(3)
+    expect(pad.locator(".pad-dot.on")).to_have_count(1)
 
 
-def test_undo_remove_new_and_clear(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    click(page, 0.3, 0.3)
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
-    page.locator("#prompt-new").click()
-    expect(page.locator("#prompt-object label:has(input)")).to_have_count(2)
-    click(page, 0.7, 0.7)
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
-    colours = page.locator("#prompt-numbers tbody i").evaluate_all("all => all.map(i => i.style.background)")
+def test_undo_remove_new_and_clear(pad: Page) -> None:
+    click(pad, 0.3, 0.3)
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    pad.locator("#prompt-new").click()
+    expect(pad.locator("#prompt-object label:has(input)")).to_have_count(2)
+    click(pad, 0.7, 0.7)
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    colours = pad.locator("#prompt-numbers tbody i").evaluate_all("all => all.map(i => i.style.background)")
     assert len(set(colours)) == 2
-    page.locator("#prompt-object label:has(input)").first.click()
-    expect(page.locator(".pad-dot.active")).to_have_count(1)
-    page.locator("#prompt-remove").click()
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
-    page.locator("#prompt-undo").click()
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
-    page.locator("#prompt-clear").click()
-    expect(page.locator("#prompt-numbers .idle")).to_be_visible()
-    expect(page.locator(".pad-layer")).to_be_hidden()
-    expect(page.locator(".pad-dot")).to_have_count(0)
+    pad.locator("#prompt-object label:has(input)").first.click()
+    expect(pad.locator(".pad-dot.active")).to_have_count(1)
+    pad.locator("#prompt-remove").click()
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    pad.locator("#prompt-undo").click()
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    pad.locator("#prompt-clear").click()
+    expect(pad.locator("#prompt-numbers .idle")).to_be_visible()
+    expect(pad.locator(".pad-layer")).to_be_hidden()
+    expect(pad.locator(".pad-dot")).to_have_count(0)
 
 
-def test_everything_can_be_done_with_keys(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    page.locator(".pad").focus()
+def test_everything_can_be_done_with_keys(pad: Page) -> None:
+    pad.locator(".pad").focus()
     for _ in range(5):
-        page.keyboard.press("ArrowRight")
-    page.keyboard.press("Shift+ArrowUp")
-    expect(page.locator(".pad-aloud")).to_contain_text("60 % from the left")
-    page.keyboard.press("Enter")
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
-    page.keyboard.press("b")
+        pad.keyboard.press("ArrowRight")
+    pad.keyboard.press("Shift+ArrowUp")
+    expect(pad.locator(".pad-aloud")).to_contain_text("60 % from the left")
+    pad.keyboard.press("Enter")
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    pad.keyboard.press("b")
     for _ in range(6):
-        page.keyboard.press("ArrowDown")
-        page.keyboard.press("ArrowRight")
-    expect(page.locator(".pad-box.drawing")).to_be_visible()
-    page.keyboard.press("b")
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("a box")
-    page.keyboard.press("u")
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
-    page.keyboard.press("n")
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("2 points")
-    page.keyboard.press("b")
-    page.keyboard.press("Escape")
-    expect(page.locator(".pad-box")).to_have_count(0)
+        pad.keyboard.press("ArrowDown")
+        pad.keyboard.press("ArrowRight")
+    expect(pad.locator(".pad-box.drawing")).to_be_visible()
+    pad.keyboard.press("b")
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("a box")
+    pad.keyboard.press("u")
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    pad.keyboard.press("n")
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("2 points")
+    pad.keyboard.press("b")
+    pad.keyboard.press("Escape")
+    expect(pad.locator(".pad-box")).to_have_count(0)
 
 
-def test_places_can_be_typed_and_masks_chosen_without_a_pointer(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    page.get_by_role("button", name="By number or keys").press("Enter")
-    typed = page.get_by_label("Place in pixels of the photo")
+def test_places_can_be_typed_and_masks_chosen_without_a_pointer(pad: Page, photo: Path) -> None:
+    pad.get_by_role("button", name="By number or keys").press("Enter")
+    typed = pad.get_by_label("Place in pixels of the photo")
     typed.fill("160, 100")
     typed.press("Enter")
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("1 point")
-    dot = page.locator(".pad-dot.active")
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("1 point")
+    dot = pad.locator(".pad-dot.active")
     with Image.open(photo) as image:
         width, height = image.size
     assert dot.evaluate("dot => [parseFloat(dot.style.left), parseFloat(dot.style.top)]") == pytest.approx(
         [100 * 160.5 / width, 100 * 100.5 / height], abs=0.1
     )
-    choices = page.locator("#prompt-candidates input")
+    choices = pad.locator("#prompt-candidates input")
     choices.nth(1).focus()
-    page.keyboard.press("ArrowRight")
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("0.52")
+    pad.keyboard.press("ArrowRight")
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("0.52")
     typed.fill("20 30 200 150")
-    page.get_by_role("button", name="Place", exact=True).press("Enter")
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("a box")
+    pad.get_by_role("button", name="Place", exact=True).press("Enter")
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("a box")
     typed.fill("4000, 3")
     typed.press("Enter")
-    expect(page.locator("#prompt-numbers .problem")).to_contain_text(
+    expect(pad.locator("#prompt-numbers .problem")).to_contain_text(
         f"(4000, 3) lies outside the photo of {width} x {height}"
     )
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
-    page.locator("#prompt-undo").press("Enter")
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    pad.locator("#prompt-undo").press("Enter")
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(1)
 
 
 def test_the_pixel_under_the_cursor_is_told_and_the_keys_are_seen_with_the_focus(
-    fake_app: FakeApp, visit: Visit, photo: Path
+    pad: Page, photo: Path
 ) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
     with Image.open(photo) as image:
         width, height = image.size
     of = f"of {width} × {height} pixels"
-    tip = page.locator(".pad-tip")
-    page.mouse.move(*at(page, 0.25, 0.75))
+    tip = pad.locator(".pad-tip")
+    pad.mouse.move(*at(pad, 0.25, 0.75))
     expect(tip).to_have_text(re.compile(rf"{round(width / 4)}|{round(width / 4) - 1}, .* {of}"))
-    page.mouse.move(2, 2)
+    pad.mouse.move(2, 2)
     expect(tip).to_be_hidden()
-    expect(page.locator(".pad-keys")).to_be_hidden()
-    page.keyboard.press("Tab")
-    page.locator(".pad").focus()
-    expect(page.locator(".pad-keys")).to_be_visible()
-    page.keyboard.press("ArrowRight")
+    expect(pad.locator(".pad-keys")).to_be_hidden()
+    pad.keyboard.press("Tab")
+    pad.locator(".pad").focus()
+    expect(pad.locator(".pad-keys")).to_be_visible()
+    pad.keyboard.press("ArrowRight")
     expect(tip).to_have_text(f"{int(0.52 * width)}, {height // 2} {of}")
 
 
-def test_undo_and_another_mode_give_up_the_corner_that_waits_for_its_opposite(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
-    page = visit(fake_app.address)
-    open_pad(page, photo)
-    click(page, 0.5, 0.5)
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
-    drawing = page.locator(".pad-box.drawing")
-    for give_up in (page.locator("#prompt-undo").click, page.get_by_label("Beside it").check):
-        page.locator("#prompt-mode").get_by_label("Box").check()
-        click(page, 0.2, 0.2)
-        page.mouse.move(*at(page, 0.6, 0.6))
+def test_undo_and_another_mode_give_up_the_corner_that_waits_for_its_opposite(pad: Page) -> None:
+    click(pad, 0.5, 0.5)
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(1)
+    drawing = pad.locator(".pad-box.drawing")
+    for give_up in (
+        pad.locator("#prompt-undo").click,
+        pad.locator("#prompt-mode").get_by_label("Beside it").check,
+    ):
+        pad.locator("#prompt-mode").get_by_label("Box").check()
+        click(pad, 0.2, 0.2)
+        pad.mouse.move(*at(pad, 0.6, 0.6))
         expect(drawing).to_be_visible()
         give_up()
         expect(drawing).to_have_count(0)
-    page.wait_for_timeout(300)
-    expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)  # and nothing else
-    click(page, 0.8, 0.8)
-    expect(page.locator("#prompt-numbers tbody")).to_contain_text("2 points")
+    pad.wait_for_timeout(300)
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(1)  # and nothing else
+    click(pad, 0.8, 0.8)
+    expect(pad.locator("#prompt-numbers tbody")).to_contain_text("2 points")
+
+
+def test_objects_are_limited(pad: Page) -> None:
+    pad.locator(".pad").evaluate(
+        "pad => { for (let i = 0; i < 41; i++) pad.act('box', [0.1, 0.1, 0.5, 0.5]); }"
+    )
+    expect(pad.locator("#prompt-numbers .problem")).to_contain_text("at most 40 objects here; remove one")
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(40)
+    pad.locator("#prompt-undo").click()
+    expect(pad.locator("#prompt-numbers .problem")).to_have_count(0)
+    expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(39)
 
 
 def test_two_visitors_never_see_each_others_clicks(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
@@ -219,8 +212,13 @@ def test_another_photo_begins_anew_and_what_is_wrong_is_said(
     page = visit(fake_app.address)
     open_pad(page, photo)
     click(page, 0.3, 0.3)
-    page.locator("#prompt-numbers tbody").wait_for()
+    expect(page.locator(".pad-layer")).to_be_visible()
+    fake_app.script.pause = 1.0
+    click(page, 0.6, 0.6)
     page.locator("#examples .gallery-item").first.click()
+    expect(page.locator("#prompt-numbers .idle")).to_be_visible()
+    page.wait_for_timeout(1500)  # until the answer about the photo before would have come
+    fake_app.script.pause = 0.0
     expect(page.locator("#prompt-numbers .idle")).to_be_visible()
     expect(page.locator(".pad-dot")).to_have_count(0)
     expect(page.locator(".pad-layer")).to_be_hidden()
@@ -228,7 +226,7 @@ def test_another_photo_begins_anew_and_what_is_wrong_is_said(
     click(page, 0.5, 0.5)
     expect(page.locator("#prompt-numbers")).to_contain_text("add one on it")
     fake_app.script.error = RuntimeError("a secret")
-    page.get_by_label("On it").check()
+    page.locator("#prompt-mode").get_by_label("On it").check()
     click(page, 0.4, 0.4)
     expect(page.locator("#prompt-numbers .problem")).to_contain_text("Something went wrong on our side")
     expect(page.locator(".pad-dot.pending")).to_have_count(0)
@@ -294,6 +292,7 @@ def test_masks_of_objects_can_be_downloaded(fake_app: FakeApp, visit: Visit, pho
     click(page, 0.5, 0.5)
     drag(page, (0.1, 0.1), (0.4, 0.9))
     expect(page.locator("#prompt-numbers tbody tr")).to_have_count(2)
+    expect(page.locator("#prompt-numbers tbody")).not_to_contain_text("–")
     with page.expect_download() as download:
         page.locator("#prompt-download").click()
     assert download.value.suggested_filename == "photo-masks.zip"

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
-
-from mobilesamv2.web.segmenting import SegmentView
 from mobilesamv2.web.steps import Step, last, paced
 
 
 def test_pacing_leaves_out_what_follows_too_soon_but_neither_a_new_stage_nor_the_view() -> None:
-    view = SegmentView(overlay=np.zeros((1, 1, 3), dtype=np.uint8), summary={})
+    view = object()
     clock = iter([0.0, 0.1, 0.3, 0.3, 0.3, 0.35]).__next__
     items = [Step("decode", 0), Step("decode", 1), Step("decode", 2), Step("filter"), view]
 

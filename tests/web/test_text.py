@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from mobilesamv2.web.text import page, segmenting
-
-
-def run(sampler: str, *, prompts: int, masks: int, seconds: float) -> dict[str, Any]:
-    return {
-        "sampler": sampler,
-        "model": "nano",
-        "device": "CPU, 2 threads",
-        "prompts": prompts,
-        "masks_decoded": prompts,
-        "masks": masks,
-        "seconds": {"preprocess": 0.01, "encode": 0.1, "discover": 0.0, "decode": seconds},
-        "sampling_seconds": seconds,
-        "total_seconds": seconds + 0.11,
-        "hint": None,
-        "picture_size": [10, 10],
-        "overlay_size": [10, 10],
-    }
 
 
 @pytest.mark.parametrize(("prompts", "side"), [(16, 4), (320, 17), (1023, 31), (1024, 32)])
@@ -59,8 +40,12 @@ def test_a_hint_says_what_to_try(sampler: str, prompts: int, masks: int, words: 
 
 def test_names_from_outside_cannot_bring_markup() -> None:
     evil = "<img src=x onerror=alert(1)>"
-    summary = run("grid", prompts=1, masks=1, seconds=0.1) | {"device": evil, "hint": evil}
-    for html in (segmenting.numbers(summary), page.running_on(evil), page.idle(evil), page.colophon(evil)):
+    for html in (
+        segmenting.stage_bar({evil: 1.0}),
+        page.running_on(evil),
+        page.idle(evil),
+        page.colophon(evil),
+    ):
         assert "<img" not in html
 
 

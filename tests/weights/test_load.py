@@ -68,3 +68,26 @@ def test_a_state_that_does_not_fit_changes_nothing(
     with pytest.raises(WeightsError, match=expected):
         load_strictly(ours, state, source="other.pt")
     assert same(dict(ours.state_dict()), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2], ids=str)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers_are_refused_with_the_tensor_s_name(
+    value: float, dtype: torch.dtype
+) -> None:
+    ours, state = network(), dict(network().state_dict())
+    damaged = state["1.running_var"].clone()
+    damaged[2] = value
+    state["1.running_var"] = damaged.to(dtype)
+    before = {key: value.clone() for key, value in ours.state_dict().items()}
+    with pytest.raises(
+        WeightsError, match=r"^mine\.pt holds NaN or infinity in 1 tensors \(1\.running_var\)"
+    ):
+        load_strictly(ours, state, source="mine.pt")
+    assert same(dict(ours.state_dict()), before)
+
+
+def test_weights_whose_sum_is_larger_than_their_number_format_are_taken() -> None:
+    module = nn.Linear(8, 1, bias=False)
+    load_strictly(module, {"weight": torch.full((1, 8), 60_000.0).half()}, source="it")
+    assert module.weight.detach().max().item() == 60_000

@@ -10,23 +10,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SCALES = ("n", "s", "m", "l", "x")
-"""Sizes that YOLOv8 and YOLO11 come in, from the smallest."""
-
-DETECTOR_NAMES = (
-    "nano-objects",
-    "object-aware",
-    "fastsam-s",
-    "fastsam-x",
-    *(f"{family}{scale}" for family in ("yolov8", "yolo11") for scale in SCALES),
-)
-"""The detectors that `detector_config` knows."""
-
 SIDES = (32, 4096)
 """The smallest and the largest input side in pixels that a file may ask for."""
 
 NMS_IOU = 0.9
 """Non-maximum suppression of boxes in MobileSAMv2's released code; the paper does not state it."""
+
+LITE_FAMILY = "efficientnet-lite0"
+"""The family of `nano-objects`, whose network is our own (`LiteDetector`)."""
 
 METADATA_PREFIX = "detector."
 """What the names of a configuration's values begin with in the metadata of a safetensors file."""
@@ -34,14 +25,16 @@ METADATA_PREFIX = "detector."
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """The architecture of a detector; the default is `nano-objects`.
+    """The architecture of a detector; the default is YOLOv8n with one class.
 
     Args:
-        family: a model description that comes with Ultralytics, without its size: "yolov8", "yolo11", "yolov8-p2".
-        scale: its size, one of `SCALES` for most families; "" for a family of one size.
+        family: `LITE_FAMILY`, or a model description that comes with Ultralytics, without its size: "yolov8", "yolo11",
+            "yolov8-p2".
+        scale: its size, for most families one of "n", "s", "m", "l" and "x"; "" for a family of one size.
         classes: how many classes the head tells apart; a box takes the best of their scores.
         reg_max: bins of the distribution over distances to each edge of a box; 1 where these are given as they are.
         input_side: longer side in pixels that pictures are scaled to.
+        second_side: the same of a second look, for small objects; 0: there is none.
         box_width, class_width: channels inside the head's two branches; 0 where they are the family's own.
         layers: the description itself as JSON, for a network that is of no family; `family` and `scale` are then
             only names for people.
@@ -51,7 +44,8 @@ class DetectorConfig:
     scale: str = "n"
     classes: int = 1
     reg_max: int = 16
-    input_side: int = 512
+    input_side: int = 640
+    second_side: int = 0
     box_width: int = 0
     class_width: int = 0
     layers: str = ""
@@ -82,6 +76,9 @@ class DetectorConfig:
         side = found.get("input_side", "640")
         if not (side.isdecimal() and SIDES[0] <= int(side) <= SIDES[1]):
             raise ValueError(f"its input side is {side[:20]!r}, not {SIDES[0]} to {SIDES[1]} pixels")
+        second = found.get("second_side", "0")
+        if second != "0" and not (second.isdecimal() and SIDES[0] <= int(second) <= SIDES[1]):
+            raise ValueError(f"its second side is {second[:20]!r}, not 0 or {SIDES[0]} to {SIDES[1]} pixels")
         return DetectorConfig(
             family=found["family"],
             scale=found.get("scale", ""),
@@ -92,21 +89,5 @@ class DetectorConfig:
         )
 
 
-def detector_config(name: str) -> DetectorConfig:
-    """The architecture of one of `DETECTOR_NAMES`.
-
-    ObjectAwareModel and FastSAM are trained on 1024 pixels and know one class, "object"; YOLO on 640 and COCO's 80.
-    ObjectAwareModel has 26 bins. The mask branch of segmentation networks is no part of a detector.
-
-    Raises:
-        KeyError: if there is no detector of that name.
-    """
-    if name not in DETECTOR_NAMES:
-        raise KeyError(name)
-    if name == "nano-objects":
-        return DetectorConfig()
-    if name == "object-aware":
-        return DetectorConfig(scale="x", reg_max=26, input_side=1024)
-    if name.startswith("fastsam-"):
-        return DetectorConfig(scale=name[-1], input_side=1024)
-    return DetectorConfig(family=name[:-1], scale=name[-1], classes=80, input_side=640)
+LITE_CONFIG = DetectorConfig(family=LITE_FAMILY, scale="", input_side=512, second_side=832)
+"""Of `nano-objects`."""

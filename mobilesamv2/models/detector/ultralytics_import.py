@@ -8,13 +8,16 @@ import os
 import shutil
 import sys
 import tempfile
-import warnings
+import threading
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image
+from torch import _tensor_str
+
+from ...warning_filters import without_new_filters
 
 _REPLACED_FUNCTIONS = (
     (Image, "open"),
@@ -27,29 +30,40 @@ _REPLACED_FUNCTIONS = (
 """What Ultralytics puts functions of its own in place of when it is imported."""
 
 
+_lock = threading.Lock()
+
+
 def ultralytics_module(name: str) -> Any:
-    """Import a module of Ultralytics, and keep it from what it does beside that.
+    """Import a module of Ultralytics without its side effects; one thread at a time.
 
     By default it installs packages, goes online, sends telemetry, logs and writes settings into the user's
     home; and it sets threads, print options, warning filters and environment variables, and replaces functions of
     other packages, for everybody.
     """
-    if name in sys.modules:
-        return sys.modules[name]
+    with (
+        _lock
+    ):  # else a second thread would take replaced functions for the originals, or half an import for all
+        return sys.modules.get(name) or _imported(name)
+
+
+def _imported(name: str) -> Any:
     if "YOLO_CONFIG_DIR" not in os.environ:
         folder = tempfile.mkdtemp(prefix="mobilesamv2-ultralytics-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ["YOLO_CONFIG_DIR"] = folder
     os.environ.update(YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_VERBOSE="false")
     environment, threads = set(os.environ), cv2.getNumThreads()
+    torch_options = _tensor_str.get_printoptions()
     replaced = [(owner, function, getattr(owner, function)) for owner, function in _REPLACED_FUNCTIONS]
-    with warnings.catch_warnings(), np.printoptions():
-        module = importlib.import_module(name)
-    for variable in set(os.environ) - environment:
-        del os.environ[variable]
-    for owner, function, original in replaced:
-        setattr(owner, function, original)
-    cv2.setNumThreads(threads)
-    torch.set_printoptions(profile="default")  # type: ignore[no-untyped-call]
+    try:
+        with without_new_filters(), np.printoptions():
+            module = importlib.import_module(name)
+    finally:
+        for variable in set(os.environ) - environment:
+            del os.environ[variable]
+        for owner, function, original in replaced:
+            setattr(owner, function, original)
+        cv2.setNumThreads(threads)
+        torch.set_printoptions(**torch_options)  # type: ignore[no-untyped-call]
     importlib.import_module("ultralytics.utils").SETTINGS["sync"] = False
     return module

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +23,7 @@ NORM_EPS = 1e-6
 
 @dataclass(frozen=True)
 class EfficientVitConfig:
-    """Sizes of an EfficientViT with SAM's neck. The defaults are L0's; `efficientvit_config` knows the published ones.
+    """Sizes of an EfficientViT with SAM's neck. The defaults are L0's.
 
     Args:
         widths: channels of the five stages, at strides 2, 4, 8, 16 and 32.
@@ -57,17 +56,6 @@ class EfficientVitConfig:
     def embedding_side(self) -> int:
         """Side of the square embedding."""
         return self.input_side // 8
-
-
-def efficientvit_config(
-    size: Literal["l0", "l1", "l2"], *, squeezed_from: int | None = None
-) -> EfficientVitConfig:
-    """The published encoders of EfficientViT-SAM (arXiv 2402.05008)."""
-    if size == "l0":
-        return EfficientVitConfig(squeezed_from=squeezed_from)
-    if size == "l1":
-        return EfficientVitConfig(depths=(1, 1, 1, 6, 6), neck_depth=8, squeezed_from=squeezed_from)
-    return EfficientVitConfig(depths=(1, 2, 2, 8, 8), neck_depth=12, squeezed_from=squeezed_from)
 
 
 class EfficientVit(nn.Module):

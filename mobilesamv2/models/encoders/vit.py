@@ -9,7 +9,6 @@ out. It knows nothing of pictures, prompts or checkpoint files.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +23,7 @@ thing in memory: over a whole picture of 64 x 64 patches they would be 0.8 GB fo
 
 @dataclass(frozen=True)
 class VitConfig:
-    """Sizes of SAM's ViT. The defaults are ViT-B's; `vit_config` knows the published three.
+    """Sizes of SAM's ViT. The defaults are ViT-B's.
 
     Args:
         width: channels of every block.
@@ -52,15 +51,6 @@ class VitConfig:
     def embedding_side(self) -> int:
         """Side of the square embedding."""
         return self.input_side // self.patch_side
-
-
-def vit_config(size: Literal["b", "l", "h"]) -> VitConfig:
-    """The published encoders: ViT-B, ViT-L and ViT-H of 90, 308 and 637 million parameters (arXiv 2304.02643)."""
-    if size == "b":
-        return VitConfig()
-    if size == "l":
-        return VitConfig(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23))
-    return VitConfig(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31))
 
 
 class Vit(nn.Module):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..kernels.linear import activated_linear
-from ..kernels.parallel import side_by_side
+from ..kernels.parallel import in_parallel
 from ..layers import LayerNorm2d, Mlp, gelu_in_place
 from .shared_decoding import SharedDecoding
 from .shared_image import SharedImage, share_image, upscaling_matrix
@@ -34,7 +33,6 @@ class MaskDecoderConfig:
         depth: two-way blocks.
         mask_tokens: one for unambiguous prompts, and one for each of the masks of an ambiguous one.
         iou_hidden_width, iou_depth: of the head that predicts each mask's IoU.
-        upscaling_activation: after each upscaling step. ReLU is several times cheaper than exact GELU on a CPU.
     """
 
     width: int = 256
@@ -44,7 +42,6 @@ class MaskDecoderConfig:
     mask_tokens: int = 4
     iou_hidden_width: int = 256
     iou_depth: int = 3
-    upscaling_activation: Literal["gelu", "relu"] = "gelu"
 
 
 class MaskDecoder(nn.Module):
@@ -59,13 +56,12 @@ class MaskDecoder(nn.Module):
         )
         self.iou_token = nn.Embedding(1, width)
         self.mask_tokens = nn.Embedding(config.mask_tokens, width)
-        activation = {"gelu": nn.GELU, "relu": nn.ReLU}[config.upscaling_activation]
         self.output_upscaling = nn.Sequential(
             nn.ConvTranspose2d(width, width // 4, kernel_size=2, stride=2),
             LayerNorm2d(width // 4),
-            activation(),
+            nn.GELU(),
             nn.ConvTranspose2d(width // 4, width // 8, kernel_size=2, stride=2),
-            activation(),
+            nn.GELU(),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
             Mlp(in_width=width, hidden_width=width, out_width=width // 8, depth=3)
@@ -112,20 +108,18 @@ class MaskDecoder(nn.Module):
         """Whether sharing an image pays: in float32 on a CPU (see `shared_decoding`), and without gradients."""
         return image.device.type == "cpu" and image.dtype == torch.float32 and not torch.is_grad_enabled()
 
-    def share(self, *, image: Tensor, image_code: Tensor, dense: Tensor | None = None) -> SharedImage:
+    def share(self, *, image: Tensor, image_code: Tensor) -> SharedImage:
         """What any number of prompts on one image share, once per picture.
 
         Args:
-            image: (1, width, h, w), the image embedding with what all dense prompts have in common.
+            image: (1, width, h, w), the image embedding with the dense prompt that all prompts have.
             image_code: (1, width, h, w), its position code.
-            dense: (D, width), what the rest of dense prompts is mixed from; None: there is none.
         """
         return share_image(
             transformer=self.transformer,
             upscaling=cast(nn.ConvTranspose2d, self.output_upscaling[0]),
             image=image[0],
             image_code=image_code[0],
-            dense=image.new_zeros(0, self.config.width) if dense is None else dense,
         )
 
     def decode(
@@ -155,47 +149,38 @@ class MaskDecoder(nn.Module):
         )
 
     @torch.no_grad()
-    def decode_shared(
-        self, shared: SharedImage, *, sparse: Tensor, dense: Tensor | None = None, multimask: bool
-    ) -> tuple[Tensor, Tensor]:
+    def decode_shared(self, shared: SharedImage, *, sparse: Tensor, multimask: bool) -> tuple[Tensor, Tensor]:
         """As `forward`, for prompts on an image that `share` projected.
 
         Args:
             shared: of the image.
             sparse: (N, T, width), prompt tokens.
-            dense: (N, D, h, w), how the dense prompts are mixed; None where D is 0.
             multimask: as for `forward`.
         """
         height, width = shared.size_hw
         asked = _asked(multimask)
         tokens = self._with_output_tokens(sparse)
-        rows = sparse.new_zeros(len(sparse), 0, height * width) if dense is None else dense.flatten(2)
         count = len(range(self.config.mask_tokens)[asked])
         logits = sparse.new_empty(len(sparse), count, 4 * height, 4 * width)
         together = max(1, min(PROMPTS_AT_ONCE, -(-len(sparse) // torch.get_num_threads())))
         parts = [slice(start, start + together) for start in range(0, len(sparse), together)]
-        decoded = side_by_side(
-            [
-                partial(self._decode_some, shared, tokens[part], rows[part], asked, into=logits[part])
-                for part in parts
-            ]
+        decoded = in_parallel(
+            [partial(self._decode_some, shared, tokens[part], asked, into=logits[part]) for part in parts]
         )
         return logits, self.iou_prediction_head(torch.cat([tokens[:0], *decoded])[:, 0])[:, asked]
 
-    def _decode_some(
-        self, shared: SharedImage, tokens: Tensor, rows: Tensor, asked: slice, *, into: Tensor
-    ) -> Tensor:
+    def _decode_some(self, shared: SharedImage, tokens: Tensor, asked: slice, *, into: Tensor) -> Tensor:
         """Decode a few prompts: their logits `into` (n, M, 4h, 4w), their tokens (n, T, width) returned."""
         first, second = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
         norm = cast(LayerNorm2d, self.output_upscaling[1])
         decoding = SharedDecoding(self.transformer, first, norm, shared, tokens=tokens.shape[1])
-        tokens, image = decoding.run(tokens, rows)
+        tokens, image = decoding.run(tokens)
         matrix = upscaling_matrix(second).T.contiguous()  # (4 * C / 8, C / 4)
         assert second.bias is not None
         bias = second.bias.repeat(4)
         (height, width), count = shared.size_hw, into.shape[1]
         for index, weights in enumerate(self._pixel_weights(tokens, asked)):
-            pixels = self._activated(decoding.upscale(image, index))
+            pixels = gelu_in_place(decoding.upscale(image, index))
             product = self._upscaled_product(pixels, matrix, bias, weights)
             # A token became 2 x 2 pixels, and each of them again. Pairs in a row stay together: they move as one.
             into[index].view(torch.float64).view(count, height, 2, 2, width, 2).copy_(
@@ -211,7 +196,7 @@ class MaskDecoder(nn.Module):
         result = pixels.new_empty(len(weights), 4 * len(pixels))
         for start in range(0, len(pixels), PIXELS_AT_ONCE):
             some = pixels[start : start + PIXELS_AT_ONCE]
-            upscaled = activated_linear(some, matrix, bias, self.config.upscaling_activation)
+            upscaled = activated_linear(some, matrix, bias, "gelu")
             torch.mm(
                 weights,
                 upscaled.view(-1, weights.shape[1]).T,
@@ -229,15 +214,9 @@ class MaskDecoder(nn.Module):
         # (N, C, h, w), channels last in memory
         x = image_tokens.transpose(1, 2).view(len(image_tokens), image_tokens.shape[2], height, width)
         x = norm.over_last_axis(first(x).permute(0, 2, 3, 1))
-        x = second(self._activated(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (N, 4h, 4w, C / 8)
-        product = weights @ self._activated(x).flatten(1, 2).transpose(1, 2)  # (N, M, 16 * h * w)
+        x = second(gelu_in_place(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (N, 4h, 4w, C / 8)
+        product = weights @ gelu_in_place(x).flatten(1, 2).transpose(1, 2)  # (N, M, 16 * h * w)
         return product.view(*product.shape[:2], 4 * height, 4 * width)
-
-    def _activated(self, x: Tensor) -> Tensor:
-        """The activation, in place where nothing will be differentiated: new memory costs more than the function."""
-        if self.config.upscaling_activation == "gelu":
-            return gelu_in_place(x)
-        return F.relu(x) if torch.is_grad_enabled() else F.relu_(x)
 
 
 def _asked(multimask: bool) -> slice:

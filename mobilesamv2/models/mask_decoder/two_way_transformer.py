@@ -44,33 +44,46 @@ class Attention(nn.Module):
         unprojected key, a context is (attention times the unprojected values) · W, so the weights are applied to the
         few instead. The key's bias adds the same to all scores of a query and cancels in the softmax.
         """
-        q = self.split(self.q_proj(query))  # (N, heads, Q, inner / heads)
-        folded = (q * q.shape[-1] ** -0.5) @ self._by_head(self.k_proj.weight)  # (N, heads, Q, width)
-        weights = _product(folded.flatten(1, 2), key.transpose(1, 2)).softmax(-1)  # (N, heads * Q, K)
-        context = _product(weights, value).view(folded.shape)
-        out = context @ self._by_head(self.v_proj.weight).transpose(1, 2)  # (N, heads, Q, inner / heads)
-        out = out.transpose(1, 2).flatten(2) + self.v_proj.bias
-        return torch.as_tensor(self.out_proj(out))
+        q = self.scaled(self.q_proj(query))  # (N, heads, Q, inner / heads)
+        weights = _product(self.folded(q, self.k_proj), key.transpose(1, 2)).softmax(-1)  # (N, heads * Q, K)
+        context = _product(weights, value).view(*q.shape[:3], value.shape[2])  # (N, heads, Q, width)
+        return self.projected(context @ self._by_head(self.v_proj.weight).transpose(1, 2))
 
     def many_to_few(self, *, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """As `forward`, for many queries (N or 1, Q, width) and few keys (N, K, width), folded likewise."""
-        k, v = self.split(self.k_proj(key)), self.split(self.v_proj(value))  # (N, heads, K, inner / heads)
-        k = k * k.shape[-1] ** -0.5
-        folded = (k @ self._by_head(self.q_proj.weight)).flatten(1, 2)  # (N, heads * K, width)
+        k, v = self.scaled(self.k_proj(key)), self.split(self.v_proj(value))  # (N, heads, K, inner / heads)
         bias = (k * self.q_proj.bias.view(1, self.heads, 1, -1)).sum(-1)  # (N, heads, K)
-        scores = _product(folded, query.transpose(1, 2)).view(*k.shape[:3], query.shape[1])
-        weights = (
-            (scores + bias[..., None]).softmax(2).flatten(1, 2)
-        )  # (N, heads * K, Q): long axis contiguous
-        answers = (v @ self._by_head(self.out_proj.weight.T)).flatten(1, 2)  # (N, heads * K, width)
-        return torch.as_tensor(weights.transpose(1, 2) @ answers + self.out_proj.bias)
+        scores = _product(self.folded(k, self.q_proj), query.transpose(1, 2))
+        scores = scores.view(*k.shape[:3], query.shape[1]) + bias[..., None]
+        weights = scores.softmax(2).flatten(1, 2)  # (N, heads * K, Q): long axis contiguous
+        return torch.as_tensor(weights.transpose(1, 2) @ self.answers(v) + self.out_proj.bias)
+
+    def scaled(self, projected: Tensor) -> Tensor:
+        """Projected tokens (N, S, inner) by head, with the scale of attention scores."""
+        few = self.split(projected)
+        return torch.as_tensor(few * few.shape[-1] ** -0.5)
+
+    def folded(self, few: Tensor, layer: nn.Linear) -> Tensor:
+        """Projected tokens (N, heads, S, d) times the weights of a layer for the many: (N, heads * S, width).
+
+        Its product with unprojected tokens of the many are scores, but for the bias of `layer`.
+        """
+        return torch.as_tensor((few @ self._by_head(layer.weight)).flatten(1, 2))
+
+    def answers(self, values: Tensor) -> Tensor:
+        """Values (N, heads, S, d) times the output weights of their head: (N, heads * S, width), to be weighed."""
+        return torch.as_tensor((values @ self._by_head(self.out_proj.weight.T)).flatten(1, 2))
+
+    def projected(self, context: Tensor) -> Tensor:
+        """Output (N, Q, width) of weighed values (N, heads, Q, d) without their bias, as weights sum to 1."""
+        return torch.as_tensor(self.out_proj(context.transpose(1, 2).flatten(2) + self.v_proj.bias))
 
     def _by_head(self, weight: Tensor) -> Tensor:
         return weight.reshape(self.heads, -1, weight.shape[1])  # (heads, inner / heads, width)
 
     def split(self, x: Tensor) -> Tensor:
         """(..., S, inner) to (..., heads, S, inner / heads)."""
-        return x.reshape(*x.shape[:-1], self.heads, x.shape[-1] // self.heads).transpose(1, 2)
+        return x.reshape(*x.shape[:-1], self.heads, x.shape[-1] // self.heads).transpose(-2, -3)
 
 
 def _product(rows: Tensor, shared: Tensor) -> Tensor:

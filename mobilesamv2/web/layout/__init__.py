@@ -11,24 +11,24 @@ from ...build import build_detector
 from .. import menus
 from ..menus import Network
 from ..models import Models
+from ..sessions import Sessions
 from ..settings import EMBEDDED_MODEL, Settings
 from ..source import source_archive
 from ..text import page as text
-from ..visits import Visits
 from .batch_tab import BatchTab
 from .budget_tab import BudgetTab
 from .compare_tab import CompareTab
 from .endpoints import add_endpoints
-from .given_files import Demo
+from .inputs import Demo
 from .masthead import Masthead
 from .page import Gpu, Page, without_gpu
-from .parts import photo_input
+from .parts import READY, photo_input
 from .permalink import add_permalink
 from .prompt_tab import PromptTab
 from .segment_tab import SegmentTab
 from .serving import launch, script
 from .tab import Tab
-from .wiring import stop_on
+from .wiring import on_another_photo
 
 __all__ = ["build_demo", "launch", "make_demo", "serve"]
 
@@ -81,8 +81,8 @@ def build_demo(
         gpu: wraps the functions that run the model; `spaces.GPU` on a Space.
         network: tells the menus whether anything can be fetched; None: nothing can.
     """
-    visits = Visits(
-        most=settings.most_visits, most_bytes=settings.most_visit_bytes, seconds=settings.keep_seconds
+    sessions = Sessions(
+        most=settings.most_sessions, most_bytes=settings.most_session_bytes, seconds=settings.keep_seconds
     )
     with Demo(
         title=text.TITLE,
@@ -90,10 +90,8 @@ def build_demo(
         fill_width=True,
         delete_cache=(settings.keep_seconds, settings.keep_seconds),
     ) as demo:
-        # Only a key: what it stands for is bounded for all visitors together.
-        visit = gr.State(time_to_live=settings.keep_seconds, delete_callback=visits.close)
         masthead = Masthead(models, network or Network.off())
-        with gr.Column(elem_id="bench"):
+        with gr.Column(elem_id="bench", scale=0):
             with gr.Column(elem_id="source"):
                 photo = photo_input()
                 at_hand = gr.Textbox(visible="hidden", elem_id="photo-at-hand", label="Photo at hand")
@@ -109,12 +107,11 @@ def build_demo(
             page = Page(
                 settings=settings,
                 models=models,
-                visits=visits,
+                sessions=sessions,
                 gpu=gpu,
                 photo=photo,
                 at_hand=at_hand,
                 model=masthead.chosen,
-                visit=visit,
                 load=demo.load,
             )
             tabs: list[Tab] = []
@@ -124,20 +121,19 @@ def build_demo(
                         tabs.append(kind(page))
             add_permalink(demo, all_tabs, [tab.name for tab in tabs], masthead.chosen)
         gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
-        for name in ("stop", "names", "bring", "radios"):
+        for name in ("jobs", "names", "bring", "radios"):
             demo.load(None, js=script(name), queue=False, api_visibility="private")
         demo.load(None, js=_SCRIPTED, queue=False, api_visibility="private")
         masthead.connect(demo)
-        running = [event for tab in tabs for event in tab.connect()]
+        for tab in tabs:
+            tab.connect()
         add_endpoints(page)
         photo.change(None, photo, at_hand, js=_ADDRESS, queue=False, api_visibility="private")
-        # What is shown belongs to the photo: another one clears it and stops what is under way. Not by `at_hand`, which
-        # comes a moment later: a click on the new photo would be stopped too.
-        stop_on(
-            photo.change,
-            running,
-            [output for tab in tabs for output in tab.outputs],
-            [value for tab in tabs for value in tab.cleared()],
+        # Not by `at_hand`, which comes a moment later: what was asked of the new photo by then would be dropped, too.
+        on_another_photo(
+            page,
+            [part for tab in tabs for part in (*tab.outputs, *tab.buttons)],
+            [value for tab in tabs for value in (*tab.cleared(), *(READY if tab.buttons else ()))],
         )
     return demo
 

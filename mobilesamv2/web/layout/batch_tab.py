@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Generator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from ...export import SUMMARY_NAME
+from ...request import Request
 from .. import batching, exporting, segmenting
-from ..batching import BatchView, PhotoDone, PhotoFailed, PhotoStep
-from ..steps import paced
+from ..batching import PhotoDone, PhotoStep, Summary
+from ..jobs import Job
+from ..steps import HasStage, paced
 from ..text import batching as text
 from ..text import everything as everything_text
 from ..text import page as page_text
 from ..text import segmenting as segment_text
-from ..visits import Visit
 from .export_panel import download_link, formats_input, new_folder, offered
 from .page import Page
 from .parts import file_data, files_input, jpeg, run_buttons, slider
 from .tab import Tab
-from .wiring import BATCH_LANE, on_run
+from .wiring import AT_ONCE, Values, on_run
 
 
 class BatchTab(Tab):
@@ -57,7 +55,7 @@ class BatchTab(Tab):
                 segment_text.prompts_info("object-aware", settings.prompts.start),
                 elem_id="batch-prompts",
             )
-            self.buttons = run_buttons("batch", text.RUN)
+            run_button, cancel = run_buttons("batch", text.RUN)
             with gr.Accordion(text.FILES_TITLE, open=False):
                 self.sampler = gr.Radio(
                     choices=list(page_text.SAMPLERS),
@@ -70,90 +68,56 @@ class BatchTab(Tab):
         with gr.Column(elem_classes="numbers"):
             self.link = download_link("batch-file")
             self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="batch-numbers")
-        # Where the ZIP lies while it is made: cancelling hands out what is in it. Never leaves the server.
-        self.archive = gr.State("")
-        self.outputs: list[Component] = []  # another photo on the page changes nothing here
+        self.run_buttons = run_button, cancel  # not `buttons`: another photo on the page changes nothing here
+        self.outputs: list[Component] = []
 
     def cleared(self) -> list[Any]:
         """Values of `outputs`: there are none."""
         return []
 
-    def connect(self) -> list[Any]:
+    def connect(self) -> None:
         """Wire the tab up; its run goes on when another photo comes onto the page."""
-        page = self.page
+        page, settings = self.page, self.page.settings
         run = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
 
         def segment_all(
-            visit: Visit,
-            photos: list[str],
-            sampler: str,
-            max_prompts: float,
-            formats: list[str],
-            model: str,
-        ) -> Generator[tuple[Any, ...], None, None]:
+            job: Job, photos: list[str], sampler: str, max_prompts: float, formats: list[str], model: str
+        ) -> Generator[HasStage | Values, None, None]:
             chosen = exporting.formats_of(formats)
-            batching.check_number(photos, most=page.settings.most_photos)
+            batching.check_number(photos, most=settings.most_photos)
             archive = new_folder() / "masks.zip"
             with zipfile.ZipFile(archive, "w"):
                 pass  # told to the page at once, and so removed in time whatever happens
-            yield [], {"unfinished": file_data(str(archive))}, str(archive), gr.skip()
-            items = batching.batch(
-                photos,
-                sampler,
-                int(max_prompts),
-                model,
-                chosen,
-                archive,
-                run=run,
-                thumbnail_side=page.settings.thumbnail_side,
-            )
+            yield [], {"unfinished": file_data(str(archive))}, gr.skip()
+            request, side = Request(sampler, max_prompts=int(max_prompts)), settings.thumbnail_side
+            items = batching.batch(job, photos, request, model, chosen, archive, run=run, thumbnail_side=side)
             done: list[tuple[str, str]] = []
-            failed = ""
+            summary: Summary = {"photos": [], "failures": []}
             with closing(paced(items)) as paced_items:
                 for item in paced_items:
-                    if isinstance(item, PhotoDone):
+                    if isinstance(item, PhotoStep):
+                        yield gr.skip(), gr.skip(), _status(item, summary)
+                    elif isinstance(item, PhotoDone):
                         done = [*done, (jpeg(item.overlay, "overlay"), text.caption(item.record))]
-                        yield done, gr.skip(), gr.skip(), gr.skip()
-                    elif isinstance(item, PhotoFailed):
-                        failed += text.failures([{"error": item.error}])
-                    elif isinstance(item, BatchView):
-                        link = offered(archive) if done else {}
-                        yield gr.skip(), link, "", text.numbers(item.summary)
-                    elif isinstance(item, PhotoStep):
-                        yield gr.skip(), gr.skip(), gr.skip(), failed + text.step(item)
+                        yield done, gr.skip(), gr.skip()
+                    else:
+                        summary = item
+            told = text.stopped if job.is_stale else text.numbers
+            yield gr.skip(), offered(archive) if done else {}, told(summary)
 
-        inputs = [self.photos, self.sampler, self.prompts, self.formats, page.model]
-        outputs = [self.gallery, self.link, self.archive, self.numbers]
+        inputs: list[Component] = [self.photos, self.sampler, self.prompts, self.formats, page.model]
+        outputs: list[Component] = [self.gallery, self.link, self.numbers]
+        cleared = [[], {}, page_text.idle(text.IDLE)]
         on_run(
-            page,
-            self.buttons,
-            segment_all,
-            inputs,
-            outputs,
-            failed=[gr.skip(), {}, ""],
-            last_word=(self._stopped, [self.archive], [self.link, self.archive, self.numbers]),
-            lane=BATCH_LANE,
+            page, self.name, self.run_buttons, segment_all, inputs, outputs, cleared=cleared, is_batch=True
         )
         for changed in (self.sampler.change, self.prompts.change):
             changed(
-                None,
-                [self.sampler, self.prompts],
-                self.prompts,
-                js=segment_text.PROMPTS_INFO_JS,
-                queue=False,
-                api_visibility="private",
+                None, [self.sampler, self.prompts], self.prompts, js=segment_text.PROMPTS_INFO_JS, **AT_ONCE
             )
-        return []
 
-    @staticmethod
-    def _stopped(archive: str) -> tuple[Any, Any, Any]:
-        """What is in the ZIP of a run that was cancelled, and what failed: it is whole once the run has stopped."""
-        summary: dict[str, Any] = {"photos": [], "failures": []}
-        if archive and zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as packed:
-                if SUMMARY_NAME in packed.namelist():
-                    summary = json.loads(packed.read(SUMMARY_NAME))
-        photos, failed = len(summary["photos"]), text.failures(summary["failures"])
-        if photos:
-            return offered(Path(archive)), "", failed + page_text.idle(text.stopped(photos))
-        return {}, "", failed + page_text.idle(page_text.CANCELLED)
+
+def _status(at: PhotoStep, summary: Summary) -> str:
+    """What failed so far, and where the run is."""
+    where = text.where(at.photo, place=at.place, photos=at.photos)
+    return text.failures(summary["failures"]) + where + page_text.step(at.stage, at.done, at.total)

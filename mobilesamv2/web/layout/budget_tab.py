@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from ...comparison.budget import BUDGETS, budgets_up_to
+from ...comparison.budget import BUDGETS, BudgetCurves, BudgetPoint, budgets_up_to
 from .. import budgeting
-from ..budgeting import BudgetView
-from ..steps import paced
+from ..jobs import Job
+from ..photo_runs import read_photo, run_on
+from ..steps import HasStage, Step
 from ..text import budgeting as text
 from ..text import page as page_text
-from ..visits import Visit
 from .page import Page
 from .parts import run_buttons
 from .tab import Tab
-from .wiring import on_run
+from .wiring import Values, on_run
 
 
 class BudgetTab(Tab):
@@ -30,8 +29,9 @@ class BudgetTab(Tab):
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
+        curves, table, status = self.cleared()
         with gr.Column(elem_classes="result"):
-            self.curves = gr.HTML(text.curves((), BUDGETS), elem_id="budget-curves", elem_classes="stage")
+            self.curves = gr.HTML(curves, elem_id="budget-curves", elem_classes="stage")
         with gr.Column(elem_classes="controls"):
             offered = [budget for budget in BUDGETS if budget >= 64]
             self.largest = gr.Dropdown(
@@ -44,37 +44,37 @@ class BudgetTab(Tab):
             )
             self.buttons = run_buttons("budget", text.RUN_LABEL)
         with gr.Column(elem_classes="numbers"):
-            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="budget-numbers")
+            self.numbers = gr.HTML(status, elem_id="budget-numbers")
         with gr.Column(elem_classes="details"):
-            self.table = gr.HTML("", elem_id="budget-table")
+            self.table = gr.HTML(table, elem_id="budget-table")
         self.outputs: list[Component] = [self.curves, self.table, self.numbers]
 
     def cleared(self) -> list[Any]:
-        """Values of `outputs` before a run."""
+        """Values of `outputs` without a photo."""
         return [text.curves((), BUDGETS), "", page_text.idle(text.IDLE)]
 
-    def connect(self) -> list[Any]:
-        """Wire the tab up; returns the events of its runs, for others to cancel."""
+    def connect(self) -> None:
+        """Wire the tab up."""
         page = self.page
         run = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
 
         def measure(
-            visit: Visit, photo: str | None, largest: int, model: str
-        ) -> Generator[tuple[Any, Any, Any], None, None]:
+            job: Job, photo: str | None, largest: int, model: str
+        ) -> Generator[HasStage | Values, None, None]:
             budgets = budgets_up_to(largest)
-            started = False
-            with closing(paced(budgeting.budget(visit, photo, largest, model, run=run))) as items:
-                for item in items:
-                    if isinstance(item, BudgetView):
-                        status = gr.skip() if item.summary is None else text.outcome(item.summary)
-                        table = text.table(item.points, budgets, summary=item.summary)
-                        yield text.curves(item.points, budgets), table, status
-                    else:
-                        curves = gr.skip() if started else text.curves((), budgets)
-                        table = gr.skip() if started else ""
-                        started = True
-                        yield curves, table, page_text.step(item.stage, item.done, item.total)
+            points: list[BudgetPoint] = []
+            yield text.curves(points, budgets), "", gr.skip()
+            yield Step("read")
+            for item in run_on(job, read_photo(job, photo), largest, model, run=run):
+                if isinstance(item, BudgetPoint):
+                    points.append(item)
+                    yield text.curves(points, budgets), text.points_table(points, budgets), gr.skip()
+                elif isinstance(item, BudgetCurves):
+                    summary = budgeting.summary_of(item)
+                    table = text.points_table(points, budgets, summary=summary)
+                    yield gr.skip(), table, text.outcome(summary)
+                else:
+                    yield item
 
         inputs = [page.photo, self.largest, page.model]
-        outputs = [self.curves, self.table, self.numbers]
-        return [on_run(page, self.buttons, measure, inputs, outputs, failed=self.cleared()[:2])]
+        on_run(page, self.name, self.buttons, measure, inputs, self.outputs, cleared=self.cleared())

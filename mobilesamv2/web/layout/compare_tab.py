@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from ...comparison.compare import Comparison
+from ...render import fit_within
+from ...types import Picture
 from .. import comparing
-from ..comparing import CompareView
-from ..steps import paced
+from ..jobs import Job
+from ..photo_runs import read_photo, run_on
+from ..steps import HasStage, Step
 from ..text import comparing as text
 from ..text import page as page_text
-from ..visits import Visit
 from .page import Page
 from .parts import file_data, jpeg, png, run_buttons
 from .serving import script
 from .tab import Tab
-from .wiring import on_run
+from .wiring import AT_ONCE, Values, on_run
 
-_DUEL = f"""<div class="duel" data-view="both">
+_SLIDER = f"""<div class="duel" data-view="both">
 <div class="duel-frame" hidden>
 <img class="duel-photo" alt="" draggable="false">
 <div class="duel-side right"><img class="masks" alt=""><img class="prompts" alt=""></div>
@@ -38,7 +40,11 @@ _CHOOSE_VIEW = "(view, drawn, value) => ({...value, view, drawn})"
 
 
 class CompareTab(Tab):
-    """*Compare samplers*: two overlays under one slider, a verdict, bars and a table."""
+    """*Compare samplers*: two overlays under one slider, a verdict, bars and a table.
+
+    Gradio's `ImageSlider` has no keyboard, no name for either side, and two fixed pictures: another view of the layers
+    (one side, what only one found, with the prompts) would be another run of the server.
+    """
 
     name = "compare"
     title = "Compare samplers"
@@ -46,11 +52,11 @@ class CompareTab(Tab):
     def __init__(self, page: Page) -> None:
         super().__init__(page)
         settings = page.settings
-        choices = text.contender_choices(settings.prompts, settings.grid_sides)
+        choices = text.choices(settings.prompts, settings.grid_sides)
         with gr.Column(elem_classes="result"):
-            self.duel = gr.HTML(
+            self.slider = gr.HTML(
                 {},
-                html_template=_DUEL,
+                html_template=_SLIDER,
                 js_on_load=script("compare"),
                 elem_id="compare-duel",
                 elem_classes="stage",
@@ -62,7 +68,7 @@ class CompareTab(Tab):
                         choices=choices,
                         value=value,
                         label=label,
-                        info=text.CONTENDER_INFO,
+                        info=text.SPEC_INFO,
                         filterable=False,
                         min_width=120,
                         elem_id=f"compare-{label.lower()}",
@@ -73,7 +79,7 @@ class CompareTab(Tab):
                     )
                 )
             self.view = gr.Radio(
-                choices=list(text.VIEWS), value="both", label=text.VIEW_LABEL, elem_id="compare-view"
+                list(text.VIEWS), value="both", label=text.VIEW_LABEL, elem_id="compare-view"
             )
             self.draw = gr.Checkbox(label=text.DRAW_LABEL, value=False, elem_id="draw-prompts")
             self.buttons = run_buttons("compare")
@@ -81,55 +87,48 @@ class CompareTab(Tab):
             self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="compare-numbers")
         with gr.Column(elem_classes="details"):
             self.details = gr.HTML("", elem_id="compare-details")
-        self.outputs: list[Component] = [self.duel, self.details, self.numbers]
+        self.outputs: list[Component] = [self.slider, self.details, self.numbers]
 
     def cleared(self) -> list[Any]:
-        """Values of `outputs` before a run."""
+        """Values of `outputs` without a photo."""
         return [{}, "", page_text.idle(text.IDLE)]
 
-    def connect(self) -> list[Any]:
-        """Wire the tab up; returns the events of its runs, for others to cancel."""
+    def connect(self) -> None:
+        """Wire the tab up."""
         page = self.page
         run = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
-        most = page.settings.prompts.high
+        most, side = page.settings.prompts.high, page.settings.display_side
 
         def compare(
-            visit: Visit, photo: str | None, left: str, right: str, model: str
-        ) -> Generator[tuple[Any, Any, Any], None, None]:
-            contenders = comparing.contender_of(left, most=most), comparing.contender_of(right, most=most)
-            items = comparing.compare(
-                visit, photo, contenders, model, run=run, display_side=page.settings.display_side
-            )
-            with closing(paced(items)) as paced_items:
-                for item in paced_items:
-                    if isinstance(item, CompareView):
-                        yield _shown(item), text.details(item.summary), text.outcome(item.summary)
-                    else:
-                        yield gr.skip(), gr.skip(), page_text.step(item.stage, item.done, item.total)
+            job: Job, photo: str | None, left: str, right: str, model: str
+        ) -> Generator[HasStage | Values, None, None]:
+            requests = comparing.request_of(left, most=most), comparing.request_of(right, most=most)
+            yield Step("read")
+            picture = read_photo(job, photo)
+            for item in run_on(job, picture, requests, model, run=run):
+                if isinstance(item, Comparison):
+                    yield Step("draw")
+                    yield _values(picture, item, display_side=side)
+                else:
+                    yield item
 
         for chosen in (self.view, self.draw):
-            chosen.change(
-                None,
-                [self.view, self.draw, self.duel],
-                self.duel,
-                js=_CHOOSE_VIEW,
-                queue=False,
-                api_visibility="private",
-            )
+            chosen.change(None, [self.view, self.draw, self.slider], self.slider, js=_CHOOSE_VIEW, **AT_ONCE)
         # What each asked belongs to its own picture: there is none where both are shown in one.
-        self.view.change(None, self.view, self.draw, js=_CAN_DRAW, queue=False, api_visibility="private")
+        self.view.change(None, self.view, self.draw, js=_CAN_DRAW, **AT_ONCE)
         inputs = [page.photo, self.left, self.right, page.model]
-        outputs = [self.duel, self.details, self.numbers]
-        return [on_run(page, self.buttons, compare, inputs, outputs, failed=[{}, ""])]
+        on_run(page, self.name, self.buttons, compare, inputs, self.outputs, cleared=self.cleared())
 
 
-def _shown(view: CompareView) -> dict[str, Any]:
-    """A view as the value of the pictures under the slider."""
-    height, width = view.picture.shape[:2]
-    return {
+def _values(picture: Picture, found: Comparison, *, display_side: int) -> Values:
+    """Values of the tab's outputs: the pictures under the slider, and the numbers."""
+    small, summary = fit_within(picture, display_side), comparing.summary_of(found)
+    (height, width), layers = small.shape[:2], comparing.layers(found, small.shape[:2])
+    pictures = {
         "size": [width, height],
-        "photo": file_data(jpeg(view.picture, "photo")),
-        "layers": {name: file_data(png(layer, name)) for name, layer in view.layers().items()},
-        "names": list(text.names_of(view.summary)),
-        "found": text.found_by(view.summary),
+        "photo": file_data(jpeg(small, "photo")),
+        "layers": {name: file_data(png(layer, name)) for name, layer in layers.items()},
+        "names": list(text.names_of(summary)),
+        "found": text.found_by(summary),
     }
+    return pictures, text.details(summary, shown_wh=(width, height)), text.outcome(summary)

@@ -1,83 +1,225 @@
-"""The page for programs: named endpoints, typed by invisible components whose first values are the defaults.
-
-No visitor is known here: nothing is kept between calls.
-"""
+"""The page for programs: one table of named endpoints. No visitor is known here: nothing is kept between calls."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from .. import segmenting
+from ...export import FORMATS
+from ...render import fit_within, label_colours, overlay
+from ...request import Request
+from ...types import Picture
+from .. import batching, budgeting, comparing, exporting, segmenting
+from ..jobs import Job
 from ..menus import OWN_BY_NAME, joined
+from ..photo_runs import PhotoRun, read_photo, run_on
 from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
-from ..text import page as text
+from ..text import page as page_text
+from ..text import programs as text
 from ..text import segmenting as segment_text
-from ..visits import Visit
-from .compare_endpoints import add_budget, add_compare
-from .endpoints_export import add_export
-from .endpoints_prompt import add_predict_mask
+from . import inputs
+from .endpoints_prompt import predict_mask
+from .export_panel import new_folder
 from .page import Page
-from .parts import photo_input, png
-from .wiring import endpoint
+from .parts import files_input, photo_input, png
+from .sentences import sentences
+from .wiring import BATCH_LANE, PROGRAM_LANE
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Endpoint:
+    """A function for programs. What it is for and what its inputs mean is in `text.programs`.
+
+    Args:
+        function: what it does. Its name is that of the endpoint, and of the tool for programs that speak MCP. Each
+            parameter is an input of that name, its default is what holds where it is left out.
+        outputs: what it returns.
+        lane: calls of one lane are answered one at a time.
+    """
+
+    function: Callable[..., Any]
+    outputs: Sequence[Component]
+    lane: str = PROGRAM_LANE
+
+    def offer(self, inputs: Mapping[str, Component]) -> None:
+        """Let programs call it; no button starts it. `inputs` are all there are, by their names."""
+        name = self.function.__name__
+        names = list(inspect.signature(self.function).parameters)
+
+        @functools.wraps(self.function)
+        def told(*arguments: Any) -> Any:
+            with sentences():
+                return self.function(*arguments)
+
+        # Programs that speak MCP read it.
+        told.__doc__ = "\n".join(
+            [text.ENDPOINTS[name], "Args:", *(f"{each}: {text.INPUTS[each]}" for each in names)]
+        )
+        gr.on(
+            [],
+            told,
+            [inputs[each] for each in names],
+            list(self.outputs),
+            api_name=name,
+            api_description=text.ENDPOINTS[name],
+            concurrency_id=self.lane,
+            concurrency_limit=1,
+        )
 
 
 def add_endpoints(page: Page) -> None:
     """Offer `/segment`, `/compare`, `/budget`, `/predict_mask`, `/export` and `/batch` to programs."""
-    settings = page.settings
-    run_segment = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
+    programs, offered = _Programs(page), page.settings.prompts
+    with gr.Row(visible=False):
+        photos = files_input("photos")
+        photos.data_model = inputs.Photos
+        components: dict[str, Component] = {
+            "photo": photo_input(elem_id=None),
+            "photos": photos,
+            "formats": inputs.names("formats", list(FORMATS)),
+            "sampler": inputs.choice("sampler", [name for _, name in page_text.SAMPLERS], "object-aware"),
+            "max_prompts": inputs.whole_number("max_prompts", offered),
+            "points_per_side": inputs.whole_number("points_per_side", page.settings.grid_sides),
+            "largest": inputs.whole_number("largest", Range(offered.low, offered.high, offered.high, 1)),
+            "left": inputs.words("left", "grid"),
+            "right": inputs.words("right", "object-aware"),
+            "draw_prompts": inputs.yes_or_no("draw_prompts"),
+            "points": inputs.list_of("points", lists=True),
+            "labels": inputs.list_of("labels"),
+            "boxes": inputs.list_of("boxes"),
+            "multimask": inputs.yes_or_no("multimask"),
+            "model": inputs.choice("model", page.models.names, page.models.first),
+            "detector": inputs.choice("detector", [OWN_BY_NAME, *page.models.detectors], OWN_BY_NAME),
+        }
+        for endpoint in (
+            Endpoint(programs.segment, [_image("overlay"), _json("summary")]),
+            Endpoint(programs.compare, [_image("left"), _image("right"), _json("summary")]),
+            Endpoint(programs.budget, [_json("summary")]),
+            Endpoint(predict_mask(page), [_image("overlay"), _json("record")]),
+            Endpoint(programs.export, [gr.File(label="file"), _json("record")]),
+            Endpoint(programs.batch, [gr.File(label="file"), _json("summary")], lane=BATCH_LANE),
+        ):
+            endpoint.offer(components)
 
-    def segment_program(
+
+def _image(label: str) -> gr.Image:
+    return gr.Image(label=label, format="png")
+
+
+def _json(label: str) -> gr.JSON:
+    return gr.JSON(label=label)
+
+
+class _Programs:
+    """What the endpoints do, but for `/predict_mask`. What the inputs mean is in `text.programs`."""
+
+    def __init__(self, page: Page) -> None:
+        self.settings = page.settings
+        self.run_segment = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
+        self.run_compare = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
+        self.run_budget = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
+
+    def segment(
+        self,
         photo: str,
         sampler: str = "object-aware",
         max_prompts: int = 320,
         model: str = EMBEDDED_MODEL,
         detector: str = OWN_BY_NAME,
-    ) -> tuple[str, dict[str, Any]]:
-        """Segment everything in a photo.
+    ) -> tuple[str, Record]:
+        """Segment everything in a photo: the overlay and the record of the run."""
+        request = Request(sampler, max_prompts=max_prompts)
+        picture, result = _run(self.run_segment, photo, request, joined(model, detector))
+        hint = segment_text.hint(sampler, prompts=len(result.prompts), masks=len(result.masks))
+        drawn = overlay(self._small(picture), result.masks)
+        return png(drawn, "overlay"), result.to_record() | {"hint": hint}
 
-        Args:
-            photo: the photo, any size up to 120 megapixels.
-            sampler: object-aware asks about boxes around objects, grid about points at regular distances.
-            max_prompts: at most so many boxes, or the largest square of points that fits.
-            model: name of the model.
-            detector: name of what proposes the boxes; own is the one that the model is usually used with.
-        """
-        items = segmenting.segment(
-            Visit(),
-            photo,
-            sampler,
-            max_prompts,
-            joined(model, detector),
-            run=run_segment,
-            display_side=settings.display_side,
+    def compare(
+        self,
+        photo: str,
+        max_prompts: int = 320,
+        points_per_side: int = 32,
+        model: str = EMBEDDED_MODEL,
+        draw_prompts: bool = False,
+        left: str = "grid",
+        right: str = "object-aware",
+        detector: str = OWN_BY_NAME,
+    ) -> tuple[str, str, Record]:
+        """Run two samplers on one encoding of a photo: both overlays and the numbers of both."""
+        numbers = {"max_prompts": max_prompts, "points_per_side": points_per_side}
+        most = self.settings.prompts.high
+        first, second = (comparing.request_of(side, **numbers, most=most) for side in (left, right))
+        picture, found = _run(self.run_compare, photo, (first, second), joined(model, detector))
+        drawn = comparing.overlays(self._small(picture), found, with_prompts=draw_prompts)
+        names = (name.replace(":", "-").replace(" ", "-") for name in found.names)
+        one, other = (png(picture, name) for picture, name in zip(drawn, names, strict=True))
+        return one, other, comparing.summary_of(found)
+
+    def budget(
+        self, photo: str, largest: int = 1024, model: str = EMBEDDED_MODEL, detector: str = OWN_BY_NAME
+    ) -> Record:
+        """Measure what more prompts bring on a photo."""
+        _, found = _run(self.run_budget, photo, largest, joined(model, detector))
+        return budgeting.summary_of(found)
+
+    def export(
+        self,
+        photo: str,
+        formats: list[str] | str = "all",
+        sampler: str = "object-aware",
+        max_prompts: int = 320,
+        model: str = EMBEDDED_MODEL,
+        detector: str = OWN_BY_NAME,
+    ) -> tuple[str, Record]:
+        """Segment everything in a photo and write the masks: the file and the record of the run."""
+        chosen = exporting.formats_of(formats)
+        request = Request(sampler, max_prompts=max_prompts)
+        picture, result = _run(self.run_segment, photo, request, joined(model, detector))
+        record = result.to_record()
+        item = exporting.ExportItem(
+            picture=picture,
+            masks=result.masks,
+            file_name=Path(photo).name,
+            colours=label_colours(len(result.masks)),
+            info=record,
         )
-        view = last(items)
-        return png(view.overlay, "overlay"), view.summary
+        return str(last(exporting.pack(item, chosen, new_folder()))), record
 
-    with gr.Row(visible=False):
-        photo = photo_input(elem_id=None)
-        sampler = gr.Radio(choices=list(text.SAMPLERS), value="object-aware", label="sampler")
-        prompts = _number(settings.prompts, "max_prompts")
-        model = gr.Dropdown(choices=list(page.models.names), value=page.models.first, label="model")
-        detectors = [OWN_BY_NAME, *page.models.detectors]
-        detector = gr.Dropdown(choices=detectors, value=OWN_BY_NAME, label="detector")
-        overlay = gr.Image(label="overlay", format="png")
-        summary = gr.JSON(label="summary")
-        add_compare(page, photo, model, detector)
-        add_budget(page, photo, model, detector)
-        add_predict_mask(page, photo, model)
-        add_export(page, photo, sampler, prompts, model, detector)
-    endpoint(
-        segment_program,
-        [photo, sampler, prompts, model, detector],
-        [overlay, summary],
-        name="segment",
-        description=segment_text.API,
-    )
+    def batch(
+        self,
+        photos: list[str],
+        formats: list[str] | str = "all",
+        sampler: str = "object-aware",
+        max_prompts: int = 320,
+        model: str = EMBEDDED_MODEL,
+        detector: str = OWN_BY_NAME,
+    ) -> tuple[str, Record]:
+        """Segment everything in several photos: one ZIP, and what was done and what failed."""
+        chosen = exporting.formats_of(formats)
+        batching.check_number(photos, most=self.settings.most_photos)
+        archive, request = new_folder() / "masks.zip", Request(sampler, max_prompts=max_prompts)
+        choice, side = joined(model, detector), self.settings.thumbnail_side
+        items = batching.batch(
+            Job.alone(), photos, request, choice, chosen, archive, run=self.run_segment, thumbnail_side=side
+        )
+        return str(archive), last(items)
+
+    def _small(self, picture: Picture) -> Picture:
+        return fit_within(picture, self.settings.display_side)
 
 
-def _number(offered: Range, label: str) -> gr.Slider:
-    return gr.Slider(offered.low, offered.high, offered.start, step=offered.step, label=label)
+def _run(run: PhotoRun[Any, Any], photo: str, asked: Any, model: str) -> tuple[Picture, Any]:
+    """A photo, and the last that a run on it gives."""
+    job = Job.alone()
+    picture = read_photo(job, photo)
+    return picture, last(run_on(job, picture, asked, model, run=run))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 from gradio.utils import get_upload_folder
 
 from .. import exporting
-from ..exporting import Takeable
-from ..steps import paced
+from ..exporting import ExportItem
+from ..sessions import Session
+from ..steps import HasStage, paced
 from ..text import exporting as text
 from ..text import page as page_text
-from ..visits import Visit
 from .page import Page
 from .parts import file_data
 from .sentences import in_sentences
@@ -43,11 +44,19 @@ class ExportPanel:
     Args:
         page: what all tabs share.
         name: of the tab, for ids: "segment" gives #segment-formats, #segment-download and #segment-file.
-        take: what is on the page, of the visit and the chosen photo; raises a `MobileSamError` where nothing is.
+        take: what is on the page, of the session, the chosen photo and the values of `more`; a generator also yields
+            steps before it returns that. Raises a `MobileSamError` where nothing is.
+        more: inputs of `take`.
     """
 
-    def __init__(self, page: Page, name: str, take: Callable[[Visit, str | None], Takeable]) -> None:
-        self.page, self._take = page, take
+    def __init__(
+        self,
+        page: Page,
+        name: str,
+        take: Callable[..., ExportItem | Generator[HasStage, None, ExportItem]],
+        more: Sequence[Component] = (),
+    ) -> None:
+        self.page, self._take, self._more = page, take, more
         with gr.Group(elem_classes="export"):
             self.formats = formats_input(f"{name}-formats")
             self.button = gr.Button(text.DOWNLOAD, elem_id=f"{name}-download", min_width=80)
@@ -63,30 +72,35 @@ class ExportPanel:
         """Wire the panel up; returns the event of packing, for others to cancel."""
         page = self.page
 
-        def pack(visit: Visit, photo: str | None, formats: list[str]) -> Generator[Any, None, None]:
+        def pack(
+            session: Session, photo: str | None, formats: list[str], *more: Any
+        ) -> Generator[Any, None, None]:
             chosen = exporting.formats_of(formats)
-            yield from exporting.pack(self._take(visit, photo), chosen, new_folder())
+            taken = self._take(session, photo, *more)
+            if not isinstance(taken, ExportItem):
+                taken = yield from taken
+            yield from exporting.pack(taken, chosen, new_folder())
 
         def packing(
-            key: str | None, photo: str | None, formats: list[str]
+            request: gr.Request, photo: str | None, formats: list[str], *more: Any
         ) -> Generator[tuple[Any, ...], None, None]:
-            visit = page.visits.of(key)
-            yield visit.key, {}, ""
+            session = page.session(request)
+            yield {}, ""
             try:
-                with closing(paced(in_sentences(pack)(visit, photo, formats))) as items:
+                with closing(paced(in_sentences(pack)(session, photo, formats, *more))) as items:
                     for item in items:
                         if isinstance(item, Path):
-                            yield visit.key, offered(item), ""
+                            yield offered(item), ""
                         else:
                             step = page_text.step(item.stage, item.done, item.total)
-                            yield visit.key, gr.skip(), step
+                            yield gr.skip(), step
             except gr.Error as error:
-                yield visit.key, {}, page_text.problem(error.message)
+                yield {}, page_text.problem(error.message)
 
         return self.button.click(
             packing,
-            [page.visit, page.photo, self.formats],
-            [page.visit, *self.outputs],
+            [page.photo, self.formats, *self._more],
+            self.outputs,
             show_progress="hidden",
             concurrency_limit=2,
             api_visibility="private",

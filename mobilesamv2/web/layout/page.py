@@ -10,10 +10,10 @@ from typing import Any
 
 import gradio as gr
 
+from ..model_lock import ModelLock
 from ..models import Models
+from ..sessions import Session, Sessions
 from ..settings import Settings
-from ..turns import Turns
-from ..visits import Visits
 from .sentences import in_sentences
 
 Gpu = Callable[..., Callable[[Callable[..., Any]], Callable[..., Any]]]
@@ -33,27 +33,30 @@ class Page:
     Args:
         settings: every limit and first value.
         models: on the menu, shared by all visitors.
-        visits: what is kept of each visitor; `visits.of(key)` with the key from `visit`.
+        sessions: what is kept of each visitor.
         gpu: wraps the functions that run a model.
         photo: the photo at hand: a path, as a value.
         at_hand: its address in the browser, "" for none; not seen.
         model: the choice of model, as `Models.get` takes it.
-        visit: the visitor's key, which never leaves the server. Functions that `wiring.on_run` starts get the
-            visit itself as their first argument.
         load: the event that a visitor has come.
-        turns: of all runs of a model: memory and timings belong to one at a time.
+        model_lock: held by the one run of a model that is at work: memory and timings belong to it.
+        batch_lock: held by the one batch that is at work. Between two photos of it, whoever else waits has a turn.
     """
 
     settings: Settings
     models: Models
-    visits: Visits
+    sessions: Sessions
     gpu: Gpu
     photo: gr.Image
     at_hand: gr.Textbox
     model: gr.Textbox
-    visit: gr.State
     load: Any
-    turns: Turns = field(default_factory=Turns)
+    model_lock: ModelLock = field(default_factory=ModelLock)
+    batch_lock: ModelLock = field(default_factory=ModelLock)
+
+    def session(self, request: gr.Request) -> Session:
+        """The session of the open page that a request comes from. Gradio itself keeps no state of it."""
+        return self.sessions.of(request.session_hash)
 
     def on_model(
         self,
@@ -64,8 +67,8 @@ class Page:
         """Make a function that runs where the models are; on a lent GPU that is a process of its own.
 
         What goes in and what is yielded is pickled there: pictures, `StoredEmbedding`, masks, plain values. Only our
-        own sentences come back as errors, so they are made inside. Runs take turns, outside, in this process: one that
-        has to wait says so in steps.
+        own sentences come back as errors, so they are made inside. The model's lock is held outside, in this process:
+        a run that waits for it says so in steps.
 
         Args:
             function: a generator function that takes the models first.
@@ -83,6 +86,6 @@ class Page:
 
         @functools.wraps(function)
         def in_turn(*arguments: Any) -> Generator[Any, None, None]:
-            return self.turns.take(partial(running, *arguments))
+            return self.model_lock.run(partial(running, *arguments))
 
         return in_turn

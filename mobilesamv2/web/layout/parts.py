@@ -17,7 +17,7 @@ from PIL import Image
 from ...types import Picture
 from ..settings import Range
 from ..text import page as text
-from .given_files import Photo
+from .inputs import Photo
 
 
 def photo_input(*, elem_id: str | None = "photo") -> gr.Image:

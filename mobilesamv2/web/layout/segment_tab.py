@@ -10,26 +10,28 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from .. import everything, exporting
-from ..decoding import Ask, prompts_of_everything, run_everything
-from ..everything import StageView
-from ..steps import paced
+from ...filters import ViewFilters
+from ...request import Request
+from .. import everything, exporting, segmenting
+from ..everything import MasksView, RawRun
+from ..jobs import Job
+from ..mask_views import ViewRequest
+from ..steps import HasStage, paced
 from ..text import everything as text
 from ..text import exporting as export_text
 from ..text import page as page_text
 from ..text import segmenting as segment_text
-from ..viewing import Look
-from ..visits import Visit
 from .export_panel import ExportPanel
+from .mask_viewer import alone_value, mask_table, mask_viewer, table_value, tell_viewer, viewer_value
 from .page import Page
 from .parts import properties, run_buttons, slider
-from .parts import shown as in_browser
 from .sentences import in_sentences, sentences
-from .stage import alone_value, mask_stage, mask_table, stage_value, table_value, tell_stage
 from .tab import Tab
-from .wiring import MODEL_LANE, on_run
+from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, VISITOR_LANE, Values, on_run
 
-_RELAY = f'watch("value", () => ({tell_stage("mask:alone", "value")})(props.value));'
+_RELAY = f'watch("value", () => ({tell_viewer("mask:alone", "value")})(props.value));'
+_NOTHING = (None, None, None, properties(value=text.RUN))
+"""Values of viewer, mask alone, table and run button where there are no masks."""
 
 
 class SegmentTab(Tab):
@@ -42,8 +44,8 @@ class SegmentTab(Tab):
         super().__init__(page)
         with gr.Column(elem_classes="result"):
             self._toolbar()
-            self.stage = mask_stage("segment-stage")
-            # Carries one mask to the picture area, which shows it alone.
+            self.viewer = mask_viewer("segment-stage")
+            # Carries one mask to the viewer, which shows it alone.
             self.alone = gr.HTML(
                 html_template="", js_on_load=_RELAY, elem_id="segment-alone", elem_classes="relay"
             )
@@ -61,14 +63,8 @@ class SegmentTab(Tab):
                     self.export = ExportPanel(page, "segment", exporting.everything_shown)
                 with gr.Accordion("How this works", open=False, elem_id="how"):
                     gr.HTML(text.HOW)
-        self.outputs: list[Component] = [
-            self.stage,
-            self.alone,
-            self.table,
-            self.numbers,
-            self.buttons[0],
-            *self.export.outputs,
-        ]
+        self.shown: list[Component] = [self.viewer, self.alone, self.table, self.buttons[0], self.numbers]
+        self.outputs: list[Component] = [*self.shown, *self.export.outputs]
 
     def _toolbar(self) -> None:
         with gr.Row(elem_classes="toolbar"):
@@ -76,6 +72,7 @@ class SegmentTab(Tab):
                 choices=[("Masks", "overlay"), ("Original", "original"), ("Cut-out", "cutout")],
                 value="overlay",
                 label="View",
+                show_label=False,
                 elem_id="view",
                 min_width=240,
             )
@@ -132,166 +129,114 @@ class SegmentTab(Tab):
             self.mask_nms = _filter(0.1, 1, 1, 0.05, "Mask NMS, IoU", text.MASK_NMS_INFO, "mask-nms")
         self.nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
         self.apart = gr.Checkbox(label=text.APART_LABEL, info=text.APART_INFO, elem_id="one-per-pixel")
-        self.looks: list[Component] = [
-            self.own,
-            self.min_area,
-            self.min_iou,
-            self.min_stability,
-            self.mask_nms,
-            self.nested,
-            self.apart,
+        self.filters: list[Component] = [
+            *(self.own, self.min_area, self.min_iou, self.min_stability, self.mask_nms),
+            *(self.nested, self.apart),
         ]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        last = self.export.cleared()
-        return [None, None, None, page_text.idle(text.IDLE), properties(value=text.RUN), *last]
+        return [*_NOTHING, page_text.idle(text.IDLE), *self.export.cleared()]
 
-    def connect(self) -> list[Any]:
-        """Wire the tab up; returns the events of its runs, for others to cancel."""
-        page, side = self.page, self.page.settings.stage_side
-        run = page.on_model(run_everything, prompts=prompts_of_everything)
+    def connect(self) -> None:
+        """Wire the tab up."""
+        page, side, shown = self.page, self.page.settings.stage_side, self.shown
+        run = page.on_model(segmenting.run_raw, prompts=segmenting.prompts_of_raw)
+        options = [self.sampler, self.prompts, self.confidence, page.model, *self.filters]
+        controls = [page.photo, *options]
 
-        def segment(
-            visit: Visit, photo: str | None, *chosen: Any
-        ) -> Generator[tuple[Any, Any, Any, Any], None, None]:
-            ask, look = _asked(*chosen)
-            items = everything.segment_everything(visit, photo, ask, look, run=run, side=side)
-            with closing(paced(items)) as paced_items:
-                for item in paced_items:
-                    if isinstance(item, StageView):
-                        yield self._shown(item)
+        def segment(job: Job, photo: str | None, *chosen: Any) -> Generator[HasStage | Values, None, None]:
+            is_whole = False
+            items = everything.segment_everything(job, photo, _wanted(*chosen), run=run, side=side)
+            with closing(items):
+                for item in items:
+                    if isinstance(item, MasksView):
+                        is_whole = item.summary is not None
+                        yield _values(item, is_cancelled=job.is_stale)
                     else:
-                        told = page_text.step(item.stage, item.done, item.total)
-                        yield gr.skip(), gr.skip(), gr.skip(), told
+                        yield item
+            if not is_whole:
+                yield *_NOTHING, page_text.idle(page_text.CANCELLED)
 
-        def view_of(visit: Visit, photo: str | None, *chosen: Any) -> StageView | None:
+        def view_again(request: gr.Request, photo: str | None, *chosen: Any) -> Values:
             with sentences():
-                return everything.look_again(visit, photo, *_asked(*chosen), side=side)
-
-        def look_again(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
-            view = view_of(page.visits.of(key), photo, *chosen)
+                view = everything.view_again(page.session(request), photo, _wanted(*chosen), side=side)
             if view is None:  # nothing is decoded with these options: what is shown stays
-                return *unchanged, gr.update(value=text.RUN)
-            return *self._shown(view), _run_label(view)
+                return *(gr.skip() for _ in shown[:3]), gr.update(value=text.RUN), gr.skip()
+            return _values(view)
 
-        def after_run(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
-            visit = page.visits.of(key)
-            if visit.get(everything.RUN) != "done":  # this one was stopped, or the next has begun
-                return *unchanged, gr.skip()
-            if everything.is_shown(visit, photo, *_asked(*chosen)):
-                return *unchanged, gr.skip()
-            return look_again(key, photo, *chosen)  # a control was moved meanwhile
+        def after_run(request: gr.Request, photo: str | None, *chosen: Any) -> Values:
+            viewed = everything.viewed_by(page.session(request), photo)
+            if viewed is None or viewed.wanted == _wanted(*chosen):
+                return tuple(gr.skip() for _ in shown)
+            return view_again(request, photo, *chosen)  # a control was moved meanwhile
 
-        def after_stop(key: str | None, photo: str | None, *chosen: Any) -> tuple[Any, ...]:
-            visit = page.visits.of(key)
-            run_state = visit.get(everything.RUN)
-            if run_state == "running":  # the next one
-                return *unchanged, gr.skip()
-            view = view_of(visit, photo, *chosen)
-            if view is None:
-                nothing = page_text.idle(page_text.CANCELLED)
-                return None, None, None, nothing, gr.update(value=text.RUN)
-            return *self._shown(view, is_cancelled=run_state == "stopped"), _run_label(view)
-
-        def pick(key: str | None, event: gr.EventData) -> Any:
+        def pick(request: gr.Request, event: gr.EventData) -> Any:
             told: dict[str, Any] = event._data or {}
             edition, index = str(told.get("edition")), int(told.get("mask", -1))
             with sentences():
-                view = everything.pick(page.visits.of(key), edition, index, side=side)
+                view = everything.pick(page.session(request), edition, index, side=side)
             return gr.skip() if view is None else alone_value(view, edition=edition, index=index)
 
-        options = [self.sampler, self.prompts, self.confidence, page.model, *self.looks]
-        shown = [self.stage, self.alone, self.table, self.numbers]
-        unchanged = [gr.skip() for _ in shown]
-        at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        controls, with_label = [page.visit, page.photo, *options], [*shown, self.buttons[0]]
-        running = on_run(
-            page,
-            self.buttons,
-            segment,
-            [page.photo, *options],
-            shown,
-            failed=[None, None, None],
-            last_word=(after_stop, controls, with_label),
-        )
-        whole = in_browser(properties(value=text.RUN))
-        running.success(None, None, self.buttons[0], js=whole, queue=False, api_visibility="private")
-        running.success(after_run, controls, with_label, **at_once)
+        cleared = [*_NOTHING, page_text.idle(text.IDLE)]
+        running = on_run(page, self.name, self.buttons, segment, controls, shown, cleared=cleared)
+        running.then(after_run, controls, shown, **AT_ONCE)
         self._connect_in_browser()  # first: of one event's listeners each waits for the one before
-        for changed in (self.sampler, self.prompts, self.confidence, page.model, *self.looks):
-            changed.change(
-                look_again,
-                controls,
-                with_label,
-                trigger_mode="always_last",
-                **at_once,
-            )
-        packing = self.export.connect()
-        example = self._connect_first_example(options, shown, run, side)
-        self.stage.select(pick, [page.visit], self.alone, **at_once)
-        if example:
-            self.buttons[0].click(None, cancels=example, queue=False, api_visibility="private")
-        return [running, *example, packing]
+        for changed in options:
+            changed.change(view_again, controls, shown, trigger_mode="always_last", **AT_ONCE)
+        self.export.connect()
+        self._connect_first_example(options, run)
+        self.viewer.select(pick, None, self.alone, **AT_ONCE)
 
-    def _connect_first_example(self, options: list[Any], shown: list[Any], run: Any, side: int) -> list[Any]:
+    def _connect_first_example(self, options: list[Component], run: RawRun) -> None:
         """Let a new visitor see the first example's masks: at once where they are there, else when they are made.
 
         Unless there is a photo by then: it was chosen while the page was still being set up.
-
-        Returns:
-            The events that do so, for others to cancel: what a visitor asks for must not be overwritten by them.
         """
-        page = self.page
+        page, side = self.page, self.page.settings.stage_side
         if not (page.settings.first_example and page.settings.examples):
-            return []
+            return
         photo, example = str(page.settings.examples[0]), everything.FirstExample()
+        nothing = tuple(gr.skip() for _ in self.shown)
 
-        def kept(key: str | None, *chosen: Any) -> tuple[Any, ...]:
-            visit = page.visits.of(key)
-            view = example.shown_to(visit, photo, *_asked(*chosen), side=side)
-            values = [gr.skip() for _ in shown] if view is None else self._shown(view, is_example=True)
-            return visit.key, *values
+        def kept(request: gr.Request, *chosen: Any) -> Values:
+            view = example.shown_to(page.session(request), photo, _wanted(*chosen), side=side)
+            return nothing if view is None else _values(view, is_example=True)
 
-        def made(key: str | None, chosen_photo: Any, *chosen: Any) -> Generator[tuple[Any, ...], None, None]:
-            visit = page.visits.of(key)
-            yield visit.key, *(gr.skip() for _ in shown)  # a generator that yields nothing would clear them
+        def made(
+            request: gr.Request, chosen_photo: str | None, *chosen: Any
+        ) -> Generator[Values, None, None]:
+            yield nothing  # a generator that yields nothing would clear them
             if chosen_photo is not None:
                 return
-            items = in_sentences(example.steps)
-            with closing(paced(items(visit, photo, *_asked(*chosen), run=run, side=side))) as steps:
-                for item in steps:
-                    if isinstance(item, StageView):
-                        yield visit.key, *self._shown(item, is_example=True)
+            session = page.session(request)
+            steps = in_sentences(example.steps)(session, photo, _wanted(*chosen), run=run, side=side)
+            with closing(paced(steps)) as items:
+                for item in items:
+                    if isinstance(item, MasksView):
+                        yield _values(item, is_example=True)
                     else:
-                        told = page_text.step(item.stage, item.done, item.total)
-                        yield visit.key, *(gr.skip() for _ in shown[:-1]), told
+                        yield *nothing[1:], page_text.step(item.stage, item.done, item.total)
+            if session.runs.latest or session.runs.dropped:
+                yield nothing  # the last values are sent twice
 
-        outputs = [page.visit, *shown]
-        hidden = {"show_progress": "hidden", "api_visibility": "private"}
+        hidden: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
         at_once = gr.on(
-            [page.load],
-            kept,
-            [page.visit, *options],
-            outputs,
-            concurrency_limit=None,
-            api_name="kept_example",
-            **hidden,
+            [page.load], kept, options, self.shown, concurrency_limit=None, api_name="kept_example", **hidden
         )
-        making = at_once.success(
+        at_once.success(
             made,
-            [page.visit, page.photo, *options],
-            outputs,
-            concurrency_id=MODEL_LANE,
-            concurrency_limit=1,
+            [page.photo, *options],
+            self.shown,
+            concurrency_id=VISITOR_LANE,
+            concurrency_limit=MOST_AT_WORK,
             api_name="example",
             **hidden,
         )
-        return [at_once, making]
 
     def _connect_in_browser(self) -> None:
         """What needs no server: the dial, the slider's sentence, view and opacity."""
-        quiet = {"queue": False, "api_visibility": "private"}
+        quiet: dict[str, Any] = {"queue": False, **PRIVATE}
         told = [self.sampler, self.prompts]
         for changed in (self.sampler.change, self.prompts.change):
             changed(None, told, self.prompts, js=segment_text.PROMPTS_INFO_JS, **quiet)
@@ -301,27 +246,23 @@ class SegmentTab(Tab):
         for dial in dials:
             dial.change(None, dials, self.effort, js=_named_effort_js(efforts), **quiet)
         at_hand = self.page.at_hand
-        at_hand.change(None, at_hand, None, js=tell_stage("stage:photo", "{url: value}"), **quiet)
-        self.view.change(None, self.view, None, js=tell_stage("stage:set", "{view: value}"), **quiet)
-        self.opacity.change(None, self.opacity, None, js=tell_stage("stage:set", "{opacity: value}"), **quiet)
-
-    def _shown(
-        self, view: StageView, *, is_example: bool = False, is_cancelled: bool = False
-    ) -> tuple[Any, Any, Any, Any]:
-        """A view as values of picture area, mask alone, table and numbers."""
-        numbers = gr.skip()
-        if view.summary is not None:
-            numbers = text.numbers(view.summary, is_example=is_example, is_cancelled=is_cancelled)
-        return stage_value(view), None, table_value(view), numbers
+        at_hand.change(None, at_hand, None, js=tell_viewer("viewer:photo", "{url: value}"), **quiet)
+        self.view.change(None, self.view, None, js=tell_viewer("viewer:set", "{view: value}"), **quiet)
+        self.opacity.change(
+            None, self.opacity, None, js=tell_viewer("viewer:set", "{opacity: value}"), **quiet
+        )
 
 
-def _run_label(view: StageView) -> Any:
-    """What the run button says beside a view of what is decoded."""
-    assert view.summary is not None  # such a view has all numbers
-    return gr.update(value=text.run_label(view.summary))
+def _values(view: MasksView, *, is_example: bool = False, is_cancelled: bool = False) -> Values:
+    """A view as values of viewer, mask alone, table, run button and numbers."""
+    if view.summary is None:
+        return viewer_value(view), None, None, gr.skip(), gr.skip()
+    numbers = text.numbers(view.summary, is_example=is_example, is_cancelled=is_cancelled)
+    label = gr.update(value=text.run_label(view.summary))  # what is not decoded yet of what is wanted
+    return viewer_value(view), None, table_value(view), label, numbers
 
 
-def _asked(
+def _wanted(
     sampler: str,
     prompts: float,
     confidence: float,
@@ -332,22 +273,20 @@ def _asked(
     min_stability: float,
     mask_nms: float,
     nested: bool,
-    apart: bool,
-) -> tuple[Ask, Look]:
+    flatten: bool,
+) -> ViewRequest:
     """What the controls say."""
-    budget = max(1, int(prompts or 1))
-    ask = Ask(sampler=sampler, max_prompts=budget, confidence=float(confidence), model=model)
-    look = Look(
-        max_prompts=budget,
-        own_filters=own,
+    view = ViewFilters(
         min_area_percent=min_area or 0.0,
         min_predicted_iou=min_iou or 0.0,
         min_stability=min_stability or 0.0,
         mask_nms=mask_nms or 1.0,
         hide_nested=nested,
-        apart=apart,
+        flatten=flatten,
     )
-    return ask, look
+    sure = None if sampler == "grid" else float(confidence)
+    request = Request(sampler, max_prompts=max(1, int(prompts or 1)), confidence=sure, view=view)
+    return ViewRequest(request, model=model, own_filters=own)
 
 
 def _filter(

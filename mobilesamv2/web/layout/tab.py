@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import gradio as gr
 from gradio.components import Component
 
 from .page import Page
@@ -21,19 +22,21 @@ class Tab(ABC):
         title: on the tab itself.
         page: what all tabs share.
         outputs: components that belong to the photo at hand; another photo sets them back to `cleared()`.
+        buttons: the run and the cancel button of a run on the photo at hand; none: there is no such run.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     outputs: list[Component]
+    buttons: tuple[gr.Button, ...] = ()
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     @abstractmethod
     def cleared(self) -> list[Any]:
-        """Values of `outputs` before a run, as `parts.shown` takes them."""
+        """Values of `outputs` without a photo, as `parts.shown` takes them."""
 
     @abstractmethod
-    def connect(self) -> list[Any]:
-        """Wire the tab up, when all tabs are made; returns the events of its runs, for others to cancel."""
+    def connect(self) -> None:
+        """Wire the tab up, when all tabs are made."""

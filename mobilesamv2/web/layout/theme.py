@@ -5,34 +5,11 @@ from __future__ import annotations
 import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
-_PETROL = colors.Color(
-    name="petrol",
-    c50="#e9f4f2",
-    c100="#cde7e3",
-    c200="#9fd2cb",
-    c300="#6dbab2",
-    c400="#3f9f97",
-    c500="#1c837d",
-    c600="#0f6b67",
-    c700="#0d5754",
-    c800="#0d4644",
-    c900="#0c3736",
-    c950="#072423",
-)
-_PAPER = colors.Color(
-    name="paper",
-    c50="#faf8f4",
-    c100="#f3f0e9",
-    c200="#e5e0d5",
-    c300="#cfc8b9",
-    c400="#a39c8d",
-    c500="#777165",
-    c600="#57534a",
-    c700="#3d3b35",
-    c800="#272724",
-    c900="#1b1c1a",
-    c950="#131413",
-)
+# From the lightest to the darkest, 50 to 950
+_PETROL_SHADES = "#e9f4f2 #cde7e3 #9fd2cb #6dbab2 #3f9f97 #1c837d #0f6b67 #0d5754 #0d4644 #0c3736 #072423"
+_PAPER_SHADES = "#faf8f4 #f3f0e9 #e5e0d5 #cfc8b9 #a39c8d #777165 #57534a #3d3b35 #272724 #1b1c1a #131413"
+_PETROL = colors.Color(*_PETROL_SHADES.split(), name="petrol")
+_PAPER = colors.Color(*_PAPER_SHADES.split(), name="paper")
 
 _WEIGHTS = (400, 700)
 """Not 600: what Gradio ships as the semibold Plex Sans holds Cyrillic letters only."""
@@ -54,6 +31,13 @@ THEME = gr.themes.Base(
     block_border_color="*neutral_200",
     block_border_color_dark="*neutral_800",
     block_shadow="none",
+    block_padding="10px 12px",
+    layout_gap="10px",
+    panel_background_fill="*neutral_100",  # of the area where results appear
+    panel_background_fill_dark="*neutral_900",
+    color_accent_soft_dark="*primary_900",
+    link_text_color="*primary_600",
+    link_text_color_dark="*primary_300",
     # The usual greys of hints are too faint to read.
     body_text_color_subdued="*neutral_500",
     body_text_color_subdued_dark="*neutral_400",
@@ -71,6 +55,8 @@ THEME = gr.themes.Base(
     button_primary_background_fill_hover_dark="*primary_300",
     button_primary_text_color="white",
     button_primary_text_color_dark="*neutral_950",
+    checkbox_label_gap="6px",
+    checkbox_label_padding="6px 7px",
     checkbox_border_color="*neutral_500",
     checkbox_border_color_dark="*neutral_400",
     slider_color="*primary_600",

@@ -1,92 +1,164 @@
-"""How functions are connected: one lane for the model, run and cancel, endpoints."""
+"""How functions are connected: run and cancel, another photo."""
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
+from ..job_numbers import JobNumbers
+from ..jobs import Job
+from ..sessions import Session
+from ..steps import HasStage, paced
 from ..text import page as text
-from .endpoint_inputs import check
 from .page import Page
-from .parts import BUSY, READY, properties, shown
-from .sentences import in_sentences, sentences
+from .parts import BUSY, READY, shown
+from .sentences import in_sentences
 
-MODEL_LANE = "model"
-"""Listeners that run the model once share this lane, and wait in it for each other. Whatever their lane, all take turns
-in the model (`Page.on_model`): memory and timings belong to one run."""
-BATCH_LANE = "batch"
-"""Batches wait for each other. Between two photos of one, whoever else waits has a turn."""
+VISITOR_LANE = "visitors"
+"""Runs of visitors. They wait for the model's lock, first come, first served, and can be stopped there."""
+MOST_AT_WORK = 16
+"""Runs in that lane; further ones wait in Gradio's queue before they begin."""
+PROGRAM_LANE = "programs"
+"""Programs' calls that run the model once are answered one at a time; each waits for the model's lock, too."""
+BATCH_LANE = "batches"
+"""Programs' batches are answered one at a time."""
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+"""Of listeners that do not wait in the queue, and so may overtake the runs."""
+
+Values = tuple[Any, ...]
+"""A value for each output of a tab."""
+Work = Callable[..., Generator[HasStage | Values, None, None]]
 
 
 def on_run(
     page: Page,
+    name: str,
     buttons: tuple[gr.Button, gr.Button],
-    work: Callable[..., Generator[tuple[Any, ...], None, None]],
-    inputs: list[Any],
-    outputs: list[Any],
+    work: Work,
+    inputs: list[Component],
+    outputs: list[Component],
     *,
-    failed: list[Any],
-    last_word: tuple[Callable[..., Any], list[Any], list[Any]] | None = None,
-    lane: str = MODEL_LANE,
+    cleared: list[Any],
+    is_batch: bool = False,
 ) -> Any:
-    """Let the run button start `work` and the cancel button stop it; returns the event of a run.
+    """Let the run button start `work` as a job of the session, and the cancel button stop it.
+
+    The browser numbers the job and sets the buttons; a listener without queue tells the server of it, which makes
+    every earlier job stale; `work` follows in the queue. When it has ended, the browser sets the buttons back, unless
+    the tab has begun a newer job.
 
     Args:
-        work: takes the visitor's `Visit`, then the values of `inputs`; yields values for all `outputs`.
-        outputs: the last of them, the status, also says what went wrong.
-        failed: values for the others when a run fails, so that nothing old stays beside the sentence.
-        last_word: a listener with its inputs and outputs, for when a cancelled run has stopped; by default the
-            status says that it was.
-        lane: runs of one lane are started one at a time.
+        name: of the tab.
+        work: takes the `Job`, then the values of `inputs`; yields steps, which the status shows, and values for all
+            `outputs`. It ends soon after the job is stale (`Job.follow`); what it yields then is shown, unless the
+            job is gone. Where it leaves a step in the status, that says that the run was cancelled.
+        outputs: the last of them is the status; it also says what went wrong.
+        cleared: values of `outputs` without a photo; those before the status also stand beside what went wrong.
+        is_batch: a job that other runs and other photos do not stop; batches take turns.
+
+    Returns:
+        the event of a run that has ended.
     """
     run, cancel = buttons
-    status = outputs[-1]
-    rest = [gr.skip() for _ in outputs[:-1]]
+    status, tab = outputs[-1], json.dumps(name)
+    nothing = [gr.skip() for _ in outputs]
+    # In the browser: the number of a job on its way to the server, and of the one that the last answer belongs to.
+    asked, answered = (
+        gr.Number(0, precision=0, visible="hidden", label=label, elem_id=f"{name}-{label}")
+        for label in ("asked", "answered")
+    )
 
-    @functools.wraps(work)
-    def told(key: str | None, *arguments: Any) -> Generator[Any, None, None]:
-        visit = page.visits.of(key)
-        try:
-            if page.model in inputs:
-                choice = arguments[inputs.index(page.model)]
-                for step in in_sentences(page.models.fetch)(choice):
-                    yield visit.key, *rest, text.step(step.stage, step.done, step.total)
-            for values in in_sentences(work)(visit, *arguments):
-                yield visit.key, *values
-        except gr.Error as error:
-            yield visit.key, *failed, text.problem(error.message)
-            error.visible = False  # said where the numbers would be, and no note lies over the page
-            raise
+    def numbers(session: Session) -> JobNumbers:
+        return session.batches if is_batch else session.runs
 
-    buttons_only = {"outputs": [run, cancel], "queue": False, "api_visibility": "private"}
+    def begin(request: gr.Request, number: float) -> None:
+        numbers(page.session(request)).begin(number, name)
+
+    def stop(request: gr.Request, number: float) -> None:
+        numbers(page.session(request)).cancel(number)
+
+    def told(request: gr.Request, number: float, *values: Any) -> Generator[Values, None, None]:
+        session = page.session(request)
+        job = Job.take(session, number, numbers(session), name)
+        if job is None:
+            yield number, *nothing  # without any values, Gradio would clear the outputs
+            return
+        is_told = False  # whether the status says what came out
+        choice = values[inputs.index(page.model)] if page.model in inputs else None
+        start = partial(_fetched_and_done, page, job, choice, partial(work, job, *values))
+        with closing(paced(page.batch_lock.run(start) if is_batch else start())) as items:
+            for item in items:
+                if job.is_gone:
+                    break
+                if isinstance(item, _Problem):
+                    yield number, *cleared[:-1], text.problem(item.sentence_html)
+                    is_told = True
+                elif isinstance(item, HasStage):
+                    yield number, *nothing[1:], text.step(item.stage, item.done, item.total)
+                    is_told = False
+                else:
+                    yield number, *item
+                    is_told = is_told or item[-1] != gr.skip()
+        is_cancelled = job.is_stale and not job.is_gone and not is_told
+        # Gradio sends the last values twice: nothing is best.
+        yield number, *nothing[1:], text.idle(text.CANCELLED) if is_cancelled else gr.skip()
+
+    quiet: dict[str, Any] = {"queue": False, **PRIVATE}
+    latest = f"() => [window.jobs.latestOf({tab})]"
+    is_latest = f"n === window.jobs.latestOf({tab})"
     # What changes at once changes in the browser: a round trip would let the next click overtake it.
-    run.click(None, js=_then_focus(shown(*BUSY), cancel), **buttons_only)
-    running = run.click(
+    busy = f"() => (window.jobs.begin({tab}), {json.dumps(BUSY)})"
+    run.click(None, None, [run, cancel], js=_then_focus(busy, cancel), **quiet)
+    running = run.click(begin, asked, None, js=latest, trigger_mode="multiple", **AT_ONCE).then(
         told,
-        [page.visit, *inputs],
-        [page.visit, *outputs],
-        concurrency_id=lane,
-        concurrency_limit=1,
+        [asked, *inputs],
+        [answered, *outputs],
+        js=f"(_, ...values) => [window.jobs.latestOf({tab}), ...values]",
+        concurrency_id=VISITOR_LANE,
+        concurrency_limit=MOST_AT_WORK,
+        trigger_mode="multiple",  # also while the run before ends
         show_progress="minimal",
         show_progress_on=status,
-        api_name=run.elem_id,  # or it would take an endpoint's name from it
-        api_visibility="private",
+        api_name=f"{name}-run",  # or it would take an endpoint's name from it
+        **PRIVATE,
     )
     ready = _then_focus(shown(*READY), run)
-    running.success(None, js=_once_stopped(ready), **buttons_only)
-    running.failure(None, js=_once_stopped(_unless_late(run, ready)), **buttons_only)  # also at a stop
-    stop_on(
-        cancel.click,
-        [running],
-        [status, cancel],
-        [text.idle(text.CANCELLED), properties(interactive=False)],
-        last_word=last_word,
-    )
+    # The server never began it: too many wait, or it cannot be reached.
+    running.failure(None, None, [run, cancel], js=ready, **quiet)
+    skips = json.dumps([gr.skip()] * 2)
+    running.then(None, answered, [run, cancel], js=f"n => {is_latest} ? ({ready})() : {skips}", **quiet)
+    if not is_batch:
+        # An answer may have been on its way to the browser when another photo cleared the outputs there.
+        cleared_again = (
+            f"{is_latest} && window.jobs.isGone(n) ? {json.dumps(cleared)} : {json.dumps(nothing)}"
+        )
+        running.then(None, answered, outputs, js=f"n => {cleared_again}", **quiet)
+    cancelled = shown(text.idle(text.CANCELLED), *READY)
+    cancel.click(None, None, [status, run, cancel], js=_then_focus(cancelled, run), **quiet)
+    cancel.click(stop, asked, None, js=latest, trigger_mode="multiple", **AT_ONCE)
     return running
+
+
+def on_another_photo(page: Page, outputs: list[Component], cleared: list[Any]) -> None:
+    """Show `cleared` in `outputs` as soon as the photo is another one, or none, and drop all jobs on the one before."""
+    number = gr.Number(0, precision=0, visible="hidden", label="dropped", elem_id="photo-dropped")
+
+    def drop(request: gr.Request, number: float) -> None:
+        page.session(request).runs.drop(number)
+
+    js = f"() => (window.jobs.dropAll(), {json.dumps(cleared)})"
+    page.photo.change(None, None, outputs, js=js, queue=False, **PRIVATE)
+    page.photo.change(
+        drop, number, None, js="() => [window.jobs.dropped()]", trigger_mode="multiple", **AT_ONCE
+    )
 
 
 def _then_focus(js: str, button: gr.Button) -> str:
@@ -105,87 +177,24 @@ def _then_focus(js: str, button: gr.Button) -> str:
     }}"""
 
 
-def _once_stopped(js: str) -> str:
-    """JavaScript that does `js` when no stop is under way any more."""
-    return f"() => window.runs.allStopped().then({js})"
+@dataclass(frozen=True)
+class _Problem:
+    """What went wrong in a run, as the visitor is told."""
+
+    sentence_html: str
 
 
-def _unless_late(run: gr.Button, js: str) -> str:
-    """JavaScript that does `js` at the end of a run, but not where that was stopped and the next one was begun."""
-    nothing = json.dumps([gr.skip()] * 2)
-    return f'() => window.runs.isLate("{run.elem_id}") ? {nothing} : ({js})()'
-
-
-def stop_on(
-    event: Callable[..., Any],
-    running: list[Any],
-    outputs: list[Any],
-    values: list[Any],
-    *,
-    last_word: tuple[Callable[..., Any], list[Any], list[Any]] | None = None,
-) -> None:
-    """Let `event` stop the runs and show `values`; in that order, or a late step would be shown over them.
-
-    Args:
-        last_word: a listener with its inputs and outputs, for when the runs have stopped; by default the values again.
-    """
-    stopped = event(None, cancels=running, queue=False, api_visibility="private")
-    event(None, outputs=outputs, js=shown(*values), queue=False, api_visibility="private")
-    # Through the queue, which keeps the order: a step may have been on its way to the browser.
-    in_order = {
-        "js": "(...inputs) => (window.runs.forget(), window.runs.allStopped().then(() => inputs))",
-        "trigger_mode": "multiple",  # also while the last word about the stop before is on its way
-        "api_name": "stopped",
-        "concurrency_limit": None,
-        "show_progress": "hidden",
-        "api_visibility": "private",
-    }
-    if last_word is not None:
-        stopped.then(*last_word, **in_order)
-        return
-    # Not the buttons, nor what the next run shows, for it may have begun.
-    late = [pair for pair in zip(outputs, values, strict=True) if not isinstance(pair[0], gr.Button)]
-    again, nothing = json.dumps([(output._id, value) for output, value in late]), json.dumps(gr.skip())
-    stopped.then(lambda: None, None, None, **in_order).then(
-        None,
-        None,
-        [output for output, _ in late],
-        js=f"() => {again}.map(([id, value]) => window.runs.willShow(id) ? {nothing} : value)",
-        queue=False,
-        api_visibility="private",
-    )
-
-
-def endpoint(
-    function: Callable[..., Any],
-    inputs: list[Any],
-    outputs: list[Any],
-    *,
-    name: str,
-    description: str,
-    lane: str = MODEL_LANE,
-) -> None:
-    """Offer `function` to programs: no button starts it, its defaults are the first values of the inputs.
-
-    Wrong values are told in a sentence that names the input by its label. The docstring of `function` describes the
-    inputs to programs that speak MCP. Calls of one lane are answered one at a time.
-    """
-    for component in inputs:
-        check(component)
-
-    @functools.wraps(function)
-    def told(*arguments: Any) -> Any:
-        with sentences():
-            return function(*arguments)
-
-    told.__name__ = name  # what the tool is called by programs that speak MCP
-    gr.on(
-        [],
-        told,
-        inputs,
-        outputs,
-        api_name=name,
-        api_description=description,
-        concurrency_id=lane,
-        concurrency_limit=1,
-    )
+def _fetched_and_done(
+    page: Page, job: Job, choice: str | None, work: Callable[[], Generator[HasStage | Values, None, None]]
+) -> Generator[HasStage | Values | _Problem, None, None]:
+    """Fetch the chosen model if there is one, then do the work; ends with a `_Problem` where either fails."""
+    try:
+        if choice is not None:
+            with closing(in_sentences(page.models.fetch)(choice)) as steps:
+                for step in steps:
+                    yield step
+                    if job.is_stale:
+                        break
+        yield from in_sentences(work)()
+    except gr.Error as error:
+        yield _Problem(error.message)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 from ...formatting import count, number, seconds
-from ..steps import HasStage
 from . import page
+from .tables import table
 
 PHOTOS_LABEL = "Photos, at most {most}"
 RUN = "Segment all"
@@ -18,28 +18,17 @@ NO_PHOTOS = "There are no photos yet: choose some first."
 GALLERY_LABEL = "Photos that are done"
 
 
-class OfPhoto(HasStage, Protocol):
-    """A step of one photo of several."""
-
-    @property
-    def photo(self) -> str: ...
-    @property
-    def place(self) -> int: ...
-    @property
-    def photos(self) -> int: ...
+def where(photo: str, *, place: int, photos: int) -> str:
+    """Which photo a run is at; `place` counts from 0."""
+    return f'<p class="note">Photo {number(place + 1)} of {number(photos)}: {escape(photo)}</p>'
 
 
-def step(of: OfPhoto) -> str:
-    """Where the run is: which photo, and what is done with it."""
-    where = f"Photo {number(of.place + 1)} of {number(of.photos)}: {escape(of.photo)}"
-    return f'<p class="note">{where}</p>{page.step(of.stage, of.done, of.total)}'
-
-
-def stopped(photos: int) -> str:
-    """What a cancelled run leaves."""
-    return (
-        f"Cancelled; the ZIP holds the {count(photos, 'photo')} that {'was' if photos == 1 else 'were'} done."
-    )
+def stopped(summary: dict[str, Any]) -> str:
+    """What a cancelled run leaves, and what failed in it."""
+    photos = len(summary["photos"])
+    done = f"the {count(photos, 'photo')} that {'was' if photos == 1 else 'were'} done"
+    sentence = f"Cancelled; the ZIP holds {done}." if photos else page.CANCELLED
+    return failures(summary["failures"]) + page.idle(sentence)
 
 
 def caption(record: dict[str, Any]) -> str:
@@ -54,25 +43,25 @@ def failures(failed: Sequence[dict[str, str]]) -> str:
 
 def numbers(summary: dict[str, Any]) -> str:
     """All photos together, and a row for each; where none was done, only what failed."""
-    photos = summary["photos"]
+    photos, failed = summary["photos"], failures(summary["failures"])
     if not photos:
-        return failures(summary["failures"])
-    took = sum(record["seconds_in_all"] for record in photos)
+        return failed
     facts = (
         (number(len(photos)), "photo" if len(photos) == 1 else "photos"),
         (number(sum(record["masks"] for record in photos)), "masks"),
-        (seconds(took), f"on {photos[0]['device']}"),
+        (seconds(sum(record["total_seconds"] for record in photos)), f"on {photos[0]['device']}"),
     )
     tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(record["photo"])}</th><td>{number(record["width"])} × {number(record["height"])}'
-        f"</td><td>{number(record['prompts'])}</td><td>{number(record['masks'])}</td>"
-        f"<td>{seconds(record['seconds_in_all'])}</td></tr>"
+    rows = [
+        (
+            record["photo"],
+            (
+                f"{number(record['image']['width'])} × {number(record['image']['height'])}",
+                *(number(record[key]) for key in ("prompts", "masks")),
+                seconds(record["total_seconds"]),
+            ),
+        )
         for record in photos
-    )
-    table = (
-        '<table class="targets"><thead><tr><th scope="col">Photo</th><th scope="col">Pixels</th>'
-        '<th scope="col">Prompts</th><th scope="col">Masks</th><th scope="col">Time</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
-    return f'<div class="outcome"><dl class="facts">{tiles}</dl>{failures(summary["failures"])}{table}</div>'
+    ]
+    head = ("Photo", "Pixels", "Prompts", "Masks", "Time")
+    return f'<div class="outcome"><dl class="facts">{tiles}</dl>{failed}{table(head, rows)}</div>'

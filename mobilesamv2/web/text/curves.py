@@ -1,4 +1,8 @@
-"""Small line charts as HTML: lines stretch with their box, words keep their size. Knows nothing of what they show."""
+"""Small line charts as HTML: lines stretch with their box, words keep their size. Knows nothing of what they show.
+
+Gradio's `LinePlot` has no axis on which each doubling is one step, no values as people read them ("40 %", "1.2 s"), and
+no sentence for those who do not see it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ class Line:
 
     kind: str
     name: str
-    points: tuple[tuple[float, float], ...]
+    points: Sequence[tuple[float, float]]
 
 
 def chart(
@@ -43,40 +47,44 @@ def chart(
         top: of the y axis; None: the next round number above all values.
         whole: values are counts, so the y axis has no fractions.
     """
-    values = [y for line in lines for _, y in line.points]
-    heights = rounds_up_to(max(values, default=0) if top is None else top, whole=whole)
-    low = min([ticks[0], *(x for line in lines for x, _ in line.points)])
+    points = [point for line in lines for point in line.points]
+    heights = rounds_up_to(max((y for _, y in points), default=0) if top is None else top, whole=whole)
+    low = min([ticks[0], *(x for x, _ in points)])
     width = math.log(ticks[-1] / low) or 1.0
 
-    def across(x: float) -> float:
-        return 100 * math.log(x / low) / width
+    def across(x: float) -> str:
+        return f"{100 * math.log(x / low) / width:.2f}"
 
-    def up(y: float) -> float:
-        return 100 * y / heights[-1]
+    def up(y: float) -> str:
+        return f"{100 * y / heights[-1]:.2f}"
 
-    drawn, dots = "", ""
+    def down(y: float) -> str:
+        return f"{100 - 100 * y / heights[-1]:.2f}"
+
+    drawn = "".join(f'<line x1="0" x2="100" y1="{down(y)}" y2="{down(y)}"/>' for y in heights)
+    around = "".join(
+        f'<span class="y" style="bottom:{up(y)}%">{escape(_short(told(y)))}</span>' for y in heights
+    )
+    around += "".join(f'<span class="x" style="left:{across(x)}%">{number(x)}</span>' for x in ticks)
+    ends, spoken = "", []
     for line in lines:
-        places = [(across(x), up(y)) for x, y in line.points]
-        path = " ".join(f"{x:.2f},{100 - y:.2f}" for x, y in places)
+        path = " ".join(f"{across(x)},{down(y)}" for x, y in line.points)
         drawn += f'<polyline class="{line.kind}" points="{path}"/>'
-        for (x, y), (asked, value) in zip(places, line.points, strict=True):
-            tip = escape(f"{line.name}, {number(round(asked))} asked: {told(value)}")
-            dots += f'<i class="dot {line.kind}" style="left:{x:.2f}%;bottom:{y:.2f}%" title="{tip}"></i>'
-    rules = "".join(f'<line x1="0" x2="100" y1="{100 - up(y):.2f}" y2="{100 - up(y):.2f}"/>' for y in heights)
-    marks = "".join(
-        f'<span class="y" style="bottom:{up(y):.2f}%">{escape(_short(told(y)))}</span>' for y in heights
-    )
-    marks += "".join(f'<span class="x" style="left:{across(x):.2f}%">{number(x)}</span>' for x in ticks)
-    ends = "".join(
-        f'<span class="{line.kind}">{escape(told(line.points[-1][1]))}</span>'
-        for line in lines
-        if line.points
-    )
+        for x, y in line.points:
+            tip = escape(f"{line.name}, {number(round(x))} asked: {told(y)}")
+            around += (
+                f'<i class="dot {line.kind}" style="left:{across(x)}%;bottom:{up(y)}%" title="{tip}"></i>'
+            )
+        if line.points:
+            asked, value = line.points[-1]
+            ends += f'<span class="{line.kind}">{escape(told(value))}</span>'
+            spoken.append(f"{line.name}: {told(value)} at {number(round(asked))}")
+    measured = "; ".join(spoken) or "Nothing measured yet"
+    sentence = f"{title} against prompts asked. {measured}. The table has every point."
     return (
-        f'<div class="chart" role="img" aria-label="{escape(_spoken(title, lines, told))}">'
-        f'<p class="chart-title"><b>{escape(title)}</b>{ends}</p><div class="plot">'
-        f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{rules}{drawn}</svg>'
-        f"{marks}{dots}</div></div>"
+        f'<div class="chart" role="img" aria-label="{escape(sentence)}"><p><b>{escape(title)}</b>{ends}</p>'
+        '<div class="plot"><svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">'
+        f"{drawn}</svg>{around}</div></div>"
     )
 
 
@@ -98,12 +106,3 @@ def rounds_up_to(value: float, *, whole: bool = False) -> list[float]:
 def _short(told: str) -> str:
     """A round number without zeros after its point: "2 s" for "2.00 s"."""
     return re.sub(r"\.0+(?!\d)|(?<=\.\d)0+(?!\d)", "", told)
-
-
-def _spoken(title: str, lines: Sequence[Line], told: Callable[[float], str]) -> str:
-    ends = (
-        f"{line.name}: {told(line.points[-1][1])} at {number(round(line.points[-1][0]))}"
-        for line in lines
-        if line.points
-    )
-    return f"{title} against prompts asked. {'; '.join(ends) or 'Nothing measured yet'}. The table has every point."

@@ -10,20 +10,59 @@ PHOTO = (
     '{"path": ..., "meta": {"_type": "gradio.FileData"}} of an upload in JSON.'
 )
 PHOTOS = "photos must be a list of files, each as photo takes one: [handle_file(path), ...] in Python."
-PREDICT_API = (
-    "Masks for points and boxes on a photo. Returns the overlay as a PNG, with the surest mask of each object, and a "
-    "record: size of the photo, model, device, seconds, and for each object its masks as COCO run lengths with box, "
-    "area and predicted IoU, in the order asked."
-)
-EXPORT_API = (
-    "Segment everything in a photo and return the masks as files in one ZIP: a COCO data set with run lengths, a label "
-    "map with a legend, a black and white PNG of each mask, cut-outs with transparency, the overlay; and the record of "
-    "the run."
-)
-BATCH_API = (
-    "Segment everything in several photos and return one ZIP with a folder for each, one COCO data set and a summary; "
-    "and that summary. A photo that cannot be read is named in it and does not stop the others."
-)
+ENDPOINTS = {
+    "segment": (
+        "Segment everything in a photo. Returns the overlay as a PNG, at most as large as the page shows it, and a "
+        "summary: prompts asked, masks decoded and kept, seconds of each stage, model and device."
+    ),
+    "compare": (
+        "Run two samplers on one encoding of a photo: by default grid search and object-aware sampling. Write a side "
+        "as grid, grid:16 (16 x 16 points), object-aware or object-aware:64 (64 boxes at most); where no number is "
+        "named, max_prompts and points_per_side hold. Returns the overlay of the left and of the right one as PNGs, "
+        "in which masks of one object share a colour, with the prompts drawn if asked, and a summary: of each its "
+        "prompts, masks decoded and kept, duplicates removed, masks that only it found, coverage and seconds of each "
+        "stage; the speed-up and a verdict in one sentence."
+    ),
+    "budget": (
+        "Measure what more prompts bring on a photo: masks kept, share of the photo covered and decoder seconds for "
+        "16, 32, 64 ... prompts of object-aware sampling and of grid search, from one encoding. Returns every point, "
+        "how many boxes the detector proposed, and one sentence."
+    ),
+    "predict_mask": (
+        "Masks for points and boxes on a photo. Returns the overlay as a PNG, with the surest mask of each object, "
+        "and a record: size of the photo, model, device, seconds, and for each object its masks as COCO run lengths "
+        "with box, area and predicted IoU, in the order asked."
+    ),
+    "export": (
+        "Segment everything in a photo and return the masks as files in one ZIP: a COCO data set with run lengths, a "
+        "label map with a legend, a black and white PNG of each mask, cut-outs with transparency, the overlay; and "
+        "the record of the run."
+    ),
+    "batch": (
+        "Segment everything in several photos and return one ZIP with a folder for each, one COCO data set and a "
+        "summary; and that summary. A photo that cannot be read is named in it and does not stop the others."
+    ),
+}
+"""What each endpoint is for."""
+INPUTS = {
+    "photo": "the photo, any size up to 120 megapixels.",
+    "photos": "the photos, a list of files.",
+    "formats": "names out of coco, label-map, masks, cutouts, overlay, as a list or with commas between them.",
+    "sampler": "object-aware asks about boxes around objects, grid about points at regular distances.",
+    "max_prompts": "at most so many boxes, or the largest square of points that fits, if nothing else names a number.",
+    "points_per_side": "of a grid, where a side names no number of its own.",
+    "largest": "the largest number of prompts to measure.",
+    "left": "the first sampler: grid, grid:16, object-aware or object-aware:64.",
+    "right": "the second sampler, written like the first.",
+    "draw_prompts": "true draws the boxes and points that were asked onto the overlays.",
+    "points": "[[x, y], ...] in pixels of the photo for one object, or a list of such lists for several objects.",
+    "labels": "1 for a point on the object, 0 for one beside it, in lists like those of points; all 1 if left out.",
+    "boxes": "[x0, y0, x1, y1] in pixels of the photo for one object, or a list of boxes for several.",
+    "multimask": "true gives three masks for each object, for a single point that may mean a thing or a part.",
+    "model": "name of the model.",
+    "detector": "name of what proposes the boxes; own is the one that the model is usually used with.",
+}
+"""What each input of the endpoints means."""
 MCP_MISSING = 'MCP is not served: it needs `pip install "mobilesamv2[mcp]"` (or -e ".[mcp]"). All else works.'
 
 

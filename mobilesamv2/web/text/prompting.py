@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from ...formatting import count, number, percent, seconds
+from . import page as page_text
 
 MODES = (("On it", "on"), ("Beside it", "beside"), ("Box", "box"))
 MODE_LABEL = "A click places a point or a corner"
@@ -27,10 +28,13 @@ TYPED_LABEL = "Place in pixels of the photo"
 TYPED_INFO = "x, y: a point, on the object or beside it as chosen above. x0, y0, x1, y1: a box."
 TYPED_EXAMPLE = "320, 240"
 TYPED_BUTTON = "Place"
-LOST = "What was pointed at here before is gone: it was kept for a while only. This is the first object of a new start."
 ONLY_BESIDE = "Points beside an object say where it is not; add one on it, or a box."
+NO_PIXEL = "That box has no pixel inside; drag from one corner to the opposite one."
+NOTHING_ASKED = (
+    "Say where the object is: points like [[x, y]], or a box like [x0, y0, x1, y1], in pixels of the photo."
+)
 
-KEYS_FIRST = "Go to the picture with the Tab key. There:"
+_KEYS_FIRST = "Go to the picture with the Tab key. There:"
 _KEYS = (
     ("Arrows", "move the cursor, with Shift by one pixel"),
     ("Enter", "places a point, or ends a box"),
@@ -39,10 +43,27 @@ _KEYS = (
     ("U", "undoes"),
     ("Escape", "gives a box up"),
 )
+_COLUMNS = ("Object", "Asked by", "Pixels", "Share", "Predicted IoU")
 
-NOTHING_ASKED = (
-    "Say where the object is: points like [[x, y]], or a box like [x0, y0, x1, y1], in pixels of the photo."
-)
+
+def in_browser(most_objects: int) -> dict[str, Any]:
+    """What `scripts/prompt.js` says by itself, as HTML; {} stands for what was typed."""
+    not_a_place = "A place is two numbers, x, y, for a point or four, x0, y0, x1, y1, for a box; got {}."
+    return {
+        "idle": page_text.idle(IDLE),
+        "noPhoto": page_text.problem(page_text.NO_PHOTO),
+        "full": page_text.problem(
+            f"One photo takes at most {count(most_objects, 'object')} here; remove one."
+        ),
+        "notAPlace": page_text.problem(not_a_place),
+        "head": "<tr>" + "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS) + "</tr>",
+        "noCells": "<td>–</td>" * 3,
+        "placed": {
+            "point": "Point placed.",
+            "box": "Box placed.",
+            "corner": "First corner. Go to the opposite one.",
+        },
+    }
 
 
 def outside(place_xy: tuple[float, float], size_hw: tuple[int, int]) -> str:
@@ -51,16 +72,10 @@ def outside(place_xy: tuple[float, float], size_hw: tuple[int, int]) -> str:
     return f"({x:g}, {y:g}) lies outside the photo of {size_hw[1]} x {size_hw[0]} pixels."
 
 
-def not_a_place(words: str) -> str:
-    """What is wrong with a place that was typed."""
-    got = f"{words.strip():.40}"
-    return f"A place is two numbers, x, y, for a point or four, x0, y0, x1, y1, for a box; got {got or 'nothing'}."
-
-
 def keys_html() -> str:
     """The keys, for those who see them: on the picture when it has the focus, and in a list."""
     rows = "".join(f"<div><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div>" for key, what in _KEYS)
-    return f'<p class="note">{KEYS_FIRST}</p><dl class="keys">{rows}</dl>'
+    return f'<p class="note">{_KEYS_FIRST}</p><dl class="keys">{rows}</dl>'
 
 
 def candidate(index: int, *, share: float, predicted_iou: float) -> str:
@@ -68,45 +83,20 @@ def candidate(index: int, *, share: float, predicted_iou: float) -> str:
     return f"{index + 1}: {percent(share)}, IoU {predicted_iou:.2f}"
 
 
-def numbers(objects: Sequence[dict[str, Any]], summary: dict[str, Any] | None, note: str | None) -> str:
-    """What has been pointed at: how many objects, what encoding and the last answer took, a row for each object.
-
-    Args:
-        objects: `number`, `colour`, `area`, `share`, `predicted_iou`, `points` and `box` (whether there is one)
-            of each; `area` is None where there is no mask yet.
-        summary: `encode_seconds`, `seconds`, `encoded_now` and `device` of the last answer, if there was one.
-        note: a sentence below.
-    """
-    said = ""
-    if summary is not None:
-        when = "just now" if summary["encoded_now"] else "before"
-        said = (
-            f'<p class="note">Answered in {seconds(summary["seconds"])} on {escape(summary["device"])}. The photo was '
-            f"encoded once, {when}, in {seconds(summary['encode_seconds'])}; Segment everything shares it.</p>"
-        )
-    rows = "".join(_row(record) for record in objects)
-    table = (
-        '<table class="targets"><thead><tr><th scope="col">Object</th><th scope="col">Asked by</th>'
-        '<th scope="col">Pixels</th><th scope="col">Share</th><th scope="col">Predicted IoU</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-        if rows
-        else ""
-    )
-    last = f'<p class="note" role="status">{escape(note)}</p>' if note else ""
-    return f'<div class="outcome">{last}{said}{table}</div>'
+def cells(area: int, *, share: float, predicted_iou: float) -> str:
+    """The numbers of a mask in the table of objects, after its number and what it was asked by."""
+    return f"<td>{number(area)}</td><td>{percent(share)}</td><td>{predicted_iou:.2f}</td>"
 
 
-def _row(record: dict[str, Any]) -> str:
-    asked = [count(record["points"], "point")] if record["points"] else []
-    asked += ["a box"] if record["box"] else []
-    if record["area"] is None:
-        found = "<td>–</td>" * 3
-    else:
-        found = (
-            f"<td>{number(record['area'])}</td><td>{percent(record['share'])}</td>"
-            f"<td>{record['predicted_iou']:.2f}</td>"
-        )
+def only_beside() -> str:
+    """Why nothing was asked."""
+    return f'<p class="note" role="status">{ONLY_BESIDE}</p>'
+
+
+def answered(timings: Mapping[str, float], device: str, *, encoded_now: bool) -> str:
+    """What an answer took, in seconds per stage."""
+    when, encoding = ("just now" if encoded_now else "before"), timings["preprocess"] + timings["encode"]
     return (
-        f'<tr><th scope="row"><i style="background:{escape(record["colour"])}"></i>{record["number"]}</th>'
-        f"<td>{' and '.join(asked) or '–'}</td>{found}</tr>"
+        f'<p class="note">Answered in {seconds(timings["decode"])} on {escape(device)}. The photo was encoded once, '
+        f"{when}, in {seconds(encoding)}; Segment everything shares it.</p>"
     )

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import math
 from html import escape
-from typing import Any
 
-from ...formatting import number, seconds
+from ...formatting import seconds
 from .page import STAGE_NAMES
-
-IDLE = "Numbers appear here after a run: masks, prompts and the seconds of each stage."
-API = (
-    "Segment everything in a photo. Returns the overlay as a PNG, at most as large as the page shows it, and a "
-    "summary: prompts asked, masks decoded and kept, seconds of each stage, model and device."
-)
 
 PROMPTS_LABEL = "Prompts"
 
@@ -43,18 +36,6 @@ def hint(sampler: str, *, prompts: int, masks: int) -> str | None:
     return "No mask passed the filters. Try more prompts, or the other sampler."
 
 
-def numbers(summary: dict[str, Any]) -> str:
-    """The result of one run: the large numbers, the stages as one bar, a hint where there is one."""
-    facts = (
-        (number(summary["masks"]), "mask" if summary["masks"] == 1 else "masks"),
-        (number(summary["prompts"]), "prompt asked" if summary["prompts"] == 1 else "prompts asked"),
-        (seconds(summary["total_seconds"]), f"on {summary['device']}"),
-    )
-    tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
-    note = f'<p class="note">{escape(summary["hint"])}</p>' if summary["hint"] else shrunk_note(summary)
-    return f'<div class="outcome"><dl class="facts">{tiles}</dl>{stage_bar(summary["seconds"])}{note}</div>'
-
-
 def stage_bar(stages: dict[str, float]) -> str:
     """Seconds per stage as one bar of shares and a legend that names each."""
     total = sum(stages.values()) or 1.0
@@ -66,15 +47,3 @@ def stage_bar(stages: dict[str, float]) -> str:
             f"<b>{seconds(value)}</b></li>"
         )
     return f'<div class="stages"><div class="bar" aria-hidden="true">{shares}</div><ul>{legend}</ul></div>'
-
-
-def shrunk(summary: dict[str, Any]) -> str:
-    (width, height), (drawn_width, drawn_height) = summary["picture_size"], summary["overlay_size"]
-    if (width, height) == (drawn_width, drawn_height):
-        return ""
-    return f"Segmented at {width} × {height}, shown at {drawn_width} × {drawn_height} pixels."
-
-
-def shrunk_note(summary: dict[str, Any]) -> str:
-    sentence = shrunk(summary)
-    return f'<p class="note">{sentence}</p>' if sentence else ""

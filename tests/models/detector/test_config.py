@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mobilesamv2.models.detector.config import DETECTOR_NAMES, DetectorConfig, detector_config
+from mobilesamv2 import zoo
+from mobilesamv2.models.detector.config import DetectorConfig
 
 
-@pytest.mark.parametrize("name", DETECTOR_NAMES)
+@pytest.mark.parametrize("name", zoo.DETECTORS)
 def test_a_configuration_survives_the_metadata_of_a_file(name: str) -> None:
-    config = detector_config(name)
+    config = zoo.DETECTORS[name].config
     assert DetectorConfig.from_metadata({"format": "pt", **config.to_metadata()}) == config
 
 
@@ -20,7 +21,6 @@ def test_metadata_of_another_kind_describe_no_detector() -> None:
 @pytest.mark.parametrize(
     ("name", "architecture", "classes", "reg_max", "input_side"),
     [
-        ("nano-objects", "yolov8n.yaml", 1, 16, 512),
         ("object-aware", "yolov8x.yaml", 1, 26, 1024),
         ("fastsam-s", "yolov8s.yaml", 1, 16, 1024),
         ("fastsam-x", "yolov8x.yaml", 1, 16, 1024),
@@ -31,15 +31,9 @@ def test_metadata_of_another_kind_describe_no_detector() -> None:
 def test_the_published_detectors_are_known(
     name: str, architecture: str, classes: int, reg_max: int, input_side: int
 ) -> None:
-    config = detector_config(name)
+    config = zoo.DETECTORS[name].config
     assert config.architecture == architecture
     assert (config.classes, config.reg_max, config.input_side) == (classes, reg_max, input_side)
-
-
-@pytest.mark.parametrize("name", ["yolov8", "yolov8z", "yolo12n", "", "fastsam-n"])
-def test_an_unknown_detector_has_no_configuration(name: str) -> None:
-    with pytest.raises(KeyError):
-        detector_config(name)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import zlib
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,7 @@ from mobilesamv2.models.detector.detector import (
     fuse_batch_norm,
     snap_to_border,
 )
+from mobilesamv2.models.detector.ultralytics_import import ultralytics_module
 
 PARITY = Path(__file__).parents[2] / "parity"
 WEIGHTS = Path(__file__).parents[3] / "weights"
@@ -257,15 +260,17 @@ def test_fusing_batch_norms_changes_nothing_but_rounding(network: nn.Module) -> 
 
 def test_importing_is_light_and_building_leaves_no_traces(tmp_path: Path) -> None:
     program = """
-import os, sys
+import os, sys, warnings
 import cv2, numpy, torch
-import mobilesamv2.models.detector as detector
+import mobilesamv2.models.detector.detector as detector
 assert "ultralytics" not in sys.modules
 from PIL import Image
 import pathlib, tempfile, threading
-from mobilesamv2.models.detector_files import read_detector
-from mobilesamv2.models.detector_pickle import is_pickled_ultralytics
+from mobilesamv2.weights.detector_files import read_detector
+from mobilesamv2.weights.detector_pickle import is_pickled_ultralytics
+torch.set_printoptions(precision=7, sci_mode=True)
 before = dict(os.environ), cv2.getNumThreads(), numpy.get_printoptions(), torch.get_num_threads()
+printed, filters = repr(torch.tensor(1 / 3)), list(warnings.filters)
 functions = Image.open, torch.load, torch.save, cv2.imread, cv2.imwrite, cv2.imshow
 network = detector.build_detector_module(detector.DetectorConfig())
 with tempfile.TemporaryDirectory() as folder:
@@ -277,6 +282,7 @@ assert threading.active_count() == 1
 assert "torchvision" not in sys.modules
 after = {key: value for key, value in os.environ.items() if not key.startswith("YOLO_")}
 assert (after, cv2.getNumThreads(), numpy.get_printoptions(), torch.get_num_threads()) == before
+assert (repr(torch.tensor(1 / 3)), warnings.filters) == (printed, filters)
 assert functions == (Image.open, torch.load, torch.save, cv2.imread, cv2.imwrite, cv2.imshow)
 assert os.environ["YOLO_AUTOINSTALL"] == "false" and os.environ["YOLO_OFFLINE"] == "true"
 print(os.environ["YOLO_CONFIG_DIR"])
@@ -296,12 +302,41 @@ print(os.environ["YOLO_CONFIG_DIR"])
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_second_thread_takes_no_replaced_function_for_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
+    original, replaced, second_began = torch.load, threading.Event(), threading.Event()
+
+    def slow_import(name: str) -> ModuleType:
+        if name == "ultralytics.one":
+            torch.load = lambda *_, **__: None
+            replaced.set()
+            second_began.wait(0.3)  # in vain, for the second waits
+        if name == "ultralytics.two":
+            second_began.set()
+            first.join(5)
+        return sys.modules["ultralytics.utils"]
+
+    ultralytics_module("ultralytics.utils")
+    monkeypatch.setattr("importlib.import_module", slow_import)
+    first, second = (
+        threading.Thread(target=ultralytics_module, args=[f"ultralytics.{name}"]) for name in ("one", "two")
+    )
+    try:
+        first.start()
+        replaced.wait(5)
+        second.start()
+        for thread in (first, second):
+            thread.join(5)
+        assert torch.load is original
+    finally:
+        torch.load = original
+
+
 def test_the_embedded_weights_fit_and_give_a_useful_number_of_boxes() -> None:
     file = WEIGHTS / "nano-objects.safetensors"
-    assert file.stat().st_size < 8e6
+    assert file.stat().st_size < 9.2e6
     embedded = build_detector("nano-objects")  # with the suppression that suits it
     with Image.open(EXAMPLES / "pavilion.jpg") as image:
         found = embedded.detect(np.asarray(image.convert("RGB")))
-    assert 20 <= len(found) <= 160
+    assert 20 <= len(found) <= 320
     sides = found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]
     assert sides.prod(axis=1).min() < 0.02 * 427 * 640  # not only the large, easy ones

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -13,8 +15,8 @@ from mobilesamv2.models.encoders.efficientvit import (
     EfficientVit,
     EfficientVitConfig,
     LinearAttention,
-    efficientvit_config,
 )
+from mobilesamv2.zoo.segmentation import EFFICIENTVIT
 from tests.models.conftest import RECORDED_ENCODERS, sampled
 from tests.parity.synthetic_weights import manifest_of, synthetic_state
 
@@ -34,7 +36,7 @@ STAGES = [*(f"backbone.stages.{index}" for index in range(5)), "neck.input_ops.2
 def outputs(recorded_pixels: Tensor) -> dict[str, Tensor]:
     """What each stage of L0 makes of the recorded input, and the embedding as `out`."""
     with torch.device("meta"):
-        encoder = EfficientVit(efficientvit_config("l0", squeezed_from=1024)).eval()
+        encoder = EfficientVit(dataclasses.replace(EFFICIENTVIT["l0"], squeezed_from=1024)).eval()
     encoder.load_state_dict(synthetic_state(manifest_of("efficientvit_l0_encoder")), assign=True)
     found: dict[str, Tensor] = {}
     for name in STAGES:
@@ -60,7 +62,7 @@ def small_encoder(config: EfficientVitConfig = SMALL) -> EfficientVit:
 @pytest.mark.parametrize("size", ["l0", "l1", "l2"])
 def test_keys_and_shapes_are_those_of_the_published_checkpoint(size: str) -> None:
     with torch.device("meta"):
-        own = EfficientVit(efficientvit_config(size)).state_dict()
+        own = EfficientVit(EFFICIENTVIT[size]).state_dict()
     published = manifest_of(f"efficientvit_{size}_encoder")
     assert list(own) == list(published)
     assert [list(value.shape) for value in own.values()] == [entry["shape"] for entry in published.values()]
@@ -92,9 +94,9 @@ def test_squeezed_pixels_give_what_the_small_square_itself_gives() -> None:
 
 
 def test_squeezing_is_told_to_the_outside_as_another_side_of_the_picture() -> None:
-    assert efficientvit_config("l2").picture_side == 512
-    assert efficientvit_config("l2", squeezed_from=1024).picture_side == 1024
-    assert efficientvit_config("l2", squeezed_from=1024).embedding_side == 64
+    assert EFFICIENTVIT["l2"].picture_side == 512
+    assert dataclasses.replace(EFFICIENTVIT["l2"], squeezed_from=1024).picture_side == 1024
+    assert dataclasses.replace(EFFICIENTVIT["l2"], squeezed_from=1024).embedding_side == 64
 
 
 @pytest.mark.parametrize("size_hw", [(128, 128), (64, 96), (32, 64)])

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from mobilesamv2.models.encoders import vit
-from mobilesamv2.models.encoders.vit import Attention, Block, Vit, VitConfig, vit_config
+from mobilesamv2.models.encoders.vit import Attention, Block, Vit, VitConfig
+from mobilesamv2.zoo.segmentation import VIT
 from tests.models.conftest import RECORDED_ENCODERS
 from tests.parity.synthetic_weights import manifest_of, part_of, synthetic_state, synthetic_tensor
 
@@ -36,7 +37,7 @@ def small_pixels() -> Tensor:
 @pytest.mark.parametrize("size", ["b", "l", "h"])
 def test_keys_and_shapes_are_those_of_the_published_checkpoint(size: str) -> None:
     with torch.device("meta"):
-        own = Vit(vit_config(size)).state_dict()
+        own = Vit(VIT[size]).state_dict()
     published = part_of(manifest_of(f"sam_vit_{size}"), "image_encoder")
     assert list(own) == list(published)
     assert [list(value.shape) for value in own.values()] == [entry["shape"] for entry in published.values()]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mobilesamv2.models.mask_decoder.decoder import MaskDecoder, MaskDecoderConfig
+from mobilesamv2.models.mask_decoder.shared_decoding import RowLayout
 from tests.models.mask_decoder.plain_decoder import plain_decode
 
 
@@ -77,7 +78,6 @@ def test_any_number_of_prompts_gets_the_answers_of_the_plain_decoder(count, mult
         {"heads": 1},
         {"width": 16, "heads": 8},
         {"mask_tokens": 2},
-        {"upscaling_activation": "relu"},
     ],
     ids=str,
 )
@@ -110,20 +110,14 @@ def test_what_is_shared_serves_any_number_of_calls():
             torch.testing.assert_close(found, expected[part], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("multimask", [False, True])
-@pytest.mark.parametrize("depth", [1, 2, 3])
-def test_dense_prompts_of_their_own_are_mixed_without_being_written_out(depth, multimask):
-    decoder = a_decoder(depth=depth)
-    asked = prompts(decoder, count=5)
-    generator = torch.Generator().manual_seed(2)
-    shares, vectors = torch.randn(5, 3, 6, 9, generator=generator), torch.randn(3, 32, generator=generator)
-    with torch.inference_mode():
-        shared = decoder.share(
-            image=asked["image"] + asked["dense"], image_code=asked["image_code"], dense=vectors
-        )
-        found = decoder.decode_shared(shared, sparse=asked["sparse"], dense=shares, multimask=multimask)
-    asked["dense"] = asked["dense"] + torch.einsum("ndyx,dc->ncyx", shares, vectors)
-    assert_close(found, truth(decoder, asked, multimask=multimask))
+def test_rows_of_all_blocks_lie_one_after_the_other():
+    layout, taken = RowLayout(attention_rows=3), []
+    for block in range(3):
+        assert layout.before(block) == slice(0, len(taken))
+        taken += range(100)[layout.attention(block)]
+        assert layout.with_attention(block) == slice(0, len(taken))
+        taken.append(layout.ones(block))
+    assert taken == list(range(12))
 
 
 def test_nothing_is_shared_where_it_would_be_wrong_or_slow():

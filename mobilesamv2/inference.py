@@ -1,0 +1,27 @@
+"""The state that networks run in, whatever state the caller's PyTorch is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+
+@contextmanager
+def inference(device: torch.device) -> Iterator[None]:
+    """Run without gradients and autocast, with float32 and the CPU as the defaults of new tensors.
+
+    What the caller has set is there again afterwards. The default number format is one for all threads, so it is only
+    touched where it is another one.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        if torch.amp.is_autocast_available(device.type):
+            stack.enter_context(torch.autocast(device.type, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        if (dtype := torch.get_default_dtype()) != torch.float32:
+            stack.callback(torch.set_default_dtype, dtype)
+            torch.set_default_dtype(torch.float32)
+        yield

@@ -1,0 +1,152 @@
+"""What is asked of one run, as people choose it: validated once, with the same sentences everywhere."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from .errors import PromptError, UnknownModelError
+from .filters import SHOW_ALL, MaskFilters, ViewFilters
+
+SAMPLERS = ("object-aware", "grid")
+"""Names of samplers; `prompts.make_sampler` makes one of each."""
+DEFAULT_MAX_PROMPTS = 320
+"""The budget of MobileSAMv2: more boxes gain no recall on LVIS (arXiv 2312.09579, its table of 384, 320, 256 boxes)."""
+DEFAULT_POINTS_PER_SIDE = 32
+"""The grid of SAM's automatic mask generator."""
+DEFAULT_CONFIDENCE = 0.4
+"""Of the detector, from MobileSAMv2's released code; the paper does not state it."""
+_DIGITS = 9
+"""Of a number in a request's text: Python reads thousands of them slowly or not at all."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of one run.
+
+    Args:
+        sampler: one of `SAMPLERS`.
+        max_prompts: at most so many prompts, 320 where not given; of a grid, whose number `points_per_side` sets, the
+            largest square that fits.
+        points_per_side: of a grid, 32 where not given; its square is asked.
+        confidence: how sure the detector must be of a box, 0 to 1, 0.4 where not given; a grid has no detector.
+        mask_filters: instead of those that suit the sampler and the model.
+        view: what is left out of the finished result.
+
+    Raises:
+        UnknownModelError: if there is no such sampler.
+        PromptError: if an option does not belong to the sampler or is out of range.
+    """
+
+    sampler: str = "object-aware"
+    max_prompts: int | None = None
+    points_per_side: int | None = None
+    confidence: float | None = None
+    mask_filters: MaskFilters | None = None
+    view: ViewFilters = SHOW_ALL
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise UnknownModelError(f"There is no sampler {self.sampler!r}. Known: {', '.join(SAMPLERS)}.")
+        if not self.is_grid and self.points_per_side is not None:
+            raise PromptError(
+                "points_per_side belongs to grid search; object-aware sampling takes max_prompts."
+            )
+        if self.is_grid and self.confidence is not None:
+            raise PromptError("confidence is that of a detector; grid search has none.")
+        for name in ("max_prompts", "points_per_side"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise PromptError(f"{name} must be a whole number; got {value!r:.60}.")
+            if value < 1:
+                raise PromptError(f"{name} must be at least 1; got {value}.")
+            object.__setattr__(self, name, int(value))  # numpy's numbers are no JSON
+        if self.confidence is not None:
+            sure: object = self.confidence  # as it comes from JSON
+            share = float(sure) if isinstance(sure, Real) else math.nan
+            if not 0 <= share <= 1:
+                raise PromptError(f"confidence must lie within 0 to 1; got {sure!r:.60}.")
+            object.__setattr__(self, "confidence", share)
+
+    @classmethod
+    def parse(
+        cls,
+        text: str,
+        *,
+        max_prompts: int | None = None,
+        points_per_side: int | None = None,
+        confidence: float | None = None,
+        view: ViewFilters = SHOW_ALL,
+    ) -> Request:
+        """Read "grid", "grid:16" (16 x 16 points), "object-aware" or "object-aware:64" (64 boxes at most).
+
+        Args:
+            max_prompts, points_per_side, confidence: what holds where the text names no number and the sampler has
+                such an option; `max_prompts` is of boxes.
+            view: what is left out of the finished result.
+
+        Raises:
+            UnknownModelError, PromptError: if it is none of these.
+        """
+        sampler, colon, given = text.strip().partition(":")
+        if colon and not (given.strip().isdecimal() and len(given.strip()) <= _DIGITS):
+            raise PromptError(
+                f"Write a sampler and a whole number, like grid:16 or object-aware:64; got {text!r:.60}."
+            )
+        budget = int(given) if colon else None
+        if sampler == "grid":
+            return cls("grid", points_per_side=points_per_side if budget is None else budget, view=view)
+        budget = max_prompts if budget is None else budget
+        return cls(sampler, max_prompts=budget, confidence=confidence, view=view)
+
+    def __str__(self) -> str:
+        """The sampler and its budget as `parse` reads them: "grid:32"."""
+        return f"{self.sampler}:{self.limit}"
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether prompts are the points of a square grid; else they are boxes of a detector."""
+        return self.sampler == "grid"
+
+    @property
+    def limit(self) -> int:
+        """The number that sets the budget: points per side of a grid, boxes at most otherwise."""
+        if not self.is_grid:
+            return DEFAULT_MAX_PROMPTS if self.max_prompts is None else self.max_prompts
+        side = self.points_per_side
+        if self.max_prompts is None:
+            return DEFAULT_POINTS_PER_SIDE if side is None else side
+        square = math.isqrt(self.max_prompts)
+        return square if side is None else min(side, square)
+
+    @property
+    def prompts_at_most(self) -> int:
+        """How many prompts it may ask."""
+        return self.limit**2 if self.is_grid else self.limit
+
+    @property
+    def detector_confidence(self) -> float | None:
+        """How sure the detector must be of a box; None where there is no detector."""
+        if self.is_grid:
+            return None
+        return DEFAULT_CONFIDENCE if self.confidence is None else self.confidence
+
+    @property
+    def source(self) -> tuple[str, float | None]:
+        """What the masks of a picture depend on but for their number and the filters: raw masks are kept for each."""
+        return self.sampler, self.detector_confidence
+
+    def to_record(self) -> dict[str, Any]:
+        """What was asked, with defaults filled in, ready for `json.dumps`."""
+        return {
+            "sampler": self.sampler,
+            "max_prompts": self.prompts_at_most,
+            "points_per_side": self.limit if self.is_grid else None,
+            "confidence": self.detector_confidence,
+            "mask_filters": None if self.mask_filters is None else asdict(self.mask_filters),
+            "view": asdict(self.view),
+        }

@@ -1,0 +1,93 @@
+"""Jobs: runs that a visitor asked for, and whether they are still wanted. Knows no components and no models.
+
+Stopping belongs to the server. A run looks after each item whether its job is stale, and ends with what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from ..stored import StoredEmbedding
+from ..types import Picture
+from .job_numbers import JobNumbers, whole
+from .sessions import Session
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One run that a visitor asked for.
+
+    Args:
+        session: whose it is.
+        number: among the jobs of a page.
+        numbers: of all jobs of its kind: `session.runs` or `session.batches`.
+        tab: name of the tab that shows its answer.
+    """
+
+    session: Session
+    number: int
+    numbers: JobNumbers
+    tab: str = ""
+
+    @classmethod
+    def take(cls, session: Session, number: object, numbers: JobNumbers, tab: str) -> Job | None:
+        """The job of that number, to be done now; None if it, or a later one, was taken already."""
+        return cls(session, whole(number), numbers, tab) if numbers.take(number, tab) else None
+
+    @classmethod
+    def alone(cls) -> Job:
+        """A job of nobody, which nothing stops: what programs ask for."""
+        return cls(Session(), 0, JobNumbers())
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its answer is dropped: its tab began a newer run, or another photo is at hand."""
+        return self.number < max(self.numbers.latest_of.get(self.tab, 0), self.numbers.dropped)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether its work ends: it was cancelled, another run was begun, or another photo is at hand."""
+        newest = max(self.numbers.latest, self.numbers.dropped, self.numbers.cancelled + 1)
+        return self.number < newest and self.number > 0
+
+    def follow(
+        self, items: Generator[Any, None, None], *, model: str, picture: Picture
+    ) -> Generator[Any, None, None]:
+        """The items of a run on `picture` until this job is stale; embeddings are taken out and kept.
+
+        The run is closed when this ends, is closed or fails. That stops the work also on a lent GPU.
+
+        Args:
+            model: that makes the embeddings.
+        """
+        with closing(items):
+            while not self.is_stale:  # where it is stale already, the run does not begin
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+                if isinstance(item, StoredEmbedding):
+                    self.session.keep_embedding(model, item, picture=picture)
+                else:
+                    yield item
+
+
+@dataclass(frozen=True, eq=False)
+class Question(Job):
+    """Something asked about the photo at hand beside all runs: only another photo makes it stale.
+
+    Its number is the latest one at the time it was asked.
+    """
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether another photo is at hand."""
+        return self.number < self.numbers.dropped
+
+    @property
+    def is_stale(self) -> bool:
+        """The same: nobody cancels a question."""
+        return self.is_gone

@@ -1,0 +1,138 @@
+"""Inputs whose values are checked before anything else sees them: a wrong one is refused in a sentence that names it.
+
+Files are those that were uploaded, and what an address answers with; never others. Gradio's own checks answer a wrong
+type with a traceback in the log, and a file that is not there with nothing, and give the caller no reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from gradio.data_classes import ImageData, ListFiles
+from gradio.processing_utils import async_move_files_to_cache
+from gradio_client.utils import async_traverse, is_file_obj_with_meta
+from pydantic import ValidationError
+
+from ..settings import Range
+from ..text import programs as text
+from .sentences import refused
+
+
+class Photo(ImageData):  # type: ignore[misc]  # Gradio is not typed here
+    """A photograph: a file that was uploaded, or an address to fetch one from."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Any:
+        # Gradio asks files for their mark, but not pictures; of what has none it does not ask who brought it.
+        if not is_file_obj_with_meta(obj):
+            raise refused(text.PHOTO)
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError:
+            raise refused(text.PHOTO) from None
+
+
+class Photos(ListFiles):  # type: ignore[misc]
+    """Several photographs."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Any:
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError:
+            raise refused(text.PHOTOS) from None
+
+
+class Demo(gr.Blocks):  # type: ignore[misc]
+    """Blocks that refuse a file they cannot take in a sentence that names the input."""
+
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
+    ) -> Any:
+        """What Gradio does, with the files taken first."""
+        given = list(inputs)
+        for place, (component, value) in enumerate(zip(block_fn.inputs, inputs, strict=False)):
+            if isinstance(component, (gr.Image, gr.File)):
+                given[place] = await _taken(component, value, uploads_only=not explicit_call)
+        return await super().preprocess_data(block_fn, given, state, explicit_call)
+
+
+async def _taken(component: gr.Image | gr.File, value: Any, *, uploads_only: bool) -> Any:
+    """The value of an input with its files where they can be read."""
+    name = "photos" if isinstance(component, gr.File) else "photo"
+
+    async def take(file: dict[str, Any]) -> Any:
+        try:
+            return await async_move_files_to_cache(file, component, check_in_upload_folder=uploads_only)
+        except Exception as error:  # Gradio itself raises no narrower one for an address that has no file
+            raise refused(text.no_file(name, file["path"])) from error
+
+    return await async_traverse(value, take, is_file_obj_with_meta)
+
+
+def whole_number(name: str, offered: Range) -> gr.Slider:
+    """An input that takes a whole number of a range."""
+    low, high = offered.low, offered.high
+
+    def is_right(value: Any) -> bool:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number and low <= value <= high and int(value) == value
+
+    component = gr.Slider(low, high, offered.start, step=offered.step, label=name)
+    return _checked(component, is_right, lambda got: text.whole_number(name, low, high, got), int)
+
+
+def choice(name: str, choices: Sequence[str], first: str) -> gr.Dropdown:
+    """An input that takes one of several names."""
+    component = gr.Dropdown(choices=list(choices), value=first, label=name)
+    is_right: Callable[[Any], bool] = lambda value: isinstance(value, str) and value in choices  # noqa: E731
+    return _checked(component, is_right, lambda got: text.choice(name, choices, got))
+
+
+def yes_or_no(name: str) -> gr.Checkbox:
+    """An input that takes true or false."""
+    component = gr.Checkbox(label=name, value=False)
+    return _checked(component, lambda value: isinstance(value, bool), lambda got: text.yes_or_no(name, got))
+
+
+def words(name: str, first: str) -> gr.Textbox:
+    """An input that takes a text."""
+    component = gr.Textbox(label=name, value=first)
+    return _checked(component, lambda value: isinstance(value, str), lambda got: text.words(name, got))
+
+
+def names(name: str, choices: Sequence[str]) -> gr.CheckboxGroup:
+    """An input that takes some of several names, all of them at first; where they are read they are checked."""
+    return _checked(gr.CheckboxGroup(label=name, choices=list(choices), value=list(choices)))
+
+
+def list_of(name: str, *, lists: bool = False) -> gr.JSON:
+    """An input that takes a list, of lists or of anything; what it holds is checked where it is read."""
+    component = gr.JSON(label=name)
+    items: dict[str, Any] = {"type": "array", "items": {}} if lists else {}
+    # Gradio's own description of JSON is not one that other programs can read.
+    component.api_info = lambda: {"type": "array", "items": items}
+    return _checked(component)
+
+
+def _checked(
+    component: Component,
+    is_right: Callable[[Any], bool] = lambda value: True,
+    wrong: Callable[[Any], str] = str,
+    read: Callable[[Any], Any] = lambda value: value,
+) -> Any:
+    """Let an input take what is right and refuse the rest; nothing (null) is its first value."""
+    first = component.value
+
+    def preprocess(value: Any) -> Any:
+        if value is None:
+            return first
+        if not is_right(value):
+            raise refused(wrong(value))
+        return read(value)
+
+    component.preprocess = preprocess
+    return component

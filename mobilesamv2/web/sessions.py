@@ -1,0 +1,197 @@
+"""Sessions of visitors: one picture each, its embeddings, its results and the jobs asked for. Knows no components.
+
+Nothing is shared between sessions. Their number, their bytes and their age are bounded; what was thrown out is made
+again when it is needed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidImageError
+from ..images import load_image
+from ..stored import StoredEmbedding
+from ..types import Picture
+from .job_numbers import JobNumbers
+from .text import page as text
+
+MOST_EMBEDDINGS, MOST_RESULTS = 4, 12
+"""Kept in one session; the least recent ones make room."""
+_LONGEST_KEY = 64
+
+
+class Session:
+    """One visitor: the picture at hand, what was made of it, and the jobs asked for.
+
+    Attributes:
+        lock: held while something is read and then written, and while a picture is read. Never by other sessions.
+        nbytes: memory of all that is kept, about; up to date, and read without the lock.
+        runs: numbers of the jobs on the picture at hand.
+        batches: of those on several files, which no other picture stops.
+        example: path of the example that the visitor sees before choosing a photo.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.nbytes = 0
+        self.runs, self.batches = JobNumbers(), JobNumbers()
+        self.example: str | None = None
+        self._photo: Hashable = None
+        self._path: str | None = None
+        self._picture: Picture | None = None
+        self._embeddings: OrderedDict[str, StoredEmbedding] = OrderedDict()
+        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    def picture(self, photo: str | None) -> Picture:
+        """The picture of an uploaded file. A file other than the last one drops all that was made of that.
+
+        Args:
+            photo: its path, or None for no photo.
+
+        Raises:
+            InvalidImageError: no photo, or not one that can be read.
+        """
+        if not photo:
+            raise InvalidImageError(text.NO_PHOTO)
+        with self.lock:
+            state = _state_of(photo)
+            if self._picture is None or self._photo != state:
+                self.forget()
+                self._picture = load_image(photo)
+                self._picture.setflags(write=False)
+                self._photo, self._path = state, photo
+                self._count()
+            return self._picture
+
+    @property
+    def photo(self) -> str | None:
+        """Path of the photo at hand, or None."""
+        return self._path
+
+    @property
+    def at_hand(self) -> Picture | None:
+        """The picture at hand, or None."""
+        return self._picture
+
+    def seen(self, photo: str | None) -> str | None:
+        """Path of the photo that the visitor sees, or None: the chosen one, else the example if that is at hand.
+
+        The photo at hand may be another one still: a session hears of a new photo when something is asked of it.
+        """
+        return photo or (self._path if self._path == self.example else None)
+
+    def has(self, photo: str | None) -> bool:
+        """Whether what is kept was made of the photo that the visitor sees."""
+        seen = self.seen(photo)
+        return seen is not None and self._picture is not None and self._photo == _state_of(seen)
+
+    def embedding(self, model: str) -> StoredEmbedding | None:
+        """What `model` made of the picture, or None if it has not yet."""
+        with self.lock:
+            if model in self._embeddings:
+                self._embeddings.move_to_end(model)
+            return self._embeddings.get(model)
+
+    def keep_embedding(self, model: str, embedding: StoredEmbedding, *, picture: Picture) -> None:
+        """Keep what `model` made of `picture`, unless another picture is at hand by now."""
+        with self.lock:
+            if self._picture is picture:
+                self._embeddings[model] = embedding
+                self._count()
+
+    def get(self, name: Hashable) -> Any:
+        """What was kept under `name` for the picture at hand, or None."""
+        with self.lock:
+            if name in self._results:
+                self._results.move_to_end(name)
+            return self._results.get(name, (None, 0))[0]
+
+    def keep(self, name: Hashable, value: Any, *, picture: Picture, nbytes: int) -> None:
+        """Keep something made of `picture` under `name`, unless another picture is at hand by now.
+
+        Args:
+            name: made by the program, never a text of the browser.
+            nbytes: memory of `value`, about.
+        """
+        with self.lock:
+            if self._picture is picture:
+                self._results[name] = (value, nbytes)
+                self._results.move_to_end(name)
+                self._count()
+
+    def forget(self) -> None:
+        """Drop the picture and all that was made of it."""
+        with self.lock:
+            self._photo = self._path = self._picture = None
+            self._embeddings.clear()
+            self._results.clear()
+            self._count()
+
+    def _count(self) -> None:
+        while len(self._embeddings) > MOST_EMBEDDINGS:
+            self._embeddings.popitem(last=False)
+        while len(self._results) > MOST_RESULTS:
+            self._results.popitem(last=False)
+        picture = 0 if self._picture is None else self._picture.nbytes
+        embeddings = sum(embedding.nbytes for embedding in self._embeddings.values())
+        self.nbytes = picture + embeddings + sum(nbytes for _, nbytes in self._results.values())
+
+
+class Sessions:
+    """All sessions of one page, the most recent ones only.
+
+    Args:
+        most: sessions kept at the most.
+        most_bytes: their memory at the most, but for the one that is at work.
+        seconds: how long a session is kept after its last use.
+        now: a clock.
+    """
+
+    def __init__(
+        self, *, most: int, most_bytes: int, seconds: float, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most, self._most_bytes, self._seconds, self._now = most, most_bytes, seconds, now
+        self._sessions: OrderedDict[str, tuple[Session, float]] = OrderedDict()
+        self._lock = threading.Lock()
+        """For the dictionary alone: never held while a picture is read, a model runs or another lock is awaited."""
+
+    def of(self, key: str | None) -> Session:
+        """The session of a key: of an open page, as `gr.Request.session_hash` tells it.
+
+        A new one where there is none or it was thrown out; one that is not kept for no key, or no possible one.
+        """
+        if not key or len(key) > _LONGEST_KEY:
+            return Session()
+        with self._lock:
+            self._tidy()
+            session = self._sessions[key][0] if key in self._sessions else Session()
+            self._sessions[key] = (session, self._now())
+            self._sessions.move_to_end(key)
+            self._tidy()
+            return session
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def _tidy(self) -> None:
+        """Throw out what is too old, then the sessions that were used least recently."""
+        oldest = self._now() - self._seconds
+        for key in [key for key, (_, used) in self._sessions.items() if used < oldest]:
+            del self._sessions[key]
+        held = sum(session.nbytes for session, _ in self._sessions.values())
+        while len(self._sessions) > self._most or (held > self._most_bytes and len(self._sessions) > 1):
+            _, (session, _) = self._sessions.popitem(last=False)
+            held -= session.nbytes
+
+
+def _state_of(photo: str) -> Hashable:
+    try:
+        told = Path(photo).stat()
+    except (OSError, ValueError):
+        return photo  # reading it will say what is wrong
+    return photo, told.st_size  # not when it was written: another visitor may upload the same file

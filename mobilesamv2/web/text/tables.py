@@ -1,0 +1,41 @@
+"""Tables of numbers as HTML, the name of each row first. Knows nothing of what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+Row = tuple[str, Sequence[str]]
+"""The name of a row, and its other cells, ready as HTML."""
+
+
+def table(
+    head: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    kind: str = "",
+    kinds: Sequence[str] = (),
+    caption: str = "",
+) -> str:
+    """A table with a row for each name.
+
+    Args:
+        head: what the columns are called, the names of the rows first. It is for ears only where it ends with "*".
+        kind: the CSS class of the table.
+        kinds: those of the names, where they have one.
+        caption: above the table, none by default.
+    """
+    above = f"<caption>{escape(caption)}</caption>" if caption else ""
+    columns = "".join(f'<th scope="col">{_column(name)}</th>' for name in head)
+    body = ""
+    for index, (name, cells) in enumerate(rows):
+        of_kind = f' class="{kinds[index]}"' if kinds else ""
+        body += f'<tr><th scope="row"{of_kind}>{escape(name)}</th>' + "".join(
+            f"<td>{cell}</td>" for cell in cells
+        )
+        body += "</tr>"
+    return f'<table class="{kind}">{above}<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _column(name: str) -> str:
+    return f'<span class="sr-only">{escape(name[:-1])}</span>' if name.endswith("*") else escape(name)

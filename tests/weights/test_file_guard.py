@@ -1,0 +1,78 @@
+"""Files that are no checkpoints are refused before anything reads or unpacks them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mobilesamv2.build import build_detector
+from mobilesamv2.errors import WeightsError
+from mobilesamv2.weights import convert, read_state_dict
+from mobilesamv2.weights.file_guard import refuse_other_files
+
+READERS = {
+    "state dict": read_state_dict,
+    "detector": lambda path: build_detector(path, device="cpu"),
+    "convert": lambda path: convert({"whole": path}, path.with_name("new.safetensors")),
+}
+each_reader = pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+
+
+@each_reader
+def test_a_compressed_archive_is_refused_unread(
+    read: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "small.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02" + b"N0" * 100_000)
+        archive.writestr("a/version", "3")
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.setattr(torch._C, "PyTorchFileReader", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(WeightsError, match="is a compressed archive, and no checkpoint"):
+        read(path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_torch_writes_passes(zipped: bool, tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(3)}, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped)
+    refuse_other_files(tmp_path / "a.pt")
+
+
+def test_what_is_no_archive_is_for_others_to_refuse(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"PK\x03\x04" + bytes(40))
+    refuse_other_files(tmp_path / "a.pt")
+    refuse_other_files(tmp_path / "nowhere.pt")
+
+
+POINTER = """version https://git-lfs.github.com/spec/v1
+oid sha256:6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f
+size 40728226
+"""
+
+
+@each_reader
+@pytest.mark.parametrize("name", ["model.pt", "model.safetensors"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "<!DOCTYPE html>\n<html><body>Sign in</body></html>",
+            "is a web page and no checkpoint: .*Take the address",
+        ),
+        ("\n  <html lang='en'>", "is a web page and no checkpoint"),
+        ('<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "is a web page and no checkpoint"),
+        (POINTER, "is a pointer of Git LFS and no checkpoint: .*git lfs pull"),
+    ],
+    ids=["page", "html", "xml", "lfs"],
+)
+def test_what_came_in_place_of_a_checkpoint_is_named(
+    read: Callable[[Path], Any], name: str, content: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(WeightsError, match=said):
+        read(tmp_path / name)
