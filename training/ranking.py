@@ -2,24 +2,21 @@
 
     python -m training.ranking --data DATA [--model nano] [--limit 40]
 
-Prints AR@10 and AR@100 on the `val` pictures when masks are ranked by the detector's confidence in their box, by their
-predicted IoU, by the product of both, and by that of the confidence and the square root of the predicted IoU.
+Prints average recall, AR@K by K, on the `val` pictures when masks are ranked by the detector's confidence in their box,
+by their predicted IoU, by the product of both, and by that of the confidence and the square root of the predicted IoU.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 import mobilesamv2
-from mobilesamv2.evaluate.average_recall import match, recall_table
-from mobilesamv2.evaluate.datasets import read_coco
+from mobilesamv2.evaluate.datasets import read_dataset
+from mobilesamv2.evaluate.recall import Found, find, total
 from mobilesamv2.types import Floats, Masks
-
-MAX_MASKS = (10, 100)
 
 
 def rankings(masks: Masks) -> dict[str, Floats]:
@@ -40,15 +37,13 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
     segmenter = mobilesamv2.load(options.model)
-    found: dict[str, list[dict[str, object]]] = {}
-    for photograph in read_coco(options.data / "annotations.json", split="val")[: options.limit]:
-        masks = segmenter.segment_everything(photograph.path).masks
+    found: dict[str, list[dict[str, Found]]] = {}
+    for photograph in read_dataset(options.data, split="val").photographs[: options.limit]:
+        masks, truth = segmenter.segment_everything(photograph.path).masks, photograph.objects()
         for name, scores in rankings(masks).items():
-            ranked = dataclasses.replace(masks, scores=scores.astype(np.float32))
-            found.setdefault(name, []).append(match(photograph.rles, ranked, max_masks=max(MAX_MASKS)))
-    for name, matches in found.items():
-        row = recall_table(matches, max_masks=MAX_MASKS)
-        print(f"{name:36}", {key: value for key, value in row.items() if key.startswith("AR@")})
+            found.setdefault(name, []).append(find("segm", truth, masks.rles, scores.astype(np.float32)))
+    for name, pictures in found.items():
+        print(f"{name:36}", total(pictures)["all"].average_recall())
 
 
 if __name__ == "__main__":

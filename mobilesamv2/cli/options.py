@@ -136,11 +136,13 @@ def request_of(options: argparse.Namespace, sampler: str | None = None) -> Reque
     return Request.parse(text, max_prompts=most, points_per_side=side, confidence=confidence, view=view)
 
 
-def load_segmenter(options: argparse.Namespace) -> Segmenter:
+def load_segmenter(options: argparse.Namespace, *, fall_back: bool = True) -> Segmenter:
     """The segmenter that the options of `add_model_options` describe.
 
-    A model or a detector that is not on this machine and cannot be fetched is a sentence on stderr and the embedded one
-    instead, so that people without a network get their masks. Results name the model that made them.
+    Args:
+        fall_back: a model or a detector that is not on this machine and cannot be fetched is a sentence on stderr and
+            the embedded one instead, so that people without a network get their masks. Results name the model that
+            made them. False: it is an error.
 
     Raises:
         MobileSamError: if there is no such model, checkpoint or device.
@@ -156,6 +158,8 @@ def load_segmenter(options: argparse.Namespace) -> Segmenter:
             device=options.device,
         )
     except mobilesamv2.WeightsUnreachableError as error:
+        if not fall_back:
+            raise
         model, detector = _what_is_here(options)
         changes = [model] if model != options.model else []
         changes += [f"the detector {detector}"] if detector != (options.detector or _usual(model)) else []

@@ -18,8 +18,8 @@ from pycocotools import mask as coco_mask
 
 from ..images import load_image
 from ..request import Request
+from ..results import STAGES, SegmentationResult
 from ..segmenter import Segmenter
-from ..types import STAGES, SegmentationResult
 from .datasets import Dataset, DatasetError, LabelledObject, Photograph
 from .recall import Found, find, total
 
@@ -50,7 +50,7 @@ def evaluate(
     *,
     progress_file: Path | None = None,
     workers: int = 1,
-    on_picture: Callable[[int, int], None] = lambda done, of: None,
+    on_picture: Callable[[int], object] = lambda done: None,
 ) -> Record:
     """Measure every way of `plan` on a data set.
 
@@ -59,7 +59,7 @@ def evaluate(
         dataset: the photographs.
         progress_file: gets a line for each picture that is done; pictures in it are not measured again.
         workers: processes, each with a model of its own and its share of the cores.
-        on_picture: called after each picture with the pictures done and all of them.
+        on_picture: called after each picture with the number of pictures done.
 
     Returns:
         `summary` of all pictures, the same however often the run was stopped and however many workers it had.
@@ -83,7 +83,7 @@ def evaluate(
             done[record["file"]] = record
             if out is not None:
                 print(json.dumps(record), file=out, flush=True)
-            on_picture(len(done), len(dataset.photographs))
+            on_picture(len(done))
     finally:
         if out is not None:
             out.close()

@@ -71,28 +71,43 @@ def test_compare_refuses_what_is_no_photograph(
     assert "There is no file" in capsys.readouterr().err
 
 
-def test_evaluate_prints_the_model_beside_its_baselines(
-    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with one annotated photograph."""
     saved(tmp_path / "images" / "a.png")
     dense = np.zeros((40, 60), dtype=np.uint8, order="F")
     dense[5:25, 10:40] = 1
     rle = coco_mask.encode(dense)
+    mask = {"size": [40, 60], "counts": rle["counts"].decode("ascii")}
     content = {
         "images": [{"id": 1, "file_name": "a.png", "width": 60, "height": 40, "split": "val"}],
-        "annotations": [
-            {"image_id": 1, "segmentation": {"size": [40, 60], "counts": rle["counts"].decode("ascii")}}
-        ],
+        "annotations": [{"id": 1, "image_id": 1, "segmentation": mask}],
     }
-    data = tmp_path / "annotations.json"
-    data.write_text(json.dumps(content))
-    assert main(["evaluate", "--data", str(data), "--recall"]) == 0
+    (tmp_path / "annotations.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+def test_evaluate_writes_average_recall_of_every_way(
+    tiny: None, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = data / "results.json"
+    options = ["--sampler", "object-aware", "--max-prompts", "2", "--also", "grid:3", "-o", str(out)]
+    assert main(["evaluate", "--data", str(data), *options]) == 0
+    results = json.loads(out.read_text())
+    assert results["mask_ar"].keys() == results["box_ar"].keys() == {"1", "10", "100", "1000"}
+    assert [(row["sampler"], row["prompts"]) for row in results["rows"]] == [("object-aware:2", 2), ("grid:3", 9)]
+    assert [path.name for path in data.glob("results.json*")] == ["results.json"]
+    assert "AR@100" in capsys.readouterr().out
+
+
+def test_evaluate_prints_answers_to_true_prompts_beside_baselines(
+    tiny: None, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--data", str(data / "annotations.json"), "--prompted"]) == 0
     out = capsys.readouterr().out
     assert "1 objects in 1 pictures" in out
     assert "the filled box" in out
     assert "1.000" in out
-    assert "AR@320" in out
-    assert "grid of 32 x 32 points" in out
     assert main(["evaluate", "--data", str(data), "--split", "test"]) == 1
     assert "has no picture with a mask in the split 'test'" in capsys.readouterr().err
 
