@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# Every check of the project, all set-up included: formatting, lint, types, tests.
+# Every check of the project, all set-up included: formatting, lint, types, the API reference, tests, coverage.
 #
-#   bash check.sh [PYTEST ARGUMENT...]
+#   bash check.sh [PYTEST ARGUMENT...]   everything
+#   bash check.sh quick                  without a browser and without networks of published size: two minutes
 #
 # Makes a virtual environment in .venv (or in $VENV) with the versions of constraints.txt, unless it is there.
 # The tests of the page drive a browser, found by the name of $CHROMIUM or one of the usual names. On Debian and Ubuntu,
 # where there is none, Chromium is installed, which needs root or sudo; and libgl1, which OpenCV (a part of
-# Ultralytics) wants and bare servers lack.
+# Ultralytics) wants and bare servers lack. Tests run in $WORKERS processes, by default one for each core.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+
+quick=
+if [ "${1:-}" = quick ]; then
+    quick=yes
+    shift
+fi
 
 venv="${VENV:-.venv}"
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
@@ -19,7 +26,9 @@ venv="${VENV:-.venv}"
 "$venv/bin/mypy"
 
 missing=()
-"$venv/bin/python" -c "from tests.web.browser import find_chromium; raise SystemExit(not find_chromium())" || missing+=(chromium)
+if [ -z "$quick" ]; then
+    "$venv/bin/python" -c "from tests.web.browser import find_chromium; raise SystemExit(not find_chromium())" || missing+=(chromium)
+fi
 "$venv/bin/python" -c "import cv2" 2>/dev/null || missing+=(libgl1)
 if [ "${#missing[@]}" -gt 0 ] && command -v apt-get >/dev/null; then
     as_root=()
@@ -36,4 +45,10 @@ if [ "${#missing[@]}" -gt 0 ] && command -v apt-get >/dev/null; then
         apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-"$venv/bin/python" -m pytest "$@"
+workers=(-n "${WORKERS:-auto}")
+if [ -n "$quick" ]; then
+    "$venv/bin/python" -m pytest "${workers[@]}" -m "not browser and not large" "$@"
+else
+    bash docs/build.sh "$venv/bin/python"
+    "$venv/bin/python" -m pytest "${workers[@]}" --cov --cov-report=term "$@"
+fi

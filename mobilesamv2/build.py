@@ -31,7 +31,7 @@ from .zoo import Form, WeightsFile
 log = logging.getLogger(__name__)
 
 
-SamWeights: TypeAlias = "str | Path | Mapping[str, str | Path]"
+SamWeights: TypeAlias = str | Path | Mapping[str, str | Path]
 """A checkpoint on this machine: one file, or `{"encoder": …, "decoder": …}`."""
 
 
@@ -141,7 +141,9 @@ def build_detector(
         raise WeightsError(f"{path} is no detector that can be used here: {error}.") from error
     checkpoints.load_strictly(network, state, source=path)
     network = fuse_batch_norm(network.eval()).requires_grad_(False)
-    detector = ObjectDetector(network, input_side=config.input_side, nms_iou=nms_iou)
+    detector = ObjectDetector(
+        network, input_side=config.input_side, second_side=config.second_side, nms_iou=nms_iou
+    )
     return detector.to(device=device, dtype=dtype)
 
 

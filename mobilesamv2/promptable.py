@@ -189,7 +189,7 @@ class PromptableModel:
         if len(prompts) == 0:
             return
         shared = self._share(embedding)
-        for part in self._chunks(embedding, range(len(prompts)), None if masks is not None else shared):
+        for part in self._chunks(embedding, range(len(prompts)), shared if masks is None else None):
             of_part = None if masks is None else masks[part]
             yield part.start, *self._decode(embedding, prompts[part], of_part, shared)
 

@@ -166,6 +166,9 @@ class Segmenter(PromptableModel):
         asked = Request() if request is None else request
         sampler = self.sampler_for(asked) if isinstance(asked, Request) else asked
         watch = Stopwatch(self.device)
+        with watch.stage("preprocess"):
+            read = read_image(image)
+        picture, size_hw = read.picture, (read.picture.shape[0], read.picture.shape[1])
         info = RunInfo(
             sampler=sampler.name,
             model=self.name,
@@ -174,12 +177,8 @@ class Segmenter(PromptableModel):
             masks_decoded=0,
             request=asked if isinstance(asked, Request) else None,
             own_filters=sampler.filters,
+            scaled_to_own_range=read.scaled_to_own_range,
         )
-        with watch.stage("preprocess"):
-            read = read_image(image)
-        picture = read.picture
-        info = replace(info, scaled_to_own_range=read.scaled_to_own_range)
-        size_hw = (picture.shape[0], picture.shape[1])
         if embedding is not None:
             self._check(embedding, size_hw=size_hw)
         stop = stop or _never
@@ -218,12 +217,9 @@ class Segmenter(PromptableModel):
         rounds = work.sampler.rounds(work.picture)
         with watch.stage("decode"):
             shared = self._share(embedding)
-        skip, begun, done, decoded = (
-            work.skip,
-            0,
-            0,
-            0,
-        )  # `begun`: prompts of the rounds before, skipped ones too
+        skip = work.skip
+        before = 0  # prompts of the rounds before, skipped ones too
+        done = decoded = 0
         answer: Masks | None = None
         while True:
             with watch.stage("discover"), inference(self.device):
@@ -255,9 +251,9 @@ class Segmenter(PromptableModel):
                 answers.append(masks)
                 done += part.stop - part.start
                 partial = PartialMasks(
-                    masks=replace(masks, prompt_index=masks.prompt_index + begun),
+                    masks=replace(masks, prompt_index=masks.prompt_index + before),
                     prompts=prompts[part],
-                    first=begun + part.start,
+                    first=before + part.start,
                     done=done,
                     total=total,
                     run=replace(work.info, timings=dict(watch.seconds), masks_decoded=decoded),
@@ -266,7 +262,7 @@ class Segmenter(PromptableModel):
                 yield Progress("decode", done, total)
                 yield partial
             answer = Masks.concatenate(answers)
-            begun += len(prompts)
+            before += len(prompts)
 
 
 def _never() -> bool:

@@ -201,8 +201,9 @@ def test_no_example_photograph_has_a_licence_that_forbids_changes_or_binds_them(
         assert re.search(r"\[(CC0 1\.0|CC BY [234]\.0|public domain)\]\(https://", row), row
 
 
-def test_paths_the_readme_names_exist() -> None:
-    block = README.split("## Where things are")[1].split("## ")[0]
+def test_paths_that_the_map_names_exist() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = contributing.split("## Where things are")[1].split("## ")[0]
     rows = re.findall(r"^\| (`.+?`) \|", block, flags=re.MULTILINE)
     named = [name for row in rows for name in row.split("`")[1::2]]
     assert len(named) > 20

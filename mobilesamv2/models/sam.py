@@ -12,7 +12,6 @@ from .encoders.tiny_vit import TinyVit, TinyVitConfig
 from .encoders.vit import Vit, VitConfig
 from .mask_decoder.decoder import MaskDecoder, MaskDecoderConfig
 from .mask_decoder.shared_image import SharedImage
-from .precision import own_precision
 from .prompt_encoder.encoder import PromptEncoder, PromptEncoderConfig
 
 
@@ -134,19 +133,17 @@ class Sam(nn.Module):
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Encode a normalised, padded picture (1, 3, S, S), S the picture side, as an embedding (1, width, h, w)."""
-        with own_precision(self.device):
-            return torch.as_tensor(self.image_encoder(pixels.to(self.dtype)))
+        return torch.as_tensor(self.image_encoder(pixels.to(self.dtype)))
 
     def share(self, embedding: Tensor) -> SharedBySam:
         """What all prompts on an embedding (1, width, h, w) share, once per picture."""
         size_hw = (embedding.shape[-2], embedding.shape[-1])
-        with own_precision(self.device):
-            code = self.prompt_encoder.position_grid(*size_hw).to(self.dtype)
-            projected = None
-            if self.mask_decoder.can_share(embedding):
-                projected = self.mask_decoder.share(
-                    image=embedding + self.prompt_encoder.no_mask(size_hw), image_code=code
-                )
+        code = self.prompt_encoder.position_grid(*size_hw).to(self.dtype)
+        projected = None
+        if self.mask_decoder.can_share(embedding):
+            projected = self.mask_decoder.share(
+                image=embedding + self.prompt_encoder.no_mask(size_hw), image_code=code
+            )
         return SharedBySam(image_code=code, projected=projected)
 
     def decode(
@@ -163,25 +160,24 @@ class Sam(nn.Module):
         """Answer N prompts on one embedding (1, width, h, w); see `PromptableNetwork.decode`."""
         if shared is None:
             shared = self.share(embedding)
-        with own_precision(self.device):
-            sparse, dense = self.prompt_encoder(
-                embedding_hw=(embedding.shape[-2], embedding.shape[-1]),
-                points=points,
-                labels=labels,
-                boxes_xyxy=boxes_xyxy,
-                masks=masks,
+        sparse, dense = self.prompt_encoder(
+            embedding_hw=(embedding.shape[-2], embedding.shape[-1]),
+            points=points,
+            labels=labels,
+            boxes_xyxy=boxes_xyxy,
+            masks=masks,
+        )
+        sparse = sparse.to(self.dtype)
+        if shared.projected is not None and masks is None:
+            logits, iou = self.mask_decoder.decode_shared(
+                shared.projected, sparse=sparse, multimask=multimask
             )
-            sparse = sparse.to(self.dtype)
-            if shared.projected is not None and masks is None:
-                logits, iou = self.mask_decoder.decode_shared(
-                    shared.projected, sparse=sparse, multimask=multimask
-                )
-            else:
-                logits, iou = self.mask_decoder(
-                    image=embedding,
-                    image_code=shared.image_code,
-                    sparse=sparse,
-                    dense=dense.to(self.dtype),
-                    multimask=multimask,
-                )
+        else:
+            logits, iou = self.mask_decoder(
+                image=embedding,
+                image_code=shared.image_code,
+                sparse=sparse,
+                dense=dense.to(self.dtype),
+                multimask=multimask,
+            )
         return logits.float(), iou.float()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,15 +17,10 @@ from ..results import PartialMasks, SegmentationResult
 from ..stored import StoredEmbedding
 from ..types import Picture
 from .jobs import Job
-from .photo_runs import PhotoRun, read_photo, run_on
-from .segmenting import RawRequest
-from .sessions import Session
-from .steps import HasStage, Step
-from .text import everything as text
-from .viewing import (
-    Controls,
+from .mask_views import (
     Shown,
     Summary,
+    ViewRequest,
     alone_picture,
     colours_of,
     label_picture,
@@ -35,12 +29,19 @@ from .viewing import (
     summary_of,
     table_rows,
 )
+from .model_lock import ModelLock
+from .photo_runs import PhotoRun, read_photo, run_on
+from .segmenting import RawRequest
+from .sessions import Session
+from .steps import HasStage, Step
+from .text import everything as text
 
 RawRun = PhotoRun[RawRequest, PartialMasks | SegmentationResult]
 """`segmenting.run_raw` without its models, perhaps sent to a GPU."""
-TAB = "segment"
 VIEW = "view"
 """Under it a session keeps the `Viewed`."""
+_SECONDS_BETWEEN_VIEWS = 0.4
+"""Of masks that are still coming: each is drawn and sent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class MasksView:
     Args:
         edition: names what is shown, so that a click on something older is not taken for one on this.
         picture: the photo at the size of the page.
-        labels: as `viewing.label_picture` makes them, of the same size.
+        labels: as `mask_views.label_picture` makes them, of the same size.
         colours: one for each mask.
         size_wh: width and height of the photo.
         rows: of the table; None while masks are still coming.
@@ -76,16 +77,15 @@ class MaskView:
 
 @dataclass(frozen=True, eq=False)
 class Viewed:
-    """What a session shows: its edition, the masks, what the controls said, the number of the tab's latest job then."""
+    """What a session shows at the moment: its edition, the masks, and what was wanted."""
 
     edition: str
     shown: Shown
-    controls: Controls
-    job: int
+    wanted: ViewRequest
 
 
 def segment_everything(
-    job: Job, photo: str | None, controls: Controls, *, run: RawRun, side: int
+    job: Job, photo: str | None, wanted: ViewRequest, *, run: RawRun, side: int
 ) -> Generator[HasStage | MasksView, None, None]:
     """Run, or answer from what is decoded: steps, views of the masks that came so far, the view at the end.
 
@@ -103,9 +103,8 @@ def segment_everything(
         MobileSamError: whatever else the model cannot do, in a sentence.
     """
     yield Step("read")
-    session, picture = job.session, read_photo(job, photo)
-    request = controls.request((picture.shape[0], picture.shape[1]))
-    raw: RawMasks | None = session.get(controls.source)
+    session, picture, request = job.session, read_photo(job, photo), wanted.request
+    raw: RawMasks | None = session.get(wanted.source)
     if raw is None or not raw.answers(request.prompts_at_most):
         # A larger grid has other points: it is asked anew. Further boxes come after those that were asked.
         before = None if raw is None or raw.is_grid else raw
@@ -114,135 +113,110 @@ def segment_everything(
         asked = RawRequest(request, skip=0 if before is None else len(before.prompts))
         parts: list[PartialMasks] = []
         result: SegmentationResult | None = None
-        with closing(run_on(job, picture, asked, controls.model, run=run)) as items:
-            for item in _drawn_now_and_then(items, picture, before, seen, controls, side, parts=parts):
+        small, next_view = fit_within(picture, side), time.monotonic() + _SECONDS_BETWEEN_VIEWS
+        with closing(run_on(job, picture, asked, wanted.model, run=run)) as items:
+            for item in items:
                 if isinstance(item, SegmentationResult):
                     result = item
-                else:
+                elif isinstance(item, PartialMasks):
+                    parts.append(item)
+                    started = time.monotonic()
+                    if started >= next_view and len(item.prompts):
+                        found = _joined(before, RawMasks.of(_of_parts(parts)), seen)
+                        yield _drawn(picture, small, shown_of(found, _unlimited(wanted)), edition="")
+                        # Drawing takes a fifth of the time at most.
+                        next_view = max(started + _SECONDS_BETWEEN_VIEWS, 5 * time.monotonic() - 4 * started)
+                elif isinstance(item, HasStage):
                     yield item
         if result is None and parts and not request.is_grid:
-            result = SegmentationResult.of_partial(parts, filters=KEEP_ALL)
-        raw = before if result is None else joined(before, RawMasks.of(result), seen)
+            result = _of_parts(parts)
+        raw = before if result is None else _joined(before, RawMasks.of(result), seen)
         if raw is None or job.is_gone:
             return
-        session.keep(controls.source, raw, picture=picture, nbytes=raw.nbytes)
+        session.keep(wanted.source, raw, picture=picture, nbytes=raw.nbytes)
     yield Step("draw")
-    yield view_of(session, picture, raw, controls, side=side)
+    yield view_of(session, picture, raw, wanted, side=side)
 
 
-def joined(before: RawMasks | None, found: RawMasks, seen: Shown | None) -> RawMasks:
+def _of_parts(parts: list[PartialMasks]) -> SegmentationResult:
+    return SegmentationResult.of_partial(parts, filters=KEEP_ALL)
+
+
+def _unlimited(wanted: ViewRequest) -> ViewRequest:
+    """The same without a budget: of a grid that is not whole there is no smaller one to take."""
+    if not wanted.request.is_grid:
+        return wanted
+    return replace(wanted, request=replace(wanted.request, max_prompts=None, points_per_side=10**4))
+
+
+def _joined(before: RawMasks | None, found: RawMasks, seen: Shown | None) -> RawMasks:
     """What was found, after what was decoded before; else with the numbers of what was seen of the photo."""
     if before is not None:
         return before.extended(found)
     return found if seen is None else found.numbered_like(seen.masks, seen.numbers)
 
 
-def _drawn_now_and_then(
-    items: Generator[Any, None, None],
-    picture: Picture,
-    before: RawMasks | None,
-    seen: Shown | None,
-    controls: Controls,
-    side: int,
-    *,
-    parts: list[PartialMasks],
-    now: Callable[[], float] = time.monotonic,
-) -> Generator[Any, None, None]:
-    """Turn masks that come into views of all so far, added to `parts`; drawing takes a fifth of the time at most."""
-    small: Picture | None = None
-    next_view = now() + 0.4
-    for item in items:
-        if not isinstance(item, PartialMasks):
-            yield item
-            continue
-        parts.append(item)
-        started = now()
-        if started < next_view or len(item.prompts) == 0:
-            continue
-        so_far = RawMasks.of(SegmentationResult.of_partial(parts, filters=KEEP_ALL))
-        # Of a grid that is not whole there is no smaller one to take.
-        raw = replace(joined(before, so_far, seen), budget=controls.max_prompts)
-        small = fit_within(picture, side) if small is None else small
-        yield _drawn(picture, small, _shown_so_far(raw, controls), edition="")
-        next_view = now() + max(0.4, 4 * (now() - started))
-
-
-def _shown_so_far(raw: RawMasks, controls: Controls) -> Shown:
-    found = controls if not raw.is_grid else replace(controls, max_prompts=10**9)
-    return shown_of(raw, found)
-
-
 class FirstExample:
-    """What the first example gave: made once per process, for the first visitor, and then shown to all at once."""
+    """Masks of the first example: made once per process, for the first visitor, and shown to all others at once."""
 
     def __init__(self) -> None:
-        self._kept: dict[Any, tuple[RawMasks, StoredEmbedding | None]] = {}
-        self._making = threading.Lock()
+        self._kept: tuple[ViewRequest, RawMasks, StoredEmbedding | None] | None = None
+        self._lock = ModelLock()
+        """Held by the one visitor who makes it; those who come early wait."""
 
-    def shown_to(self, session: Session, photo: str, controls: Controls, *, side: int) -> MasksView | None:
+    def shown_to(self, session: Session, photo: str, wanted: ViewRequest, *, side: int) -> MasksView | None:
         """Give a new visitor what is there; None where nothing is, or the visitor has a photo already."""
-        if session.photo is not None or controls.source not in self._kept:
+        if session.photo is not None or self._kept is None or self._kept[0].source != wanted.source:
             return None
-        raw, embedding = self._kept[controls.source]
+        _, raw, embedding = self._kept
         picture, session.example = session.picture(photo), photo
         if embedding is not None:
-            session.keep_embedding(controls.model, embedding, picture=picture)
-        session.keep(controls.source, raw, picture=picture, nbytes=raw.nbytes)
-        return view_again(session, photo, controls, side=side)
+            session.keep_embedding(wanted.model, embedding, picture=picture)
+        session.keep(wanted.source, raw, picture=picture, nbytes=raw.nbytes)
+        return view_again(session, photo, wanted, side=side)
 
     def steps(
-        self, session: Session, photo: str, controls: Controls, *, run: RawRun, side: int
+        self, session: Session, photo: str, wanted: ViewRequest, *, run: RawRun, side: int
     ) -> Generator[HasStage | MasksView, None, None]:
-        """Make it for the visitors without a photo: one of them has it made, the others wait for that.
+        """Make it, or wait until another visitor has made it. Nothing for visitors who want something else by now."""
 
-        It ends without a view for a visitor who asks for something, or chooses a photo, meanwhile.
-        """
-        while not self._making.acquire(timeout=0.2):
-            if _is_busy(session):
-                return
-            yield Step("wait")
-        try:
-            view = self.shown_to(session, photo, controls, side=side)
+        def made() -> Generator[HasStage | MasksView, None, None]:
+            view = self.shown_to(session, photo, wanted, side=side)
             if view is not None:
                 yield view
-                return
-            if _is_busy(session) or session.at_hand is not None:
+            if view is not None or session.at_hand is not None:
                 return
             session.example = photo
-            job = Job(session, session.runs.latest, session.runs)
-            with closing(segment_everything(job, photo, controls, run=run, side=side)) as items:
-                for item in items:
-                    if _is_busy(session):
-                        return
-                    yield item
-            raw = session.get(controls.source)
+            yield from segment_everything(question, photo, wanted, run=run, side=side)
+            raw = session.get(wanted.source)
             if raw is not None and raw.is_complete and session.photo == photo:
-                self._kept = {controls.source: (raw, session.embedding(controls.model))}
-        finally:
-            self._making.release()
+                self._kept = self._kept or (wanted, raw, session.embedding(wanted.model))
+
+        question = Job(session, 0, session.runs)
+        with closing(self._lock.run(made)) as items:
+            for item in items:
+                if session.runs.latest or session.runs.dropped:  # a run was begun, or a photo chosen
+                    return
+                yield item
 
 
-def _is_busy(session: Session) -> bool:
-    """Whether the visitor asked for something, or chose a photo."""
-    return bool(session.runs.latest or session.runs.dropped)
-
-
-def view_of(session: Session, picture: Picture, raw: RawMasks, controls: Controls, *, side: int) -> MasksView:
-    """What the controls leave of what is decoded; the session keeps it for clicks."""
-    found = shown_of(raw, controls)
+def view_of(
+    session: Session, picture: Picture, raw: RawMasks, wanted: ViewRequest, *, side: int
+) -> MasksView:
+    """What the filters leave of what is decoded; the session keeps it for clicks."""
+    found = shown_of(raw, wanted)
     edition = secrets.token_hex(4)
-    viewed = Viewed(edition, found, controls, session.runs.latest_of.get(TAB, 0))
-    session.keep(VIEW, viewed, picture=picture, nbytes=found.nbytes)
+    session.keep(VIEW, Viewed(edition, found, wanted), picture=picture, nbytes=found.nbytes)
     view = _drawn(picture, fit_within(picture, side), found, edition=edition)
-    return replace(view, rows=table_rows(found), summary=summary_of(raw, found, controls))
+    return replace(view, rows=table_rows(found), summary=summary_of(raw, found, wanted.request))
 
 
-def view_again(session: Session, photo: str | None, controls: Controls, *, side: int) -> MasksView | None:
+def view_again(session: Session, photo: str | None, wanted: ViewRequest, *, side: int) -> MasksView | None:
     """Another view of what is decoded of a photo, without asking the model; None where nothing is."""
-    picture, raw = session.at_hand, session.get(controls.source)
+    picture, raw = session.at_hand, session.get(wanted.source)
     if picture is None or raw is None or not session.has(photo):
         return None
-    return view_of(session, picture, raw, controls, side=side)
+    return view_of(session, picture, raw, wanted, side=side)
 
 
 def viewed_by(session: Session, photo: str | None) -> Viewed | None:

@@ -1,4 +1,4 @@
-"""Reads the checkpoint of a detector in any form: which network it is of, and its tensors."""
+"""Reader of a detector's checkpoint in any form: its network and its tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..models.detector.config import DetectorConfig
+from ..models.detector.config import LITE_FAMILY, DetectorConfig
 from ..models.detector.layers import parse_layers
 from .detector_pickle import is_pickled_ultralytics, read_pickle
 from .detector_state import config_from_layers, config_from_state, head_facts, plain_state
@@ -55,8 +55,12 @@ def read_detector(
         if written is None:
             return config_from_state(state), state
         # The head's shapes are taken from the tensors, whatever the metadata say.
-        of_network = {name: getattr(written, name) for name in ("family", "scale", "layers", "input_side")}
-        return dataclasses.replace(head_facts(state), **of_network), state
+        names = ("family", "scale", "layers", "input_side", "second_side")
+        of_network = {name: getattr(written, name) for name in names}
+        facts = head_facts(state)
+        if written.family == LITE_FAMILY:  # whose widths are its own
+            facts = DetectorConfig(reg_max=facts.reg_max)
+        return dataclasses.replace(facts, **of_network), state
     except ValueError as error:
         raise WeightsError(
             f"{path} is no detector that can be used here: {error}. Detection and segmentation networks of "

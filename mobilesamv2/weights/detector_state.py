@@ -1,4 +1,4 @@
-"""Brings the tensors of a detector's checkpoint into one form, and tells from their shapes which network they are of.
+"""Tensors of a detector's checkpoint in one form, and the network that their names and shapes belong to.
 
 Only names and tensors: what a file is, and whether it may be read, is for others to say.
 """
@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from ..models.detector.config import DetectorConfig
+from ..models.detector.config import LITE_CONFIG, DetectorConfig
 from ..models.detector.layers import Layers, families
 from ..models.detector.network import detector_layout
 from ..zoo import DETECTORS
 
 INPUT_SIDE = 640
 """What a network is taken to be trained on where nothing says so: Ultralytics' own default."""
+LITE_TENSOR = "model.0.stem.conv.weight"
+"""What only the embedded detector's own network has."""
 WRAPPERS = ("module.", "network.", "_orig_mod.")
 """Prefixes that training, `ObjectDetector` and compiling put before every name."""
 
@@ -80,12 +82,14 @@ def head_facts(state: Mapping[str, Tensor]) -> DetectorConfig:
 
 
 def config_from_state(state: Mapping[str, Tensor]) -> DetectorConfig:
-    """The network that a plain state is of, or is nearest to, among all that Ultralytics describes.
+    """The network that a plain state is of, or is nearest to: our own, or any that Ultralytics describes.
 
     Raises:
         ValueError: if it has next to nothing in common with any of them.
     """
     facts = head_facts(state)
+    if LITE_TENSOR in state:
+        return dataclasses.replace(LITE_CONFIG, reg_max=facts.reg_max)
     shapes = _shapes({name: value.shape for name, value in state.items()})
     fewest, nearest = len(shapes) // 2, None
     for family, layers in _candidates(state):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..models.detector.config import DetectorConfig
+from ..models.detector.config import LITE_CONFIG, DetectorConfig
 from .entries import DetectorEntry, Form, WeightsFile
 
 
@@ -52,7 +52,8 @@ ENTRIES: tuple[DetectorEntry, ...] = (
                 sha256="551b9ab0cd3388fede25d9c2b383748f4afff8ceb74bc306755a438827966ba5",
             )
         },
-        summary="YOLOv8n with one class, comes with the package",
+        config=LITE_CONFIG,
+        summary="objects of any kind on EfficientNet-Lite0, comes with the package",
         nms_iou=0.7,  # it gives several nearly equal boxes for an object; see its model card
     ),
     _pickled(

@@ -10,51 +10,82 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mobilesamv2.web.decoding import Ask, run_everything
-from mobilesamv2.web.visits import Visit
 
-from mobilesamv2.comparison.matching import covered_share, match_masks
+from mobilesamv2.comparison.matching import match_masks
 from mobilesamv2.errors import InvalidImageError, MobileSamError
-from mobilesamv2.web import decoding, everything
-from mobilesamv2.web.everything import FirstExample, MaskView, StageView
-from mobilesamv2.web.steps import last
-from mobilesamv2.web.viewing import Look
+from mobilesamv2.filters import ViewFilters
+from mobilesamv2.request import Request
+from mobilesamv2.web import everything
+from mobilesamv2.web.everything import FirstExample, MasksView, MaskView
+from mobilesamv2.web.jobs import Job
+from mobilesamv2.web.mask_views import ViewRequest, label_picture
+from mobilesamv2.web.segmenting import run_raw
+from mobilesamv2.web.sessions import Session
+from mobilesamv2.web.steps import Step, last
 
-from .fakes import Fake
+from .fakes import Fake, boxes, discs
 
 SIDE = 64
 
 
-def ask(prompts: int = 320, sampler: str = "object-aware") -> Ask:
-    return Ask(sampler=sampler, max_prompts=prompts, confidence=0.4, model="nano")
+def ask(prompts: int = 320, sampler: str = "object-aware", **view: Any) -> ViewRequest:
+    own = view.pop("own_filters", True)
+    request = Request(sampler, max_prompts=prompts, view=ViewFilters(**view))
+    return ViewRequest(request, model="nano", own_filters=own)
 
 
 class Page(Fake):
     """A fake page with one visitor."""
 
-    def run(self, photo: Any, asked: Ask, look: Look | None = None) -> Generator[Any, None, None]:
-        run = partial(run_everything, self.models)
-        wanted = look or Look(max_prompts=asked.max_prompts)
-        path = None if photo is None else str(photo)
-        return everything.segment_everything(self.visit, path, asked, wanted, run=run, side=SIDE)
+    def __init__(self, **changed: Any) -> None:
+        super().__init__(**changed)
+        self.session = Session()
+        self.number = 0
 
-    def view(self, photo: Any, asked: Ask, look: Look | None = None) -> StageView:
-        view = last(self.run(photo, asked, look))
-        assert isinstance(view, StageView)
+    @property
+    def run_raw(self) -> Any:
+        return partial(run_raw, self.models)
+
+    def run(self, photo: Any, wanted: ViewRequest) -> Generator[Any, None, None]:
+        self.number += 1
+        job = Job.take(self.session, self.number, self.session.runs, "segment")
+        assert job is not None
+        path = None if photo is None else str(photo)
+        return everything.segment_everything(job, path, wanted, run=self.run_raw, side=SIDE)
+
+    def view(self, photo: Any, wanted: ViewRequest) -> MasksView:
+        view = last(self.run(photo, wanted))
+        assert isinstance(view, MasksView)
         return view
 
-    def again(self, asked: Ask, **look: Any) -> StageView | None:
-        wanted = Look(**{"max_prompts": asked.max_prompts, **look})
-        return everything.look_again(self.visit, self.visit.photo, asked, wanted, side=SIDE)
+    def again(self, wanted: ViewRequest) -> MasksView | None:
+        return everything.view_again(self.session, self.session.photo, wanted, side=SIDE)
+
+    def cancelled(self, photo: Any, wanted: ViewRequest) -> Any:
+        """The last item of a run that is cancelled as soon as it shows masks."""
+        running = self.run(photo, wanted)
+        while not isinstance(item := next(running), MasksView):
+            pass
+        self.session.runs.cancel(self.number)
+        return next(iter(list(running)[-1:]), item)
+
+    def example(self, example: FirstExample, session: Session, photo: Any) -> Any:
+        return example.steps(session, str(photo), ask(), run=self.run_raw, side=SIDE)
 
 
-def summary(view: StageView | None) -> dict[str, Any]:
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masks are shown after each chunk."""
+    monkeypatch.setattr(everything, "_SECONDS_BETWEEN_VIEWS", 0.0)
+
+
+def summary(view: MasksView | None) -> dict[str, Any]:
     assert view is not None
     assert view.summary is not None
     return view.summary
 
 
-def ids(view: StageView) -> Any:
+def ids(view: MasksView) -> Any:
     return view.labels[..., 0].astype(int) + 256 * view.labels[..., 1].astype(int)
 
 
@@ -71,9 +102,10 @@ def test_a_run_gives_steps_and_then_the_picture_with_everything_about_it(wide_ph
     assert json.loads(json.dumps(summary(view), allow_nan=False)) == summary(view)
 
 
-def test_masks_are_shown_as_they_come(wide_photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.0)
-    views = [item for item in Page(finds=40).run(wide_photo, ask()) if isinstance(item, StageView)]
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize("sampler", ["object-aware", "grid"])
+def test_masks_are_shown_as_they_come(wide_photo: Path, sampler: str) -> None:
+    views = [item for item in Page(finds=40).run(wide_photo, ask(49, sampler)) if isinstance(item, MasksView)]
     assert len(views) > 1
     assert len(views[0].colours) < 40
     assert (views[0].rows, views[0].summary, views[0].edition) == (None, None, "")
@@ -92,48 +124,50 @@ def test_fewer_prompts_are_answered_at_once_and_more_ask_only_the_rest(wide_phot
     assert page.script.encoded == 1
 
 
-def test_a_stopped_run_leaves_its_boxes_and_the_next_asks_the_rest(
-    wide_photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.0)
+@pytest.mark.usefixtures("no_pause")
+def test_a_cancelled_run_shows_and_keeps_its_boxes_and_the_next_asks_the_rest(wide_photo: Path) -> None:
     page = Page(finds=50)
-    running = page.run(wide_photo, ask())
-    while not isinstance(next(running), StageView):
-        pass
-    running.close()
-    left = summary(page.again(ask()))
-    assert (left["prompts"], left["can_answer"]) == (16, False)
-    assert page.visit.get(everything.RUN) == "stopped"
+    left = summary(page.cancelled(wide_photo, ask()))
+    assert (left["prompts"], left["can_answer"], left["is_complete"]) == (8, False, False)
+    assert summary(page.again(ask())) == left
     assert summary(page.view(wide_photo, ask()))["prompts"] == 50
-    assert page.visit.get(everything.RUN) == "done"
-    assert page.script.asked[-1] == ("object-aware", 34)
+    assert page.script.asked[-1] == ("object-aware", 42)
 
 
-def test_a_stopped_grid_leaves_nothing(wide_photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.0)
+@pytest.mark.usefixtures("no_pause")
+def test_a_cancelled_grid_leaves_nothing(wide_photo: Path) -> None:
     page = Page()
-    running = page.run(wide_photo, ask(256, "grid"))
-    while not isinstance(next(running), StageView):
-        pass
-    running.close()
+    assert page.cancelled(wide_photo, ask(256, "grid")).summary is None
     assert page.again(ask(256, "grid")) is None
 
 
+@pytest.mark.usefixtures("no_pause")
+def test_nothing_is_shown_or_kept_of_a_photo_that_is_gone(wide_photo: Path, tmp_path: Path) -> None:
+    page, other = Page(finds=50), tmp_path / "other.png"
+    other.write_bytes(wide_photo.read_bytes())
+    running = page.run(wide_photo, ask())
+    while not isinstance(next(running), MasksView):
+        pass
+    page.session.runs.drop(2)
+    assert list(running) == []
+    assert page.again(ask()) is None
+
+
 def test_a_thing_keeps_its_colour_where_another_sampler_finds_it_too(wide_photo: Path) -> None:
-    page = Page(finds=30)
+    page = Page(finds=100)
     page.view(wide_photo, ask())
-    _, boxes = page.visit.get(everything.SHOWN)
-    grid = page.view(wide_photo, ask(64, "grid"), Look(max_prompts=64))
-    _, points = page.visit.get(everything.SHOWN)
-    pairs = match_masks(boxes.masks, points.masks).pairs
+    known = page.session.get(everything.VIEW).shown
+    grid = page.view(wide_photo, ask(64, "grid"))
+    points = page.session.get(everything.VIEW).shown
+    pairs = match_masks(known.masks, points.masks).pairs
     assert len(pairs)
-    assert boxes.numbers[pairs[:, 0]].tolist() == points.numbers[pairs[:, 1]].tolist()
+    assert known.numbers[pairs[:, 0]].tolist() == points.numbers[pairs[:, 1]].tolist()
     assert len(set(points.numbers)) == len(points.numbers)
     assert len(grid.colours) == len(points.numbers)
     again = page.again(ask())
     assert again is not None
-    _, back = page.visit.get(everything.SHOWN)
-    assert back.numbers.tolist() == boxes.numbers.tolist()
+    back = page.session.get(everything.VIEW).shown
+    assert back.numbers.tolist() == known.numbers.tolist()
 
 
 def test_a_larger_grid_is_asked_anew(wide_photo: Path) -> None:
@@ -155,7 +189,7 @@ def test_filters_work_on_what_is_decoded(wide_photo: Path) -> None:
     whole = page.view(wide_photo, ask())
     assert whole.rows is not None
     shares = sorted(row[2] or 0 for row in whole.rows)
-    half = page.again(ask(), min_area_percent=100 * (shares[19] + shares[20]) / 2)
+    half = page.again(ask(min_area_percent=100 * (shares[19] + shares[20]) / 2))
     assert half is not None
     assert half.rows is not None
     assert len(half.rows) == 20
@@ -167,8 +201,8 @@ def test_filters_work_on_what_is_decoded(wide_photo: Path) -> None:
         {"mask_nms": 0.2},
         {"hide_nested": True},
     ):
-        assert 0 < summary(page.again(ask(), **filters))["masks"] < 40
-    assert summary(page.again(ask(), min_predicted_iou=1.0))["hint"].startswith("None of the 40 masks")
+        assert 0 < summary(page.again(ask(**filters)))["masks"] < 40
+    assert summary(page.again(ask(min_predicted_iou=1.0)))["hint"].startswith("None of the 40 masks")
     assert page.script.started == 1
 
 
@@ -177,18 +211,18 @@ def test_each_pixel_to_one_mask_changes_no_pixel_of_the_picture_and_keeps_the_co
 ) -> None:
     page = Page(finds=40)
     whole = page.view(wide_photo, ask())
-    apart = page.again(ask(), apart=True)
+    apart = page.again(ask(flatten=True))
     assert apart is not None
     assert apart.rows is not None
     assert summary(apart)["coverage"] == summary(whole)["coverage"]
-    _, found = page.visit.get("shown")
-    assert covered_share(found.masks) == pytest.approx(found.masks.areas.sum() / (60 * 120))
+    found = page.session.get(everything.VIEW).shown
+    assert found.masks.coverage == pytest.approx(found.masks.areas.sum() / (60 * 120))
 
 
 def test_one_mask_alone_comes_with_its_box_and_the_prompt_that_made_it(wide_photo: Path) -> None:
     page = Page(finds=5)
     view = page.view(wide_photo, ask())
-    one = everything.pick(page.visit, view.edition, 2, side=SIDE)
+    one = everything.pick(page.session, view.edition, 2, side=SIDE)
     assert isinstance(one, MaskView)
     assert view.rows is not None
     assert one.mask["number"] == view.rows[2][0]
@@ -204,7 +238,7 @@ def test_one_mask_alone_comes_with_its_box_and_the_prompt_that_made_it(wide_phot
 def test_a_point_is_told_where_one_made_the_mask(wide_photo: Path) -> None:
     page = Page()
     view = page.view(wide_photo, ask(16, "grid"))
-    one = everything.pick(page.visit, view.edition, 0, side=SIDE)
+    one = everything.pick(page.session, view.edition, 0, side=SIDE)
     assert one is not None
     assert one.mask["prompt"]["box"] is None
     assert len(one.mask["prompt"]["points"]) == 1
@@ -216,19 +250,19 @@ def test_a_click_on_something_older_is_not_answered(
 ) -> None:
     page = Page(finds=5)
     view = page.view(wide_photo, ask())
-    assert everything.pick(page.visit, edition or view.edition, index, side=SIDE) is None
+    assert everything.pick(page.session, edition or view.edition, index, side=SIDE) is None
 
 
 def test_a_click_on_what_is_no_longer_kept_is_told_in_a_sentence() -> None:
     with pytest.raises(MobileSamError, match="no longer kept"):
-        everything.pick(Visit(), "any", 0, side=SIDE)
+        everything.pick(Session(), "any", 0, side=SIDE)
 
 
 def test_another_visitor_has_nothing_to_look_at(wide_photo: Path) -> None:
     page = Page(finds=5)
     view = page.view(wide_photo, ask())
-    other = Visit()
-    assert everything.look_again(other, str(wide_photo), ask(), Look(), side=SIDE) is None
+    other = Session()
+    assert everything.view_again(other, str(wide_photo), ask(), side=SIDE) is None
     with pytest.raises(MobileSamError):
         everything.pick(other, view.edition, 0, side=SIDE)
 
@@ -237,11 +271,8 @@ def test_without_a_photo_the_example_is_taken_if_it_is_seen(wide_photo: Path, tm
     page = Page(finds=5)
     with pytest.raises(InvalidImageError, match="no photo yet"):
         page.view(None, ask())
-    last(
-        FirstExample().steps(
-            page.visit, str(wide_photo), ask(2), Look(), run=partial(run_everything, page.models), side=SIDE
-        )
-    )
+    page.session = Session()
+    last(page.example(FirstExample(), page.session, wide_photo))
     assert summary(page.view(None, ask(5)))["prompts"] == 5
     other = tmp_path / "other.png"
     other.write_bytes(wide_photo.read_bytes())
@@ -254,37 +285,52 @@ def test_what_is_decoded_of_another_photo_is_not_looked_at(wide_photo: Path, tmp
     page = Page(finds=5)
     page.view(wide_photo, ask())
     for other in (None, str(tmp_path / "other.png")):
-        assert everything.look_again(page.visit, other, ask(), Look(), side=SIDE) is None
+        assert everything.view_again(page.session, other, ask(), side=SIDE) is None
 
 
 @pytest.mark.parametrize("finds", [0, 1])
-def test_every_look_takes_no_masks(wide_photo: Path, finds: int) -> None:
-    look = Look(own_filters=False, apart=True, hide_nested=True, mask_nms=0.5, min_predicted_iou=1.0)
-    view = Page(finds=finds).view(wide_photo, ask(), look)
+def test_all_filters_take_no_masks(wide_photo: Path, finds: int) -> None:
+    wanted = ask(own_filters=False, flatten=True, hide_nested=True, mask_nms=0.5, min_predicted_iou=1.0)
+    view = Page(finds=finds).view(wide_photo, wanted)
     assert (view.rows, view.colours) == ([], [])
     assert summary(view)["hint"]
 
 
 def test_the_first_example_is_made_once_and_shown_to_everybody(wide_photo: Path) -> None:
     page, example = Page(finds=5), FirstExample()
-    run = partial(run_everything, page.models)
-    first, second, busy = Visit("ann"), Visit("bob"), Visit("cat")
-    assert example.shown_to(first, str(wide_photo), ask(), Look(), side=SIDE) is None
-    made = last(example.steps(first, str(wide_photo), ask(), Look(), run=run, side=SIDE))
-    kept = example.shown_to(second, str(wide_photo), ask(), Look(), side=SIDE)
+    first, second, busy = Session(), Session(), Session()
+    assert example.shown_to(first, str(wide_photo), ask(), side=SIDE) is None
+    made = last(page.example(example, first, wide_photo))
+    kept = example.shown_to(second, str(wide_photo), ask(), side=SIDE)
     assert summary(kept) == summary(made)
     assert page.script.started == page.script.encoded == 1
     assert second.embedding("nano") is not None
     busy.picture(str(wide_photo))
-    assert example.shown_to(busy, str(wide_photo), ask(), Look(), side=SIDE) is None
-    assert list(example.steps(busy, str(wide_photo), ask(), Look(), run=run, side=SIDE)) == []
+    assert example.shown_to(busy, str(wide_photo), ask(), side=SIDE) is None
+    assert list(page.example(example, busy, wide_photo)) == []
+
+
+def test_visitors_who_come_early_wait_for_the_one_first_example(wide_photo: Path) -> None:
+    page, example = Page(finds=5), FirstExample()
+    visitors = [page.example(example, Session(), wide_photo) for _ in range(5)]
+    assert [next(visitor) for visitor in visitors] == [Step("read"), *[Step("wait")] * 4]
+    views = [last(visitor) for visitor in visitors]
+    assert all(summary(view) == summary(views[0]) for view in views)
+    assert page.script.started == page.script.encoded == 1
+
+
+def test_the_next_visitor_makes_the_first_example_where_the_one_before_wants_something_else(
+    wide_photo: Path,
+) -> None:
+    page, example, first = Page(finds=5), FirstExample(), Session()
+    making, waiting = page.example(example, first, wide_photo), page.example(example, Session(), wide_photo)
+    assert (next(making), next(waiting)) == (Step("read"), Step("wait"))
+    first.runs.drop(1)  # a photo was chosen
+    assert list(making) == []
+    assert summary(last(waiting))["masks"] == 5
 
 
 def test_masks_may_number_more_than_a_byte_can_tell() -> None:
-    from mobilesamv2.web.viewing import label_picture
-
-    from .fakes import boxes, discs
-
     masks = discs(np.zeros((40, 40, 3), dtype=np.uint8), boxes(np.zeros((40, 40, 3), dtype=np.uint8), 600))
     seen = label_picture(masks, (40, 40)).astype(int)
     assert (seen[..., 0] + 256 * seen[..., 1]).max() > 255

@@ -16,7 +16,7 @@ def summary(**changed: Any) -> dict[str, Any]:
         "sampler": "object-aware",
         "prompts": 40,
         "prompts_decoded": 40,
-        "is_complete": False,
+        "is_exhausted": False,
         "can_answer": True,
         "masks_decoded": 40,
         "masks": 40,
@@ -56,7 +56,7 @@ def mask(**changed: Any) -> dict[str, Any]:
             {"can_answer": False, "sampler": "grid"},
             "40 points of the decoded grid. Press Decode the larger grid",
         ),
-        ({"is_complete": True}, "found 40 boxes at this confidence"),
+        ({"is_exhausted": True}, "found 40 boxes at this confidence"),
         ({"hint": "Try this."}, "Try this."),
     ],
 )

@@ -9,20 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mobilesamv2.web.visits import Visit
 from PIL import Image
 
 from mobilesamv2.errors import PromptError
 from mobilesamv2.export import FORMATS, files_of
+from mobilesamv2.request import Request
+from mobilesamv2.types import Prompts
 from mobilesamv2.web import exporting
+from mobilesamv2.web.everything import VIEW, Viewed
 from mobilesamv2.web.exporting import ExportItem
+from mobilesamv2.web.mask_views import Shown, ViewRequest
+from mobilesamv2.web.sessions import Session
 from mobilesamv2.web.steps import Step
 from mobilesamv2.web.text import exporting as text
-from mobilesamv2.web.viewing import Shown
 from tests.export.examples import boxes_as_masks
 from tests.tiny import picture
 
 MASKS = boxes_as_masks([(1, 2, 11, 5), (0, 0, 60, 40)], (40, 60))
+NO_PROMPTS = Prompts(boxes_xyxy=np.zeros((0, 4), dtype=np.float32))
 COLOURS = np.array([[1, 2, 3], [200, 100, 0]], dtype=np.uint8)
 
 
@@ -32,12 +36,19 @@ def takeable(**changed: object) -> ExportItem:
 
 
 @pytest.fixture
-def visit(tmp_path: Path) -> Visit:
+def session(tmp_path: Path) -> Session:
     path = tmp_path / "my cat.png"
     Image.fromarray(picture()).save(path)
-    visit = Visit("ann")
-    visit.picture(str(path))
-    return visit
+    session = Session()
+    session.picture(str(path))
+    return session
+
+
+def keep(session: Session, shown: Shown) -> None:
+    """Let masks be shown."""
+    assert session.at_hand is not None
+    viewed = Viewed("e", shown, ViewRequest(Request(), "nano"))
+    session.keep(VIEW, viewed, picture=session.at_hand, nbytes=shown.nbytes)
 
 
 @pytest.mark.parametrize("named", [("masks",), ("coco", "cutouts"), tuple(FORMATS), ("label-map",)])
@@ -83,12 +94,12 @@ def test_packing_that_is_stopped_leaves_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_shown_is_taken_after_its_filters_and_in_its_colours(visit: Visit) -> None:
+def test_what_is_shown_is_taken_after_its_filters_and_in_its_colours(session: Session) -> None:
     with pytest.raises(PromptError, match=text.NOTHING_SEGMENTED):
-        exporting.everything_shown(visit, visit.photo)
-    found = Shown(masks=MASKS.select([1]), numbers=np.array([7]), prompts=None, whole=2)
-    visit.keep("shown", ("e", found), picture=visit.at_hand)
-    taken = exporting.everything_shown(visit, visit.photo)
+        exporting.everything_shown(session, session.photo)
+    found = Shown(masks=MASKS.select([1]), numbers=np.array([7]), prompts=NO_PROMPTS, whole=2)
+    keep(session, found)
+    taken = exporting.everything_shown(session, session.photo)
     assert taken.masks.rles == (MASKS.rles[1],)
     assert taken.file_name == "my cat.png"
     assert taken.info == {"masks": 1, "masks_before_filters": 2}
@@ -97,15 +108,15 @@ def test_what_is_shown_is_taken_after_its_filters_and_in_its_colours(visit: Visi
 
 def test_nothing_is_there_to_take_from_a_visitor_without_a_photo() -> None:
     with pytest.raises(PromptError, match="no masks to take away yet"):
-        exporting.everything_shown(Visit(), None)
+        exporting.everything_shown(Session(), None)
 
 
-def test_masks_of_another_photo_than_the_chosen_one_are_not_taken(visit: Visit, tmp_path: Path) -> None:
-    visit.keep("shown", ("e", Shown(MASKS, np.arange(2), None, 2)), picture=visit.at_hand)
-    assert len(exporting.everything_shown(visit, visit.photo).masks)
+def test_masks_of_another_photo_than_the_chosen_one_are_not_taken(session: Session, tmp_path: Path) -> None:
+    keep(session, Shown(MASKS, np.arange(2), NO_PROMPTS, 2))
+    assert len(exporting.everything_shown(session, session.photo).masks)
     for other in (None, str(tmp_path / "other.png")):
         with pytest.raises(PromptError, match="no masks to take away yet"):
-            exporting.everything_shown(visit, other)
+            exporting.everything_shown(session, other)
 
 
 @pytest.mark.parametrize("named", ["masks,cutouts", "cutouts masks", ["cutouts", "masks"]])

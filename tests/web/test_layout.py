@@ -13,15 +13,15 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from mobilesamv2.web.decoding import Ask, Decoded
 
-from mobilesamv2.comparison.compare import SamplerSpec
 from mobilesamv2.errors import MobileSamError, PromptError
+from mobilesamv2.request import Request
+from mobilesamv2.results import PartialMasks, SegmentationResult
 from mobilesamv2.stored import StoredEmbedding
-from mobilesamv2.types import SegmentationResult
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.layout.sentences import sentences
 from mobilesamv2.web.models import Models
+from mobilesamv2.web.segmenting import RawRequest
 from mobilesamv2.web.settings import Settings
 from mobilesamv2.web.text import page as text
 
@@ -67,20 +67,21 @@ def test_a_page_without_examples_is_built(demo: gr.Blocks) -> None:
     assert not [block for block in demo.blocks.values() if isinstance(block, gr.Dataset)]
 
 
-def test_all_listeners_that_run_the_model_take_turns(demo: gr.Blocks) -> None:
-    on_page = {"segment-run", "compare-run", "budget-run", "ask"}
-    working = [
-        listener
-        for listener in demo.fns.values()
-        if (listener.api_visibility == "public" and listener.api_name != "batch")
-        or listener.api_name in on_page
-    ]
-    assert {(listener.concurrency_id, listener.concurrency_limit) for listener in working} == {("model", 1)}
+def test_programs_are_answered_one_at_a_time_and_visitors_wait_for_the_lock_where_they_can_stop(
+    demo: gr.Blocks,
+) -> None:
+    lanes: dict[str, set[tuple[str, int]]] = {}
+    for listener in demo.fns.values():
+        kind = "programs" if listener.api_visibility == "public" else listener.api_name.split("-")[-1]
+        lane = listener.concurrency_id, listener.concurrency_limit
+        lanes.setdefault("batch" if listener.api_name == "batch" else kind, set()).add(lane)
+    assert lanes["programs"] == {("programs", 1)}
+    assert lanes["batch"] == {("batches", 1)}
+    assert lanes["run"] == {("visitors", 16)}
 
 
-def test_a_batch_does_not_keep_the_others_from_their_turns(demo: gr.Blocks) -> None:
-    batches = [listener for listener in demo.fns.values() if listener.api_name in ("batch-run", "batch")]
-    assert [(batch.concurrency_id, batch.concurrency_limit) for batch in batches] == [("batch", 1)] * 2
+def test_nothing_is_cancelled_by_gradio(demo: gr.Blocks) -> None:
+    assert not any(listener.cancels for listener in demo.fns.values())
 
 
 def test_only_the_endpoints_are_public(demo: gr.Blocks) -> None:
@@ -93,32 +94,30 @@ def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_
 ) -> None:
     assert all(inspect.isgeneratorfunction(function) for function in gpu.functions.values())
     picture = np.zeros((8, 8, 3), dtype=np.uint8)
-    assert gpu.durations["run_segment"](picture, None, "grid", 100, "nano") == 15.0
-    grid, boxes = SamplerSpec("grid", points_per_side=10), SamplerSpec("object-aware", max_prompts=100)
+    assert gpu.durations["run_segment"](picture, None, Request("grid", max_prompts=100), "nano") == 15.0
+    grid, boxes = Request("grid", points_per_side=10), Request("object-aware", max_prompts=100)
     assert gpu.durations["run_compare"](picture, None, (grid, boxes), "nano") == 25.0
-    assert (
-        gpu.durations["run_compare"](picture, None, (SamplerSpec("grid"), SamplerSpec("grid")), "nano")
-        == 60.0
-    )
+    assert gpu.durations["run_compare"](picture, None, (Request("grid"), Request("grid")), "nano") == 60.0
     assert gpu.durations["run_budget"](picture, None, 25, "nano") == pytest.approx(5 + 0.1 * (25 + 16 + 25))
 
 
 def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(demo: gr.Blocks, gpu: Gpu) -> None:
-    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, "object-aware", 16, "nano")
+    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, Request(max_prompts=16), "nano")
     sent = pickle.loads(pickle.dumps(arguments))
     items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_segment"](*sent)]
     assert isinstance(items[-1], SegmentationResult)
     assert len(items[-1].masks) == 12
 
 
-def test_what_the_picture_area_shows_goes_to_a_lent_gpu_and_back_too(demo: gr.Blocks, gpu: Gpu) -> None:
-    ask = Ask(sampler="object-aware", max_prompts=16, confidence=0.4, model="nano")
-    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, ask, 4)
+def test_masks_that_come_go_to_a_lent_gpu_and_back_too(demo: gr.Blocks, gpu: Gpu) -> None:
+    asked = RawRequest(Request(max_prompts=16), skip=4)
+    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, asked, "nano")
     sent = pickle.loads(pickle.dumps(arguments))
-    assert gpu.durations["run_everything"](*sent) == pytest.approx(5 + 0.1 * 12)
-    items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_everything"](*sent)]
+    assert gpu.durations["run_raw"](*sent) == pytest.approx(5 + 0.1 * 12)
+    items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_raw"](*sent)]
     assert any(isinstance(item, StoredEmbedding) for item in items)
-    assert isinstance(items[-1], Decoded)
+    assert sum(len(item.masks) for item in items if isinstance(item, PartialMasks)) == 8
+    assert isinstance(items[-1], SegmentationResult)
     assert len(items[-1].masks) == 8
 
 

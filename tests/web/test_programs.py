@@ -1,4 +1,4 @@
-"""The examples of the README's section on programs, each run as it stands."""
+"""The examples of docs/programs.md, each run as it stands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.tiny import tiny_segmenter
 
 from .conftest import ROOT, FakeApp
 
-SECTION = (ROOT / "README.md").read_text(encoding="utf-8").split("## Programs\n")[1].split("\n## ")[0]
+SECTION = (ROOT / "docs" / "programs.md").read_text(encoding="utf-8")
 CLIENT, LIBRARY = re.findall(r"```python\n(.*?)```", SECTION, flags=re.DOTALL)
 (CURL,) = re.findall(r"```bash\n(.*?)```", SECTION, flags=re.DOTALL)
 ADDRESS = "http://127.0.0.1:7860"

@@ -8,7 +8,8 @@ import pytest
 
 from mobilesamv2.errors import InvalidImageError
 from mobilesamv2.request import Request
-from mobilesamv2.results import SegmentationResult
+from mobilesamv2.results import PartialMasks, SegmentationResult
+from mobilesamv2.web.segmenting import RawRequest, run_raw
 
 from .fakes import Fake
 
@@ -51,3 +52,13 @@ def test_a_second_run_on_a_photo_does_not_encode_it_again(wide_photo: Path) -> N
         list(fake.segment(wide_photo, request))
     list(fake.compare(wide_photo))
     assert (fake.script.encoded, fake.script.started) == (1, 5)
+
+
+def test_masks_come_as_the_model_gives_them_and_not_in_pieces_of_the_page(wide_photo: Path) -> None:
+    fake = Fake(finds=50)
+    picture = fake.job.session.picture(str(wide_photo))
+    items = run_raw(fake.models, picture, None, RawRequest(Request(), skip=10), "nano")
+    parts = [item for item in items if isinstance(item, PartialMasks)]
+    assert [len(part.prompts) for part in parts] == [8, 8, 8, 8, 8]  # chunks of the fake model
+    assert fake.script.started == 1
+    assert fake.script.asked == (("object-aware", 40),)

@@ -16,20 +16,25 @@ SIDES = (32, 4096)
 NMS_IOU = 0.9
 """Non-maximum suppression of boxes in MobileSAMv2's released code; the paper does not state it."""
 
+LITE_FAMILY = "efficientnet-lite0"
+"""The family of `nano-objects`, whose network is our own (`LiteDetector`)."""
+
 METADATA_PREFIX = "detector."
 """What the names of a configuration's values begin with in the metadata of a safetensors file."""
 
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """The architecture of a detector; the default is `nano-objects`.
+    """The architecture of a detector; the default is YOLOv8n with one class.
 
     Args:
-        family: a model description that comes with Ultralytics, without its size: "yolov8", "yolo11", "yolov8-p2".
+        family: `LITE_FAMILY`, or a model description that comes with Ultralytics, without its size: "yolov8", "yolo11",
+            "yolov8-p2".
         scale: its size, for most families one of "n", "s", "m", "l" and "x"; "" for a family of one size.
         classes: how many classes the head tells apart; a box takes the best of their scores.
         reg_max: bins of the distribution over distances to each edge of a box; 1 where these are given as they are.
         input_side: longer side in pixels that pictures are scaled to.
+        second_side: the same of a second look, for small objects; 0: there is none.
         box_width, class_width: channels inside the head's two branches; 0 where they are the family's own.
         layers: the description itself as JSON, for a network that is of no family; `family` and `scale` are then
             only names for people.
@@ -39,7 +44,8 @@ class DetectorConfig:
     scale: str = "n"
     classes: int = 1
     reg_max: int = 16
-    input_side: int = 512
+    input_side: int = 640
+    second_side: int = 0
     box_width: int = 0
     class_width: int = 0
     layers: str = ""
@@ -70,6 +76,9 @@ class DetectorConfig:
         side = found.get("input_side", "640")
         if not (side.isdecimal() and SIDES[0] <= int(side) <= SIDES[1]):
             raise ValueError(f"its input side is {side[:20]!r}, not {SIDES[0]} to {SIDES[1]} pixels")
+        second = found.get("second_side", "0")
+        if second != "0" and not (second.isdecimal() and SIDES[0] <= int(second) <= SIDES[1]):
+            raise ValueError(f"its second side is {second[:20]!r}, not 0 or {SIDES[0]} to {SIDES[1]} pixels")
         return DetectorConfig(
             family=found["family"],
             scale=found.get("scale", ""),
@@ -78,3 +87,7 @@ class DetectorConfig:
                 name: int(value) for name, value in found.items() if name not in ("family", "scale", "layers")
             },
         )
+
+
+LITE_CONFIG = DetectorConfig(family=LITE_FAMILY, scale="", input_side=512, second_side=832)
+"""Of `nano-objects`."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...inference import inference
 from ...ops.nms import nms
 from ...types import Floats, Picture
-from ..precision import own_precision
 from .config import NMS_IOU, DetectorConfig
 from .letterbox import Letterbox
 from .network import build_detector_module, fuse_batch_norm
@@ -35,6 +36,10 @@ __all__ = [
     "snap_to_border",
 ]
 
+FIRST_FROM = 0.12
+"""Boxes of the first look count if their longer side is at least this share of the picture's."""
+SECOND_BELOW = 0.25
+"""Boxes of the second look count if their longer side is below this share of the picture's."""
 SNAP_PIXELS = 20.0
 """Edges of boxes nearer than this to the border of the detector's input move onto it, as in MobileSAMv2."""
 
@@ -68,16 +73,25 @@ class ObjectDetector(nn.Module):
     Its state-dict keys are those of the network behind `network.`.
 
     Args:
-        network: an Ultralytics `DetectionModel`, from `build_detector_module`.
+        network: an Ultralytics `DetectionModel` or a `LiteDetector`, from `build_detector_module`.
         input_side: longer side in pixels that pictures are scaled to.
+        second_side: the same of a second look, for small objects (`merge_looks`); 0: there is none.
         nms_iou: non-maximum suppression that suits the network: of two boxes that overlap by more than this, only the
             better is given, unless `detect` is told otherwise.
     """
 
-    def __init__(self, network: nn.Module, *, input_side: int = 1024, nms_iou: float = NMS_IOU) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        input_side: int = 1024,
+        second_side: int = 0,
+        nms_iou: float = NMS_IOU,
+    ) -> None:
         super().__init__()
         self.network = network
         self.input_side = input_side
+        self.second_side = second_side
         self.nms_iou = nms_iou
         self.eval()
 
@@ -108,14 +122,12 @@ class ObjectDetector(nn.Module):
             float32 (B, 4 + classes, A): centre x, centre y, width, height in input pixels, then a confidence
             per class in 0..1. Anchors come level by level, row by row.
         """
-        with own_precision(pictures.device):
-            raw = self.network(pictures)
+        raw = self.network(pictures)
         sizes = [tuple(level.shape[-2:]) for level in raw["feats"]]
         strides = [float(stride) for stride in self._head.stride]
         boxes = decode_boxes(raw["boxes"].float(), sizes_hw=sizes, strides=strides)
         return torch.cat([boxes, raw["scores"].float().sigmoid()], dim=1)
 
-    @torch.inference_mode()
     def detect(
         self, picture: Picture, *, confidence: float = 0.4, iou: float | None = None, max_boxes: int = 320
     ) -> Detections:
@@ -127,21 +139,60 @@ class ObjectDetector(nn.Module):
             iou: of two boxes that overlap by more than this, only the better is given; None: `nms_iou`.
             max_boxes: at most so many boxes, the best ones.
         """
-        letterbox = Letterbox(
-            size_hw=(picture.shape[0], picture.shape[1]), input_side=self.input_side, stride=self.stride
+        iou = self.nms_iou if iou is None else iou
+        look = partial(self._look, picture, confidence=confidence, iou=iou, max_boxes=max_boxes)
+        found = look(input_side=self.input_side)
+        if not self.second_side:
+            return found
+        size_hw = picture.shape[0], picture.shape[1]
+        return merge_looks(
+            found, look(input_side=self.second_side), size_hw=size_hw, iou=iou, max_boxes=max_boxes
         )
+
+    def _look(
+        self, picture: Picture, *, input_side: int, confidence: float, iou: float, max_boxes: int
+    ) -> Detections:
+        """Find boxes at one scale."""
+        size_hw = picture.shape[0], picture.shape[1]
+        letterbox = Letterbox(size_hw=size_hw, input_side=input_side, stride=self.stride)
         parameter = next(self.network.parameters())
-        pixels = torch.from_numpy(letterbox.apply(picture)).to(parameter.device)
-        pictures = pixels.permute(2, 0, 1)[None].to(parameter.dtype) / 255  # (1, 3, H, W)
-        predictions = self(pictures)[0]
-        return boxes_from_predictions(
-            predictions,
-            letterbox,
-            confidence=confidence,
-            iou=self.nms_iou if iou is None else iou,
-            max_boxes=max_boxes,
-            classes=len(predictions) - 4,
-        )
+        with inference(parameter.device):
+            pixels = torch.from_numpy(letterbox.apply(picture)).to(parameter.device)
+            pictures = pixels.permute(2, 0, 1)[None].to(parameter.dtype) / 255  # (1, 3, H, W)
+            predictions = self(pictures)[0]
+            return boxes_from_predictions(
+                predictions,
+                letterbox,
+                confidence=confidence,
+                iou=iou,
+                max_boxes=max_boxes,
+                classes=len(predictions) - 4,
+            )
+
+
+def merge_looks(
+    first: Detections, second: Detections, *, size_hw: tuple[int, int], iou: float, max_boxes: int
+) -> Detections:
+    """Boxes of two looks at one picture: large ones from the first, small ones from the second, which sees it larger.
+
+    Sizes are the longer side of a box as a share of the picture's; `FIRST_FROM` and `SECOND_BELOW` say which count.
+    """
+    longest = max(size_hw)
+    parts = []
+    for found, kept in (
+        (first, _longer_sides(first) >= FIRST_FROM * longest),
+        (second, _longer_sides(second) < SECOND_BELOW * longest),
+    ):
+        parts.append((found.boxes_xyxy[kept], found.scores[kept]))
+    boxes = np.concatenate([part[0] for part in parts])
+    scores = np.concatenate([part[1] for part in parts])
+    chosen = nms(torch.from_numpy(boxes), torch.from_numpy(scores), iou)[:max_boxes].numpy()
+    return Detections(boxes_xyxy=boxes[chosen], scores=scores[chosen])
+
+
+def _longer_sides(found: Detections) -> Floats:
+    sides: Floats = (found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]).max(axis=1, initial=0)
+    return sides
 
 
 def decode_boxes(raw: Tensor, *, sizes_hw: Sequence[tuple[int, ...]], strides: Sequence[float]) -> Tensor:

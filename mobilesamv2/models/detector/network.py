@@ -9,13 +9,14 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from .config import DetectorConfig
+from .config import LITE_FAMILY, DetectorConfig
 from .layers import layers_of
+from .lite import LiteDetector
 from .ultralytics_import import ultralytics_module
 
 
 def build_detector_module(config: DetectorConfig) -> nn.Module:
-    """Make the network of a detector with random weights: an Ultralytics `DetectionModel`.
+    """Make the network of a detector with random weights: an Ultralytics `DetectionModel`, or a `LiteDetector`.
 
     Nothing is downloaded. Its state-dict keys are what detector checkpoints hold, `model.0.conv.weight` to
     `model.22.dfl.conv.weight` for YOLOv8.
@@ -23,6 +24,8 @@ def build_detector_module(config: DetectorConfig) -> nn.Module:
     Raises:
         ValueError: if no network can be made from that description.
     """
+    if config.family == LITE_FAMILY:
+        return LiteDetector(reg_max=config.reg_max)
     description = layers_of(config).description(classes=config.classes, reg_max=config.reg_max)
     with _said_plainly(config):
         module: nn.Module = _tasks().DetectionModel(description, nc=config.classes, verbose=False)
@@ -40,6 +43,10 @@ def detector_layout(config: DetectorConfig) -> dict[str, torch.Size]:
     Raises:
         ValueError: if no network can be made from that description.
     """
+    if config.family == LITE_FAMILY:
+        with torch.device("meta"):
+            state = LiteDetector(reg_max=config.reg_max).state_dict()
+        return {name: value.shape for name, value in state.items()}
     # Made with one bin, whose tensors are added by hand: counting bins on "meta" makes torch import its compiler.
     description = layers_of(config).description(classes=config.classes, reg_max=1)
     tasks = _tasks()  # imported here: what Ultralytics makes when it is imported must not be on "meta"

@@ -135,6 +135,7 @@ class PromptTab(Tab):
             trigger_mode="multiple",
             show_progress="minimal",
             show_progress_on=self.numbers,
+            api_name="ask",
             **PRIVATE,
         )
         asking.failure(None, js=f"() => {_IN_BROWSER}.lost()", **at_once)

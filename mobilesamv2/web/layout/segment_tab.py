@@ -10,24 +10,28 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from ...filters import ViewFilters
+from ...request import Request
 from .. import everything, exporting, segmenting
 from ..everything import MasksView, RawRun
 from ..jobs import Job
+from ..mask_views import ViewRequest
 from ..steps import HasStage, paced
 from ..text import everything as text
 from ..text import exporting as export_text
 from ..text import page as page_text
 from ..text import segmenting as segment_text
-from ..viewing import Controls
 from .export_panel import ExportPanel
+from .mask_viewer import alone_value, mask_table, mask_viewer, table_value, tell_viewer, viewer_value
 from .page import Page
 from .parts import properties, run_buttons, slider
 from .sentences import in_sentences, sentences
-from .stage import alone_value, mask_stage, mask_table, stage_value, table_value, tell_stage
 from .tab import Tab
 from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, VISITOR_LANE, Values, on_run
 
-_RELAY = f'watch("value", () => ({tell_stage("mask:alone", "value")})(props.value));'
+_RELAY = f'watch("value", () => ({tell_viewer("mask:alone", "value")})(props.value));'
+_NOTHING = (None, None, None, properties(value=text.RUN))
+"""Values of viewer, mask alone, table and run button where there are no masks."""
 
 
 class SegmentTab(Tab):
@@ -40,8 +44,8 @@ class SegmentTab(Tab):
         super().__init__(page)
         with gr.Column(elem_classes="result"):
             self._toolbar()
-            self.stage = mask_stage("segment-stage")
-            # Carries one mask to the picture area, which shows it alone.
+            self.viewer = mask_viewer("segment-stage")
+            # Carries one mask to the viewer, which shows it alone.
             self.alone = gr.HTML(
                 html_template="", js_on_load=_RELAY, elem_id="segment-alone", elem_classes="relay"
             )
@@ -59,14 +63,8 @@ class SegmentTab(Tab):
                     self.export = ExportPanel(page, "segment", exporting.everything_shown)
                 with gr.Accordion("How this works", open=False, elem_id="how"):
                     gr.HTML(text.HOW)
-        self.outputs: list[Component] = [
-            self.stage,
-            self.alone,
-            self.table,
-            self.numbers,
-            self.buttons[0],
-            *self.export.outputs,
-        ]
+        self.shown: list[Component] = [self.viewer, self.alone, self.table, self.buttons[0], self.numbers]
+        self.outputs: list[Component] = [*self.shown, *self.export.outputs]
 
     def _toolbar(self) -> None:
         with gr.Row(elem_classes="toolbar"):
@@ -132,56 +130,46 @@ class SegmentTab(Tab):
         self.nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
         self.apart = gr.Checkbox(label=text.APART_LABEL, info=text.APART_INFO, elem_id="one-per-pixel")
         self.filters: list[Component] = [
-            self.own,
-            self.min_area,
-            self.min_iou,
-            self.min_stability,
-            self.mask_nms,
-            self.nested,
-            self.apart,
+            *(self.own, self.min_area, self.min_iou, self.min_stability, self.mask_nms),
+            *(self.nested, self.apart),
         ]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
-        last = self.export.cleared()
-        return [None, None, None, page_text.idle(text.IDLE), properties(value=text.RUN), *last]
+        return [*_NOTHING, page_text.idle(text.IDLE), *self.export.cleared()]
 
     def connect(self) -> None:
         """Wire the tab up."""
-        page, side = self.page, self.page.settings.stage_side
+        page, side, shown = self.page, self.page.settings.stage_side, self.shown
         run = page.on_model(segmenting.run_raw, prompts=segmenting.prompts_of_raw)
-        shown = [self.stage, self.alone, self.table, self.numbers]
         options = [self.sampler, self.prompts, self.confidence, page.model, *self.filters]
-        unchanged = [gr.skip() for _ in shown]
+        controls = [page.photo, *options]
 
         def segment(job: Job, photo: str | None, *chosen: Any) -> Generator[HasStage | Values, None, None]:
-            view = None
-            items = everything.segment_everything(job, photo, _controls(*chosen), run=run, side=side)
+            is_whole = False
+            items = everything.segment_everything(job, photo, _wanted(*chosen), run=run, side=side)
             with closing(items):
                 for item in items:
                     if isinstance(item, MasksView):
-                        view = item
-                        yield self._shown(item, is_cancelled=job.is_stale)
+                        is_whole = item.summary is not None
+                        yield _values(item, is_cancelled=job.is_stale)
                     else:
                         yield item
-            if job.is_stale and (view is None or view.summary is None):
-                yield None, None, None, page_text.idle(page_text.CANCELLED)
+            if not is_whole:
+                yield *_NOTHING, page_text.idle(page_text.CANCELLED)
 
         def view_again(request: gr.Request, photo: str | None, *chosen: Any) -> Values:
             with sentences():
-                view = everything.view_again(page.session(request), photo, _controls(*chosen), side=side)
+                view = everything.view_again(page.session(request), photo, _wanted(*chosen), side=side)
             if view is None:  # nothing is decoded with these options: what is shown stays
-                return *unchanged, gr.update(value=text.RUN)
-            return *self._shown(view), _run_label(view)
+                return *(gr.skip() for _ in shown[:3]), gr.update(value=text.RUN), gr.skip()
+            return _values(view)
 
         def after_run(request: gr.Request, photo: str | None, *chosen: Any) -> Values:
-            session = page.session(request)
-            viewed = everything.viewed_by(session, photo)
-            if viewed is None or viewed.job < session.runs.latest_of.get(everything.TAB, 0):
-                return *unchanged, gr.update(value=text.RUN)  # nothing came of it, or the next has begun
-            label = view_again(request, photo, *chosen)
-            # Unless a control was moved meanwhile, what the run showed is right.
-            return (*unchanged, label[-1]) if viewed.controls == _controls(*chosen) else label
+            viewed = everything.viewed_by(page.session(request), photo)
+            if viewed is None or viewed.wanted == _wanted(*chosen):
+                return tuple(gr.skip() for _ in shown)
+            return view_again(request, photo, *chosen)  # a control was moved meanwhile
 
         def pick(request: gr.Request, event: gr.EventData) -> Any:
             told: dict[str, Any] = event._data or {}
@@ -190,59 +178,56 @@ class SegmentTab(Tab):
                 view = everything.pick(page.session(request), edition, index, side=side)
             return gr.skip() if view is None else alone_value(view, edition=edition, index=index)
 
-        controls, with_label = [page.photo, *options], [*shown, self.buttons[0]]
-        nothing = [None, None, None, page_text.idle(text.IDLE)]
-        running = on_run(page, everything.TAB, self.buttons, segment, controls, shown, cleared=nothing)
-        running.then(after_run, controls, with_label, **AT_ONCE)
+        cleared = [*_NOTHING, page_text.idle(text.IDLE)]
+        running = on_run(page, self.name, self.buttons, segment, controls, shown, cleared=cleared)
+        running.then(after_run, controls, shown, **AT_ONCE)
         self._connect_in_browser()  # first: of one event's listeners each waits for the one before
         for changed in options:
-            changed.change(view_again, controls, with_label, trigger_mode="always_last", **AT_ONCE)
+            changed.change(view_again, controls, shown, trigger_mode="always_last", **AT_ONCE)
         self.export.connect()
-        self._connect_first_example(options, shown, run, side)
-        self.stage.select(pick, None, self.alone, **AT_ONCE)
+        self._connect_first_example(options, run)
+        self.viewer.select(pick, None, self.alone, **AT_ONCE)
 
-    def _connect_first_example(
-        self, options: list[Component], shown: list[Component], run: RawRun, side: int
-    ) -> None:
+    def _connect_first_example(self, options: list[Component], run: RawRun) -> None:
         """Let a new visitor see the first example's masks: at once where they are there, else when they are made.
 
         Unless there is a photo by then: it was chosen while the page was still being set up.
         """
-        page = self.page
+        page, side = self.page, self.page.settings.stage_side
         if not (page.settings.first_example and page.settings.examples):
             return
         photo, example = str(page.settings.examples[0]), everything.FirstExample()
+        nothing = tuple(gr.skip() for _ in self.shown)
 
         def kept(request: gr.Request, *chosen: Any) -> Values:
-            view = example.shown_to(page.session(request), photo, _controls(*chosen), side=side)
-            return tuple(gr.skip() for _ in shown) if view is None else self._shown(view, is_example=True)
+            view = example.shown_to(page.session(request), photo, _wanted(*chosen), side=side)
+            return nothing if view is None else _values(view, is_example=True)
 
         def made(
             request: gr.Request, chosen_photo: str | None, *chosen: Any
         ) -> Generator[Values, None, None]:
-            yield tuple(gr.skip() for _ in shown)  # a generator that yields nothing would clear them
+            yield nothing  # a generator that yields nothing would clear them
             if chosen_photo is not None:
                 return
             session = page.session(request)
-            steps = in_sentences(example.steps)(session, photo, _controls(*chosen), run=run, side=side)
+            steps = in_sentences(example.steps)(session, photo, _wanted(*chosen), run=run, side=side)
             with closing(paced(steps)) as items:
                 for item in items:
-                    if session.runs.latest or session.runs.dropped:
-                        return
                     if isinstance(item, MasksView):
-                        yield self._shown(item, is_example=True)
+                        yield _values(item, is_example=True)
                     else:
-                        told = page_text.step(item.stage, item.done, item.total)
-                        yield *(gr.skip() for _ in shown[:-1]), told
+                        yield *nothing[1:], page_text.step(item.stage, item.done, item.total)
+            if session.runs.latest or session.runs.dropped:
+                yield nothing  # the last values are sent twice
 
         hidden: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
         at_once = gr.on(
-            [page.load], kept, options, shown, concurrency_limit=None, api_name="kept_example", **hidden
+            [page.load], kept, options, self.shown, concurrency_limit=None, api_name="kept_example", **hidden
         )
         at_once.success(
             made,
             [page.photo, *options],
-            shown,
+            self.shown,
             concurrency_id=VISITOR_LANE,
             concurrency_limit=MOST_AT_WORK,
             api_name="example",
@@ -261,25 +246,23 @@ class SegmentTab(Tab):
         for dial in dials:
             dial.change(None, dials, self.effort, js=_named_effort_js(efforts), **quiet)
         at_hand = self.page.at_hand
-        at_hand.change(None, at_hand, None, js=tell_stage("stage:photo", "{url: value}"), **quiet)
-        self.view.change(None, self.view, None, js=tell_stage("stage:set", "{view: value}"), **quiet)
-        self.opacity.change(None, self.opacity, None, js=tell_stage("stage:set", "{opacity: value}"), **quiet)
-
-    def _shown(self, view: MasksView, *, is_example: bool = False, is_cancelled: bool = False) -> Values:
-        """A view as values of picture area, mask alone, table and numbers."""
-        numbers = gr.skip()
-        if view.summary is not None:
-            numbers = text.numbers(view.summary, is_example=is_example, is_cancelled=is_cancelled)
-        return stage_value(view), None, table_value(view), numbers
+        at_hand.change(None, at_hand, None, js=tell_viewer("viewer:photo", "{url: value}"), **quiet)
+        self.view.change(None, self.view, None, js=tell_viewer("viewer:set", "{view: value}"), **quiet)
+        self.opacity.change(
+            None, self.opacity, None, js=tell_viewer("viewer:set", "{opacity: value}"), **quiet
+        )
 
 
-def _run_label(view: MasksView) -> Any:
-    """What the run button says beside a view of what is decoded."""
-    assert view.summary is not None  # such a view has all numbers
-    return gr.update(value=text.run_label(view.summary))
+def _values(view: MasksView, *, is_example: bool = False, is_cancelled: bool = False) -> Values:
+    """A view as values of viewer, mask alone, table, run button and numbers."""
+    if view.summary is None:
+        return viewer_value(view), None, None, gr.skip(), gr.skip()
+    numbers = text.numbers(view.summary, is_example=is_example, is_cancelled=is_cancelled)
+    label = gr.update(value=text.run_label(view.summary))  # what is not decoded yet of what is wanted
+    return viewer_value(view), None, table_value(view), label, numbers
 
 
-def _controls(
+def _wanted(
     sampler: str,
     prompts: float,
     confidence: float,
@@ -291,14 +274,9 @@ def _controls(
     mask_nms: float,
     nested: bool,
     flatten: bool,
-) -> Controls:
+) -> ViewRequest:
     """What the controls say."""
-    return Controls(
-        sampler=sampler,
-        max_prompts=max(1, int(prompts or 1)),
-        confidence=float(confidence),
-        model=model,
-        own_filters=own,
+    view = ViewFilters(
         min_area_percent=min_area or 0.0,
         min_predicted_iou=min_iou or 0.0,
         min_stability=min_stability or 0.0,
@@ -306,6 +284,9 @@ def _controls(
         hide_nested=nested,
         flatten=flatten,
     )
+    sure = None if sampler == "grid" else float(confidence)
+    request = Request(sampler, max_prompts=max(1, int(prompts or 1)), confidence=sure, view=view)
+    return ViewRequest(request, model=model, own_filters=own)
 
 
 def _filter(

@@ -34,8 +34,8 @@ NESTED_LABEL = "Hide nested masks"
 NESTED_INFO = "Hides masks that lie within a larger one."
 APART_LABEL = "One mask per pixel"
 APART_INFO = "Cuts overlaps: each pixel goes to the smallest mask over it."
-STAGE_EMPTY = "The masks appear here"
-STAGE_NAME = "The photo with {masks}. Arrow keys go from mask to mask, Escape leaves."
+VIEWER_EMPTY = "The masks appear here"
+VIEWER_NAME = "The photo with {masks}. Arrow keys go from mask to mask, Escape leaves."
 HOW = (
     "<p>The image encoder looks at the photo once. Everything else asks the small mask decoder about that one "
     "encoding: object-aware sampling and grid search here, both comparisons, and each click under Point and box. "
@@ -124,6 +124,6 @@ def _score(value: float | None) -> str:
     return "not known" if value is None else f"{value:.2f}"
 
 
-def stage_name(masks: int) -> str:
+def viewer_name(masks: int) -> str:
     """What the picture with masks is called for those who cannot see it."""
-    return STAGE_NAME.format(masks=count(masks, "mask"))
+    return VIEWER_NAME.format(masks=count(masks, "mask"))

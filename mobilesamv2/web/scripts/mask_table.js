@@ -70,7 +70,7 @@ document.addEventListener("mask:looked", event => {
     for (const row of box.querySelectorAll("tr[data-mask]"))
         row.classList.toggle("looked", Number(row.dataset.mask) === event.detail.index);
 });
-document.addEventListener("stage:drawn", () => { // a row may be looked at since before
+document.addEventListener("viewer:drawn", () => { // a row may be looked at since before
     const row = box.querySelector("tr[data-mask]:is(:hover, :focus-within)");
     if (row) send("mask:look", Number(row.dataset.mask));
 });

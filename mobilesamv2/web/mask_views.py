@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..filters import ViewFilters
 from ..raw_masks import RawMasks
 from ..render import label_colours, on_top
 from ..request import Request
@@ -21,52 +19,23 @@ Summary = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Controls:
+class ViewRequest:
     """What the controls of *Segment everything* say.
 
     Args:
-        sampler, confidence: as `Request` takes them; grid search has no confidence.
-        max_prompts: at most so many prompts; a grid is the largest square that fits.
+        request: what is asked, and the view filters.
         model: of the menu, perhaps with a detector.
         own_filters: apply the sampler's own filters.
-        min_area_percent: smallest area in percent of the picture.
-        min_predicted_iou, min_stability, mask_nms, hide_nested, flatten: as `ViewFilters` takes them.
     """
 
-    sampler: str = "object-aware"
-    max_prompts: int = 320
-    confidence: float = 0.4
-    model: str = "nano"
+    request: Request
+    model: str
     own_filters: bool = True
-    min_area_percent: float = 0.0
-    min_predicted_iou: float = 0.0
-    min_stability: float = 0.0
-    mask_nms: float = 1.0
-    hide_nested: bool = False
-    flatten: bool = False
-
-    def request(self, size_hw: tuple[int, int]) -> Request:
-        """What is asked of a picture of that size.
-
-        Raises:
-            PromptError, UnknownModelError: if a value is out of range.
-        """
-        pixels = size_hw[0] * size_hw[1]
-        view = ViewFilters(
-            min_area=math.ceil(self.min_area_percent / 100 * pixels - 1e-6),
-            min_predicted_iou=self.min_predicted_iou,
-            min_stability=self.min_stability,
-            mask_nms=self.mask_nms,
-            hide_nested=self.hide_nested,
-            flatten=self.flatten,
-        )
-        confidence = None if self.sampler == "grid" else self.confidence
-        return Request(self.sampler, max_prompts=self.max_prompts, confidence=confidence, view=view)
 
     @property
-    def source(self) -> tuple[str, str, float]:
-        """What the raw masks of a picture depend on but for their number."""
-        return self.model, self.sampler, 0.0 if self.sampler == "grid" else self.confidence
+    def source(self) -> tuple[str, str, float | None]:
+        """What the raw masks of a picture depend on but for their number: raw masks are kept for each."""
+        return self.model, *self.request.source
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,33 +60,25 @@ class Shown:
         return sum(len(rle["counts"]) + 200 for rle in self.masks.rles)
 
 
-def shown_of(raw: RawMasks, controls: Controls) -> Shown:
-    """What the controls leave of what is decoded."""
-    request = controls.request(raw.masks.size_hw)
-    part = raw.within(request.prompts_at_most)
-    masks, numbers = raw.filtered(request, own_filters=controls.own_filters)
+def shown_of(raw: RawMasks, wanted: ViewRequest) -> Shown:
+    """What the filters leave of what is decoded."""
+    part = raw.within(wanted.request.prompts_at_most)
+    masks, numbers = raw.filtered(wanted.request, own_filters=wanted.own_filters)
     return Shown(masks=masks, numbers=numbers, prompts=part.prompts, whole=len(part.masks))
 
 
-def summary_of(raw: RawMasks, found: Shown, controls: Controls) -> Summary:
+def summary_of(raw: RawMasks, found: Shown, request: Request) -> Summary:
     """The record of what is shown; `seconds` are those of the whole run."""
     decoded, asked = len(raw.prompts), len(found.prompts)
+    masks_decoded = raw.run.masks_decoded * asked // max(1, decoded)
+    run = replace(raw.run, masks_decoded=masks_decoded, request=request)
     result = SegmentationResult(
-        **vars(
-            replace(
-                raw.run,
-                masks_decoded=raw.run.masks_decoded * asked // max(1, decoded),
-                request=controls.request(found.masks.size_hw),
-            )
-        ),
-        masks=found.masks,
-        prompts=found.prompts,
-        is_complete=raw.is_complete,
+        **vars(run), masks=found.masks, prompts=found.prompts, is_complete=raw.is_complete
     )
     return result.to_record() | {
         "prompts_decoded": decoded,
         "is_exhausted": raw.is_exhausted,
-        "can_answer": raw.answers(controls.max_prompts),
+        "can_answer": raw.answers(request.prompts_at_most),
         "hint": text.hint(raw.run.sampler, prompts=asked, decoded=found.whole, masks=len(found.masks)),
     }
 

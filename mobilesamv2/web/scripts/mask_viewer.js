@@ -1,14 +1,14 @@
-// The picture area: a photo, the masks over it from a picture of ids, hover, click and keys, one mask alone.
+// The mask viewer: a photo, the masks over it from a picture of ids, hover, click and keys, one mask alone.
 // Told by its value {edition, photo, labels, colours, tips, size, name}; tells `select` {edition, mask}.
-// Others on the page send events to `.viewer`: stage:photo {url}, stage:set {view | opacity}, mask:look {index}, mask:pick {index},
-// mask:alone {edition, index, layer, card, box, prompt} or null. `stage:drawn` says that other masks are shown now.
+// Others on the page send events to `.viewer`: viewer:photo {url}, viewer:set {view | opacity}, mask:look {index}, mask:pick {index},
+// mask:alone {edition, index, layer, card, box, prompt} or null. `viewer:drawn` says that other masks are shown now.
 const viewer = element.querySelector(".viewer");
 const frame = viewer.querySelector(".frame");
 const photo = viewer.querySelector("img");
 const [areas, lines, veil, focus] = viewer.querySelectorAll("canvas");
 const tip = viewer.querySelector(".tip");
 const card = viewer.querySelector(".card");
-let shown = null; // what lies on the stage, and `ids`: for each pixel the place of its mask from 1 on, 0 for none
+let shown = null; // what is shown, and `ids`: for each pixel the place of its mask from 1 on, 0 for none
 let waiting = ""; // the address of the photo at hand, which is shown until it has masks
 let alone = null;
 let looked = -1;
@@ -86,7 +86,7 @@ async function draw(value) {
     viewer.setAttribute("aria-label", value.name);
     setAlone(null);
     look(-1);
-    tell("stage:drawn");
+    tell("viewer:drawn");
 }
 
 function look(index) { // light up what can be seen of a mask
@@ -219,11 +219,11 @@ photo.addEventListener("error", () => { // a format that browsers do not show
     waiting = "";
     wait();
 });
-viewer.addEventListener("stage:photo", event => {
+viewer.addEventListener("viewer:photo", event => {
     waiting = event.detail.url;
     if (!shown) wait();
 });
-viewer.addEventListener("stage:set", event => {
+viewer.addEventListener("viewer:set", event => {
     const {view, opacity} = event.detail;
     if (view) viewer.dataset.view = view;
     if (opacity !== undefined) viewer.style.setProperty("--opacity", opacity);
