@@ -113,7 +113,7 @@ def detector_config(name: str) -> DetectorConfig:
     if name not in DETECTOR_NAMES:
         raise KeyError(name)
     if name == "nano-objects":
-        return DetectorConfig(family=LITE_FAMILY, scale="", input_side=512, second_side=832)
+        return DetectorConfig(family=LITE_FAMILY, scale="", input_side=384, second_side=768)
     if name == "object-aware":
         return DetectorConfig(scale="x", reg_max=26, input_side=1024)
     if name.startswith("fastsam-"):
