@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mobilesamv2.filters import MaskFilters, ViewFilters
+from mobilesamv2.ops.rle import encode_window
 from mobilesamv2.progress import run_to_end
 from mobilesamv2.raw_masks import RawMasks, free_numbers, numbers_like
 from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
+from mobilesamv2.types import Masks
 
 from .tiny import picture, tiny_segmenter
 
@@ -123,23 +126,37 @@ def test_a_request_leaves_of_them_what_a_run_of_its_own_gives(budget: int) -> No
     assert len(unfiltered) > len(masks)
 
 
+def squares(count: int) -> Masks:
+    """Masks that lie apart, best first."""
+    boxes = [(10 * index, 0, 10 * index + 8, 8) for index in range(count)]
+    full, size_hw = np.ones((8, 8), dtype=np.bool_), (10, 10 * count)
+    scores = np.linspace(0.9, 0.5, count, dtype=np.float32)
+    return Masks(
+        size_hw=size_hw,
+        rles=tuple(encode_window(full, origin_yx=(0, x0), size_hw=size_hw) for x0, *_ in boxes),
+        scores=scores,
+        boxes_xyxy=np.asarray(boxes, dtype=np.float32),
+        predicted_iou=scores,
+        stability=scores,
+        detector_scores=scores,
+        prompt_index=np.arange(count),
+    )
+
+
 def test_matched_masks_take_the_numbers_of_those_that_are_known() -> None:
-    masks = raw(12).masks
-    known = masks.select([2, 7, 1])
-    found = numbers_like(masks, np.arange(len(masks)), known, np.array([3, 40, 5]))
-    assert {int(found[2]), int(found[7]), int(found[1])} == {3, 40, 5}
-    assert len(set(found)) == len(found)
+    masks = squares(12)
+    found = numbers_like(masks, np.arange(12), masks.select([2, 7, 1]), np.array([3, 40, 5]))
+    assert found[[2, 7, 1]].tolist() == [3, 40, 5]
+    assert np.delete(found, [2, 7, 1]).tolist() == [0, 1, 2, 4, 6, 7, 8, 9, 10]
 
 
 def test_masks_that_nobody_sees_are_not_matched() -> None:
-    whole = raw(12)
-    count = len(whole.masks)
-    numbers = np.arange(100, 100 + count)
-    found = numbers_like(whole.masks, np.array([4]), whole.masks, numbers)
+    masks, numbers = squares(12), np.arange(100, 112)
+    found = numbers_like(masks, np.array([4]), masks, numbers)
     assert found[4] == 104
-    assert sorted(found)[:-1] == list(range(count - 1))
-    renumbered = whole.numbered_like(whole.masks, numbers)
-    assert (renumbered.numbers >= 100).all()
+    assert sorted(found)[:-1] == list(range(11))
+    whole = replace(raw(12), masks=masks)
+    assert whole.numbered_like(masks, numbers).numbers.tolist() == numbers.tolist()
 
 
 def test_free_numbers_are_the_smallest_that_are_left() -> None:

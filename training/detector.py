@@ -31,7 +31,7 @@ from mobilesamv2.models.efficientnet_lite import LEVEL_STRIDES, EfficientNetLite
 from .checkpoints import averaged_weights, save
 from .detector_batches import Batch, BatchMaker, Mix, stream
 from .detector_data import training_pictures
-from .detector_export import ENTRY, evaluate, export, recall_table
+from .detector_export import evaluate, export, recall_table
 from .detector_loss import LossConfig, detector_loss
 from .imagenet import load_imagenet
 
@@ -308,7 +308,7 @@ def main() -> None:
             "--weights",
             type=Path,
             default=Path("weights/nano-objects.safetensors"),
-            help="exported file; to measure, a run's last.pt too",
+            help="exported file; `evaluate` also takes a run's last.pt",
         )
     evaluating.add_argument(
         "--iou", type=float, help="non-maximum suppression (default: as suits these weights)"
@@ -316,13 +316,11 @@ def main() -> None:
     evaluating.add_argument(
         "--input-side",
         type=int,
-        default=ENTRY.config.input_side,
-        help="longer side that pictures are scaled to",
+        help="longer side that pictures are scaled to (default: the weights' own)",
     )
     evaluating.add_argument(
         "--second-side",
         type=int,
-        default=ENTRY.config.second_side,
         help="the same of the second look; 0: none",
     )
     options = parser.parse_args()

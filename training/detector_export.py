@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mobilesamv2 import zoo
+from mobilesamv2.build import build_detector
 from mobilesamv2.models.detector.config import LITE_FAMILY
 from mobilesamv2.models.detector.detector import ObjectDetector
 from mobilesamv2.models.detector.lite import Head, LiteDetector
@@ -98,18 +99,22 @@ def evaluate(
     input_side: int | None = None,
     second_side: int | None = None,
 ) -> dict[str, Recall]:
-    """Measure a run's checkpoint or exported weights on the sets that no training saw.
+    """Measure a detector on the sets that no training saw.
 
     Args:
-        iou: as for `measure_recall`.
+        weights: a run's `last.pt`, exported weights, or the safetensors of any detector that the package can load.
+        iou: non-maximum suppression; None: what suits `nano-objects`.
         input_side, second_side: other sides of the input than the usual ones.
     """
-    network = LiteDetector()
     if weights.suffix == ".safetensors":
-        network.load_state_dict(load_file(weights))
+        detector = build_detector(weights, device="cpu")
     else:
+        network = LiteDetector()
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["average"])
-    detector = as_detector(network, input_side=input_side, second_side=second_side)
+        detector = as_detector(network)
+    detector.nms_iou = ENTRY.nms_iou
+    detector.input_side = detector.input_side if input_side is None else input_side
+    detector.second_side = detector.second_side if second_side is None else second_side
     return {
         name: measure_recall(
             detector, measuring_pictures(data, name), iou=iou, confidence=CONFIDENCE, least=LEAST
@@ -118,16 +123,14 @@ def evaluate(
     }
 
 
-def as_detector(
-    network: nn.Module, *, input_side: int | None = None, second_side: int | None = None
-) -> ObjectDetector:
-    """A detector for inference with a copy of a network's weights; sides are those of the zoo unless given."""
+def as_detector(network: nn.Module) -> ObjectDetector:
+    """A detector for inference with a copy of a network's weights, as the zoo describes it."""
     copy = LiteDetector()
     copy.load_state_dict(network.state_dict())
     return ObjectDetector(
         fuse_batch_norm(copy.eval()),
-        input_side=ENTRY.config.input_side if input_side is None else input_side,
-        second_side=ENTRY.config.second_side if second_side is None else second_side,
+        input_side=ENTRY.config.input_side,
+        second_side=ENTRY.config.second_side,
         nms_iou=ENTRY.nms_iou,
     )
 

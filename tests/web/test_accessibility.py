@@ -71,7 +71,7 @@ def test_axe_finds_nothing_serious_about_a_comparison_and_curves(
     open_tab(page, "Compare samplers")
     choose(page, "#compare-left", "Grid 8 × 8")
     page.locator("#compare-run").click()
-    page.locator("#compare-details table").wait_for()
+    page.locator("#compare-details .note").wait_for()
     for view in ("Both", "Left", "Found by one"):
         page.locator("#compare-view").get_by_label(view).check()
         assert serious(page) == [], view

@@ -166,7 +166,7 @@ def test_another_photo_clears_the_comparison(
     expect(page.locator(".duel-frame")).to_be_hidden()
     expect(page.locator(".duel-empty")).to_be_visible()
     expect(page.locator("#compare-numbers .idle")).to_be_visible()
-    expect(page.locator("#compare-details table")).to_have_count(0)
+    expect(page.locator("#compare-details .note")).to_have_count(0)
 
 
 def test_cancel_stops_a_comparison(fake_app: FakeApp, visit: Visit, photo: Path) -> None:

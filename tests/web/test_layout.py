@@ -77,7 +77,7 @@ def test_programs_are_answered_one_at_a_time_and_visitors_wait_for_the_lock_wher
         lanes.setdefault("batch" if listener.api_name == "batch" else kind, set()).add(lane)
     assert lanes["programs"] == {("programs", 1)}
     assert lanes["batch"] == {("batches", 1)}
-    assert lanes["run"] == {("visitors", 16)}
+    assert lanes["run"] == lanes["ask"] == {("visitors", 16)}
 
 
 def test_nothing_is_cancelled_by_gradio(demo: gr.Blocks) -> None:

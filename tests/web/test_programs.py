@@ -35,7 +35,7 @@ def test_the_example_for_gradio_client(fake_app: FakeApp, capsys: pytest.Capture
     assert ADDRESS in CLIENT
     exec(CLIENT.replace(ADDRESS, fake_app.address), values)  # it is our own text
     values["client"].close()
-    assert [mask["prompt_index"] for mask in values["record"]["masks"]] == [0, 1]
+    assert [mask["prompt_index"] for mask in values["record"]["annotations"]] == [0, 1]
     with zipfile.ZipFile(values["archive"]) as packed:
         assert {"photo/coco.json", "photo-2/cutouts/0001.png", "coco.json"} <= set(packed.namelist())
     assert "(" in capsys.readouterr().out
@@ -49,8 +49,8 @@ def test_the_example_for_curl(fake_app: FakeApp) -> None:
     event, data = run.stdout.strip().splitlines()[-2:]
     assert event == "event: complete"
     _, record = json.loads(data.removeprefix("data: "))
-    assert (record["objects"], record["masks_per_object"]) == (1, 1)
-    assert record["masks"][0]["bbox"] == [60, 20, 190, 170]
+    assert (record["prompts"], record["masks"]) == (1, 1)
+    assert record["annotations"][0]["bbox"] == [60, 20, 190, 170]
 
 
 def test_the_example_for_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,5 +89,5 @@ class DetectorConfig:
         )
 
 
-LITE_CONFIG = DetectorConfig(family=LITE_FAMILY, scale="", input_side=512, second_side=832)
+LITE_CONFIG = DetectorConfig(family=LITE_FAMILY, scale="", input_side=384, second_side=768)
 """Of `nano-objects`."""
