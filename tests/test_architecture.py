@@ -40,6 +40,23 @@ LAYERS = [
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
+# Rooms of `models/`: each may import itself and these. SAM's own rooms know nothing of nano, and kernels know no room.
+ROOMS: dict[str, set[str]] = {
+    "kernels": set(),
+    "layers": {"kernels"},
+    "preprocess": set(),
+    "efficientnet_lite": {"kernels", "layers"},
+    "encoders": {"kernels", "layers"},
+    "prompt_encoder": {"layers"},
+    "mask_decoder": {"kernels", "layers"},
+    "nano": {"kernels", "layers", "preprocess", "efficientnet_lite"},
+    "detector": {"efficientnet_lite"},
+    "promptable": {"preprocess"},
+    "sam": {"encoders", "prompt_encoder", "mask_decoder", "preprocess", "promptable"},
+    "chunks": {"promptable", "sam"},
+}
+LONGEST_FILE = 350
+
 # Packages that few may know: the files, or the folder, that may.
 RESERVED = {
     "ultralytics": ("models/detector/", "weights/detector_"),
@@ -116,6 +133,35 @@ def test_reserved_packages_are_imported_only_where_they_belong(path: Path) -> No
         package = module.partition(".")[0]
         allowed = RESERVED.get(package, ("",))
         assert relative(path).startswith(allowed), f"{relative(path)} must not import {module}"
+
+
+def room_of(module: str) -> str | None:
+    """The room of `models/` a module belongs to, or None for one that is elsewhere."""
+    inside = module.removeprefix("mobilesamv2.models.")
+    return None if inside == module else inside.partition(".")[0]
+
+
+MODEL_FILES = [path for path in FILES if (PACKAGE / "models") in path.parents]
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODEL_FILES if p.parent.name != "models" or p.stem != "__init__"], ids=relative
+)
+def test_rooms_of_models_know_only_those_they_may(path: Path) -> None:
+    own = path.relative_to(PACKAGE / "models").parts[0].removesuffix(".py")
+    assert own in ROOMS, f"{relative(path)} belongs to no room: add it to ROOMS"
+    for module in imported(path):
+        room = room_of(module)
+        if room is not None:
+            assert room in ROOMS[own] | {own}, f"{relative(path)} must not import {module}"
+
+
+@pytest.mark.parametrize("pattern", ["*.py", "*.js", "*.css"])
+def test_no_file_is_too_long_to_be_one_idea(pattern: str) -> None:
+    lengths = {
+        relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob(pattern)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
 
 
 def test_no_two_files_import_each_other() -> None:
