@@ -108,8 +108,8 @@ ENTRIES: tuple[ModelEntry, ...] = (
         files={
             "whole": WeightsFile(
                 filename="nano.safetensors",
-                bytes=7_461_426,
-                sha256="cb2b342b518fe794bc595d4bb97c98491e0f0d6b895b6fdb38b814e74c5dbe98",
+                bytes=9_894_524,
+                sha256="fa6b7f3323a9603fbbe70c695efc5be0f771428083bd5c5e220fe1ff18834539",
             )
         },
         detector="nano-objects",
