@@ -109,8 +109,8 @@ ENTRIES: tuple[ModelEntry, ...] = (
         files={
             "whole": WeightsFile(
                 filename="nano.safetensors",
-                bytes=9_894_524,
-                sha256="fa6b7f3323a9603fbbe70c695efc5be0f771428083bd5c5e220fe1ff18834539",
+                bytes=9_880_010,
+                sha256="99aa830cbea68e725945f9d68fe3913ea38d3565cf1d917928ea7172b0e32cdf",
             )
         },
         detector="nano-objects",
