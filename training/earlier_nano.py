@@ -13,7 +13,6 @@ _BEGIN_AT_ZERO = (
     "image_encoder.pretrained_context.",
     "mask_head.read_parts.",
     "mask_head.read_context.",
-    "mask_head.edge_leave.",
 )
 """Layers that the first version lacks and that change nothing at first."""
 

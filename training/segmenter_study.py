@@ -7,7 +7,7 @@ of 2 % of the picture's diagonal), the mean IoU of the best of three masks for t
 with the highest predicted IoU, and the correlation of the predicted IoU with the true one for boxes.
 
 `--without` takes a part away from the trained network, which was trained with it: what is lost is an upper bound of
-what the part gives. `imagenet`: what EfficientNet-Lite0 sees. `edges`: the level of 64 x 64 cells. `scales`: coarser
+what the part gives. `imagenet`: what EfficientNet-Lite0 sees. `scales`: coarser
 features for large windows.
 """
 
@@ -36,7 +36,7 @@ SIZES = {"all": (0.0, 1.0), "below 0.4 %": (0.0, 0.004), "to 3 %": (0.004, 0.03)
 """Shares of the picture that an object's mask covers."""
 MASKS_AT_MOST = 20
 """Of a picture; more are drawn at random."""
-PARTS = ("imagenet", "edges", "scales")
+PARTS = ("imagenet", "scales")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +99,9 @@ def _boundary(mask: Bools) -> Bools:
 
 def without(model: NanoModel, part: str) -> None:
     """Take a part away from a model, in place."""
-    encoder, head = model.image_encoder, model.mask_head
+    encoder = model.image_encoder
     if part == "imagenet":
         silenced = [*encoder.pretrained_laterals, encoder.pretrained_context, encoder.wide_laterals[2]]
-    elif part == "edges":
-        silenced = [head.edge_leave]
     else:
         windows.SCALES = 1
         return

@@ -202,7 +202,7 @@ def test_the_first_versions_weights_are_widened_without_changing_what_they_compu
     assert torch.equal(enter[:32, detail:], old["prompt_encoder.windows.enter.weight"][:, 32:])
     assert (enter[:32, 32:detail] == 0).all()
     assert state.keys() == own.keys()
-    assert (state["mask_head.edge_leave.weight"] == 0).all()
+    assert (state["mask_head.read_parts.weight"] == 0).all()
 
 
 def test_a_run_of_this_version_is_begun_with_as_it_is(model):

@@ -42,7 +42,7 @@ def test_a_choice_needs_the_files_of_both() -> None:
 def test_the_menu_tells_size_licence_and_what_is_not_here(network: bool | None, words: str) -> None:
     lines = {name: line for line, name in menus.model_choices(zoo.MODELS, network=network)}
     assert set(lines) == set(zoo.MODELS)
-    assert lines["nano"] == "nano · 7.5 MB · AGPL-3.0-or-later"
+    assert lines["nano"] == "nano · 9.9 MB · AGPL-3.0-or-later"
     assert lines["mobilesam"] == f"mobilesam · 41 MB · Apache-2.0 · {words}"
 
 

@@ -27,11 +27,11 @@ class MaskHeadConfig:
     """Sizes of a mask head.
 
     Args:
-        widths: channels at 2 * CELLS, CELLS, CELLS / 2 and CELLS / 4 cells along a side.
+        widths: channels at CELLS, CELLS / 2 and CELLS / 4 cells along a side.
         iou_width: channels inside the head for the predicted IoU.
     """
 
-    widths: tuple[int, int, int, int] = (16, 48, 96, 192)
+    widths: tuple[int, int, int] = (48, 96, 192)
     iou_width: int = 96
 
 
@@ -61,14 +61,12 @@ class SharedFeatures:
     """What the windows of B pictures read.
 
     Args:
-        edges: stride 4, for the level with 2 * CELLS cells.
-        detail: stride 4, for CELLS.
+        detail: stride 4, for the level with CELLS cells.
         parts: stride 8, for CELLS / 2.
         context: stride 16, for CELLS / 4.
         side: of the model's input.
     """
 
-    edges: FeatureSheet
     detail: FeatureSheet
     parts: FeatureSheet
     context: FeatureSheet
@@ -86,9 +84,8 @@ class MaskHead(nn.Module):
 
     def __init__(self, config: MaskHeadConfig, *, detail: int, parts: int, context: int) -> None:
         super().__init__()
-        edge, fine, middle, coarse = config.widths
+        fine, middle, coarse = config.widths
         # Convolutions of one pixel are the same before features are read as after it, and cheaper.
-        self.read_edges = nn.Conv2d(detail, edge, kernel_size=1)
         self.read_parts = nn.Conv2d(parts, middle, kernel_size=1)
         self.read_context = nn.Conv2d(context, coarse, kernel_size=1)
         self.kind = nn.Embedding(KINDS, fine)
@@ -103,9 +100,6 @@ class MaskHead(nn.Module):
         self.middle_up = nn.Conv2d(middle, fine, kernel_size=1)
         self.fine_out = ConvBnRelu(fine, fine)
         self.leave = nn.Conv2d(fine, 4, kernel_size=3, padding=1)
-        self.fine_up = nn.Conv2d(fine, 4 * edge, kernel_size=1)
-        self.edge_out = ConvBnRelu(edge, edge)
-        self.edge_leave = nn.Conv2d(edge, 1, kernel_size=3, padding=1)
         self.iou = nn.Sequential(
             nn.Linear(2 * coarse + IOU_STATISTICS + KINDS, config.iou_width),
             nn.ReLU(inplace=True),
@@ -117,7 +111,6 @@ class MaskHead(nn.Module):
     def share(self, detail: Tensor, parts: Tensor, context: Tensor) -> SharedFeatures:
         """Prepare features (B, channels, ...) at strides 4, 8 and 16, once for all prompts on those pictures."""
         return SharedFeatures(
-            edges=FeatureSheet.of(self.read_edges(detail), stride=4),
             detail=FeatureSheet.of(detail, stride=4),
             parts=FeatureSheet.of(self.read_parts(parts), stride=8),
             context=FeatureSheet.of(self.read_context(context), stride=16),
@@ -139,9 +132,7 @@ class MaskHead(nn.Module):
         coarse = self.coarse[2](self.coarse[1](coarse))
         middle = self.middle_out(middle + _twice(self.coarse_up(coarse)))
         fine = self.fine_out(fine + _twice(self.middle_up(middle)))
-        edges = F.pixel_shuffle(self.fine_up(fine), 2) + shared.edges.read(windows, cells=2 * CELLS, **place)
-        edges = self.edge_out(F.relu(edges))
-        logits = (F.pixel_shuffle(self.leave(fine), 2) + self.edge_leave(edges))[:, 0].float()
+        logits = F.pixel_shuffle(self.leave(fine), 2)[:, 0].float()
         return logits, self._predicted_iou(coarse, logits, prompts.kind)
 
     def _told(self, prompts: WindowPrompts, *, side: float) -> Tensor:

@@ -11,7 +11,7 @@ WINDOWS = torch.tensor(
 @pytest.fixture(scope="module")
 def head():
     torch.manual_seed(0)
-    config = MaskHeadConfig(widths=(4, 8, 8, 8), iou_width=8)
+    config = MaskHeadConfig(widths=(8, 8, 8), iou_width=8)
     return MaskHead(config, detail=4, parts=6, context=8).eval()
 
 

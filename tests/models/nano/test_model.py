@@ -12,9 +12,7 @@ from tests.models.nano.test_encoder import CONFIG as ENCODER
 from tests.models.nano.test_mask_head import MaskHeadConfig
 from tests.tiny import Boxes, picture
 
-CONFIG = NanoConfig(
-    encoder=ENCODER, mask_head=MaskHeadConfig(widths=(4, 8, 8, 8), iou_width=8), input_side=64
-)
+CONFIG = NanoConfig(encoder=ENCODER, mask_head=MaskHeadConfig(widths=(8, 8, 8), iou_width=8), input_side=64)
 BOXES = torch.tensor([[4.0, 4.0, 30.0, 30.0], [10.0, 20.0, 60.0, 50.0], [50.0, 50.0, 50.0, 50.0]])
 POINTS = torch.tensor([[[9.0, 9.0], [5.0, 5.0]], [[40.0, 50.0], [0.0, 0.0]], [[63.0, 0.0], [1.0, 60.0]]])
 LABELS = torch.tensor([[1, 0], [1, -1], [0, 0]])
