@@ -46,8 +46,8 @@ ENTRIES: tuple[DetectorEntry, ...] = (
         files={
             "whole": WeightsFile(
                 filename="nano-objects.safetensors",
-                bytes=6_117_428,
-                sha256="551b9ab0cd3388fede25d9c2b383748f4afff8ceb74bc306755a438827966ba5",
+                bytes=9_218_944,
+                sha256="42d26620ad773a546d0b4997b48cfc679372028ddfc523b1798071954011f20e",
             )
         },
         config=detector_config("nano-objects"),
