@@ -47,7 +47,7 @@ ENTRIES: tuple[DetectorEntry, ...] = (
             "whole": WeightsFile(
                 filename="nano-objects.safetensors",
                 bytes=9_218_944,
-                sha256="42d26620ad773a546d0b4997b48cfc679372028ddfc523b1798071954011f20e",
+                sha256="71fad7367893efbaa188be18bddece1d918612545735ced9603593079e84dcb8",
             )
         },
         config=detector_config("nano-objects"),
