@@ -27,6 +27,8 @@ CONFIDENCE = 0.4
 CALIBRATION_SETS: tuple[KeptOut, ...] = ("small", "regions")
 """What the confidence is chosen on. Nothing is trained on them, so their confidences are those of unseen pictures."""
 ENTRY = zoo.find_detector("nano-objects")
+RAREST = 1e-4
+"""Before calibration confidences are low: those of boxes that are worth a look begin here."""
 LEAST = 0.01
 """Boxes below this confidence are not looked at: there are thousands, and none of them matters."""
 
@@ -141,8 +143,8 @@ def confidence_shift(
     """What to add to the logits so that the median picture has so many boxes above `CONFIDENCE`."""
     worst = []
     for picture in pictures:
-        found = detector.detect(read_picture(picture), confidence=LEAST, max_boxes=boxes_per_picture)
-        worst.append(float(found.scores[-1]) if len(found) == boxes_per_picture else LEAST)
+        found = detector.detect(read_picture(picture), confidence=RAREST, max_boxes=boxes_per_picture)
+        worst.append(float(found.scores[-1]) if len(found) == boxes_per_picture else RAREST)
     return _logit(CONFIDENCE) - _logit(float(np.median(worst)))
 
 

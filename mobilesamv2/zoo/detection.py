@@ -48,8 +48,8 @@ ENTRIES: tuple[DetectorEntry, ...] = (
         files={
             "whole": WeightsFile(
                 filename="nano-objects.safetensors",
-                bytes=6_117_428,
-                sha256="551b9ab0cd3388fede25d9c2b383748f4afff8ceb74bc306755a438827966ba5",
+                bytes=9_218_944,
+                sha256="71fad7367893efbaa188be18bddece1d918612545735ced9603593079e84dcb8",
             )
         },
         config=LITE_CONFIG,

@@ -40,6 +40,8 @@ FIRST_FROM = 0.12
 """Boxes of the first look count if their longer side is at least this share of the picture's."""
 SECOND_BELOW = 0.25
 """Boxes of the second look count if their longer side is below this share of the picture's."""
+LOOK_BOXES = 2000
+"""Each of two looks gives at most so many boxes."""
 SNAP_PIXELS = 20.0
 """Edges of boxes nearer than this to the border of the detector's input move onto it, as in MobileSAMv2."""
 
@@ -140,10 +142,13 @@ class ObjectDetector(nn.Module):
             max_boxes: at most so many boxes, the best ones.
         """
         iou = self.nms_iou if iou is None else iou
-        look = partial(self._look, picture, confidence=confidence, iou=iou, max_boxes=max_boxes)
-        found = look(input_side=self.input_side)
         if not self.second_side:
-            return found
+            return self._look(
+                picture, input_side=self.input_side, confidence=confidence, iou=iou, max_boxes=max_boxes
+            )
+        # Of each look only some sizes count, so the best few of all sizes would not do.
+        look = partial(self._look, picture, confidence=confidence, iou=iou, max_boxes=LOOK_BOXES)
+        found = look(input_side=self.input_side)
         size_hw = picture.shape[0], picture.shape[1]
         return merge_looks(
             found, look(input_side=self.second_side), size_hw=size_hw, iou=iou, max_boxes=max_boxes

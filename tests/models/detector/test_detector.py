@@ -333,7 +333,7 @@ def test_a_second_thread_takes_no_replaced_function_for_the_original(monkeypatch
 
 def test_the_embedded_weights_fit_and_give_a_useful_number_of_boxes() -> None:
     file = WEIGHTS / "nano-objects.safetensors"
-    assert file.stat().st_size < 9.2e6
+    assert file.stat().st_size < 9.5e6
     embedded = build_detector("nano-objects")  # with the suppression that suits it
     with Image.open(EXAMPLES / "pavilion.jpg") as image:
         found = embedded.detect(np.asarray(image.convert("RGB")))

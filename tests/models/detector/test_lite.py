@@ -111,3 +111,11 @@ def test_two_looks_give_large_boxes_of_the_first_and_small_ones_of_the_second() 
 
 def test_two_looks_that_find_nothing_give_nothing() -> None:
     assert len(merge_looks(Detections(), Detections(), size_hw=(8, 8), iou=0.7, max_boxes=9)) == 0
+
+
+def test_fewer_boxes_of_two_looks_are_the_best_of_more(network: LiteDetector) -> None:
+    detector = ObjectDetector(network, input_side=96, second_side=128, nms_iou=0.7)
+    picture = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    many, few = (detector.detect(picture, confidence=0.1, max_boxes=most) for most in (1000, 7))
+    assert len(many) > len(few) == 7
+    np.testing.assert_array_equal(few.boxes_xyxy, many.boxes_xyxy[:7])
