@@ -1,4 +1,4 @@
-"""How many prompts are decoded at once: as many as suit a device and its memory."""
+"""Number of prompts decoded at once, to suit a device and its memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST_CHUNK = {"cpu": 8, "cuda": 128}
 _WINDOWED_CHUNK = {"cuda": 256}
 """Windows are small; what takes memory is their masks, three for each point."""
 _SHARED_CHUNK_PER_CORE = 8
-"""Prompts that share their image need little memory; so many a core are decoded between two looks at who waits."""
+"""Prompts that share their image need little memory. So many for each core are decoded between steps of progress."""
 
 
 def suitable_chunk(network: PromptableNetwork[Any], features_hw: tuple[int, int], *, shared: object) -> int:

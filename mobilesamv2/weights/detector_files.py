@@ -1,4 +1,4 @@
-"""Reads the checkpoint of a detector in any form: which network it is of, and its tensors."""
+"""Reader of a detector's checkpoint in any form: its network and its tensors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Takes the description and the tensors out of a pickled Ultralytics checkpoint; nothing in it can run code.
+"""Reader of pickled Ultralytics checkpoints: the description of the network and its tensors, without running code.
 
-Ultralytics' allow-listed loader makes the objects, of which none is called: what is taken are plain values, from
-which `detector_network` makes a network of its own.
+Ultralytics' allow-listed loader makes the objects. None of them is called: only plain values are taken, and
+`build_detector_module` makes a new network from them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Brings the tensors of a detector's checkpoint into one form, and tells from their shapes which network they are of.
+"""Tensors of a detector's checkpoint in one form, and the network that their names and shapes belong to.
 
 Only names and tensors: what a file is, and whether it may be read, is for others to say.
 """

@@ -12,7 +12,7 @@ from benchmarks import regression
 from benchmarks.decoder import multiply_adds
 from benchmarks.harness import Paired, paired, report
 from mobilesamv2.models.kernels.linear import activated_linear
-from mobilesamv2.models.kernels.parallel import side_by_side
+from mobilesamv2.models.kernels.parallel import in_parallel
 
 
 def test_a_ratio_is_the_median_over_neighbours_and_not_that_of_medians():
@@ -46,12 +46,12 @@ def test_multiply_adds_of_a_linear_layer_are_counted_fused_or_not():
     assert multiply_adds(lambda: activated_linear(x, weight, None, "gelu")) == plain
 
 
-def test_multiply_adds_of_pieces_side_by_side_are_counted():
+def test_multiply_adds_of_pieces_in_parallel_are_counted():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         a = torch.randn(4, 4)
-        assert multiply_adds(lambda: side_by_side([lambda: a @ a] * 3)) == 3 * 4**3
+        assert multiply_adds(lambda: in_parallel([lambda: a @ a] * 3)) == 3 * 4**3
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

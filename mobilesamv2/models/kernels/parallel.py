@@ -1,7 +1,8 @@
-"""Runs pieces of work side by side, each on a core of its own.
+"""Independent calls in parallel, each on a core of its own.
 
-Steps of a tenth of a millisecond do not divide well among cores: every step waits for the slowest core, and a hundred
-times as long where another program has taken one. Independent pieces of many such steps wait for each other once.
+PyTorch divides each operator among all cores. That does not pay for operators of a tenth of a millisecond: each waits
+for the slowest core, and a hundred times as long where another program has taken one. Calls of many such operators wait
+for each other once.
 """
 
 from __future__ import annotations
@@ -19,27 +20,27 @@ import torch
 Result = TypeVar("Result")
 
 
-def side_by_side(pieces: Sequence[Callable[[], Result]]) -> list[Result]:
-    """Call all pieces, at most `torch.get_num_threads()` at once, and return their results in order.
+def in_parallel(calls: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Make all calls, at most `torch.get_num_threads()` at once, and return their results in order.
 
-    Within a piece torch works on one core; nothing changes for other threads. Where there is one core or one piece, or
-    where a thread cannot be given one core, the caller's thread does one piece after the other on all cores.
+    Within a call PyTorch works on one core; nothing changes for other threads. Where there is one core or one call, or
+    where a thread cannot be given one core, the caller's thread makes one call after the other on all cores.
     Gradients are not tracked.
 
     Raises:
-        whatever a piece raises, when those that run have ended.
+        whatever a call raises, when those that run have ended.
     """
-    threads = min(len(pieces), torch.get_num_threads())
+    threads = min(len(calls), torch.get_num_threads())
     inference = torch.is_inference_mode_enabled()
 
-    def run(piece: Callable[[], Result]) -> Result:
+    def run(call: Callable[[], Result]) -> Result:
         with torch.inference_mode() if inference else torch.no_grad():
-            return piece()
+            return call()
 
     if threads < 2 or not _thread_settings():
-        return [run(piece) for piece in pieces]
+        return [run(call) for call in calls]
     with ThreadPoolExecutor(threads, initializer=_use_one_core) as pool:
-        return list(pool.map(run, pieces))
+        return list(pool.map(run, calls))
 
 
 def _use_one_core() -> None:

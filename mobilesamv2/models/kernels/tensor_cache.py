@@ -1,4 +1,4 @@
-"""What follows from a module's own tensors alone, worked out once and not on each call."""
+"""Cache of tensors derived from parameters, such as convolution weights with their batch norm folded in."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 
 
 class DerivedTensors:
-    """Remembers tensors that were computed from others, until one of those changes.
+    """Cache of what one computation makes of a module's parameters; computed again after any of them changed.
 
-    A change is seen by the counter that PyTorch raises for every write in place, and by the memory that a tensor
-    lies in: weights may be loaded, trained, moved or given another number format at any time. Only writes through
-    `.data` go unseen. Nothing is kept where gradients are, which need the computation itself. A copy of a module, or
-    one that is read from a file, starts with nothing.
+    Weights may be loaded, trained, moved or given another number format at any time. A change is noticed by the counter
+    that PyTorch raises at every write in place, and by the address of the memory; only writes through `.data` are not.
+    With gradients nothing is kept, because they need the computation itself. Copies of a module, and modules that are
+    read from a file, start with an empty cache.
     """
 
     def __init__(self) -> None:
-        self._known: tuple[tuple[Tensor, ...], tuple[int, ...], tuple[Tensor, ...]] | None = None
+        self._cached: tuple[tuple[Tensor, ...], tuple[int, ...], tuple[Tensor, ...]] | None = None
 
     def __call__(self, compute: Callable[[], tuple[Tensor, ...]], *sources: Tensor) -> tuple[Tensor, ...]:
         """What `compute` makes of the sources."""
@@ -27,12 +27,12 @@ class DerivedTensors:
         if torch.is_grad_enabled() or any(source.is_inference() for source in sources):
             return compute()
         versions = tuple(source._version for source in sources)
-        known = self._known  # read once: another thread may put its own there
-        if known is not None and versions == known[1] and all(map(_same_memory, sources, known[0])):
-            return known[2]
+        cached = self._cached  # read once: another thread may replace it
+        if cached is not None and versions == cached[1] and all(map(_same_memory, sources, cached[0])):
+            return cached[2]
         made = compute()
-        # Held on to, so that no other tensor can come to lie where these do.
-        self._known = (tuple(source.detach() for source in sources), versions, made)
+        # The sources are kept, so that no other tensor can take their memory.
+        self._cached = (tuple(source.detach() for source in sources), versions, made)
         return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> DerivedTensors:

@@ -1,6 +1,6 @@
-"""Large pictures a few rows at a time, so that what lies between layers stays in a processor's cache.
+"""Tiling of large pictures into bands of rows, so that features between two layers stay in a processor's cache.
 
-A system hands out fresh memory page by page, and on a CPU that often takes longer than the layer that fills it.
+A system gives a program fresh memory page by page. On a CPU that often takes longer than the layer that fills it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 BAND_BYTES = 1 << 23
-"""Of the widest features between two layers."""
+"""Size of the widest features of a band between two layers."""
 
 
 def rows_that_fit(x: Tensor, *, columns: int, channels: int, multiple_of: int = 1) -> int | None:
-    """How many rows of `columns` vectors of `channels` numbers make a band; at least `multiple_of`.
+    """Rows in a band of features with so many columns and channels: a multiple of `multiple_of`, and at least that.
 
     Returns:
-        None where pictures are better done whole: on accelerators, which like large pieces, and with gradients,
-        which keep everything between two layers anyway.
+        None where whole pictures are better: on accelerators, which are faster on large ones, and with gradients,
+        which keep all features between two layers anyway.
     """
     if x.device.type != "cpu" or torch.is_grad_enabled():
         return None
@@ -30,7 +30,7 @@ def rows_that_fit(x: Tensor, *, columns: int, channels: int, multiple_of: int = 
 def in_row_bands(
     x: Tensor, do: Callable[[Tensor], Tensor], *, rows: int | None, stride: int = 1, margin: int = 0
 ) -> Tensor:
-    """Do to a few rows of (N, C, H, W) at a time what `do` does to them all.
+    """Apply a function to (N, C, H, W) in bands of rows; the result is that of one application to all rows.
 
     Args:
         do: makes (N, D, H / stride, W') of (N, C, H, W) for every H that is a multiple of `stride`. A row of what

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..kernels.linear import activated_linear
-from ..kernels.parallel import side_by_side
+from ..kernels.parallel import in_parallel
 from ..layers import LayerNorm2d, Mlp, gelu_in_place
 from .shared_decoding import SharedDecoding
 from .shared_image import SharedImage, share_image, upscaling_matrix
@@ -164,7 +164,7 @@ class MaskDecoder(nn.Module):
         logits = sparse.new_empty(len(sparse), count, 4 * height, 4 * width)
         together = max(1, min(PROMPTS_AT_ONCE, -(-len(sparse) // torch.get_num_threads())))
         parts = [slice(start, start + together) for start in range(0, len(sparse), together)]
-        decoded = side_by_side(
+        decoded = in_parallel(
             [partial(self._decode_some, shared, tokens[part], asked, into=logits[part]) for part in parts]
         )
         return logits, self.iou_prediction_head(torch.cat([tokens[:0], *decoded])[:, 0])[:, asked]

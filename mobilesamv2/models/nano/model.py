@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..kernels.parallel import side_by_side
+from ..kernels.parallel import in_parallel
 from .encoder import NanoEncoder, NanoEncoderConfig, NanoFeatures
 from .mask_head import CELLS, MaskHead, MaskHeadConfig, SharedFeatures, WindowPrompts
 from .windows import box_windows, pasted, point_windows, read_logits
@@ -147,7 +147,7 @@ class NanoModel(nn.Module):
             )
             for start in range(0, count, step)
         ]
-        logits, iou = zip(*side_by_side(pieces), strict=True)
+        logits, iou = zip(*in_parallel(pieces), strict=True)
         return torch.cat(logits), torch.cat(iou)
 
     def _decode_some(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mobilesamv2.models.kernels import parallel as module
-from mobilesamv2.models.kernels.parallel import side_by_side
+from mobilesamv2.models.kernels.parallel import in_parallel
 
 
 @pytest.fixture(autouse=True)
@@ -22,19 +22,19 @@ def settings(request, monkeypatch):
 
 
 def test_results_come_in_the_order_of_the_pieces(settings):
-    assert side_by_side([lambda number=number: number for number in range(7)]) == list(range(7))
-    assert side_by_side([]) == []
+    assert in_parallel([lambda number=number: number for number in range(7)]) == list(range(7))
+    assert in_parallel([]) == []
 
 
 def test_pieces_really_run_at_the_same_time():
     if not module._thread_settings():
         pytest.skip("this build of torch cannot give a thread one core, so pieces follow each other")
     meeting = threading.Barrier(2, timeout=20)
-    side_by_side([meeting.wait, meeting.wait])  # each waits for the other
+    in_parallel([meeting.wait, meeting.wait])  # each waits for the other
 
 
 def test_torch_works_on_one_core_within_a_piece_and_as_before_elsewhere():
-    within = side_by_side([torch.get_num_threads] * 4)
+    within = in_parallel([torch.get_num_threads] * 4)
     assert within == ([1] * 4 if module._thread_settings() else [2] * 4)
     assert torch.get_num_threads() == 2
     found = []
@@ -49,7 +49,7 @@ def test_an_error_in_a_piece_reaches_the_caller(settings):
         raise ValueError("in a piece")
 
     with pytest.raises(ValueError, match="in a piece"):
-        side_by_side([lambda: 1, fail])
+        in_parallel([lambda: 1, fail])
 
 
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
@@ -60,4 +60,4 @@ def test_gradients_are_off_as_in_the_caller(settings, mode):
         return (weight * 2).requires_grad, torch.is_inference_mode_enabled()
 
     with mode():
-        assert side_by_side([piece] * 3) == [(False, mode is torch.inference_mode)] * 3
+        assert in_parallel([piece] * 3) == [(False, mode is torch.inference_mode)] * 3
