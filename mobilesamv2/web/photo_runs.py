@@ -38,4 +38,8 @@ def run_on(
     Raises:
         MobileSamError: what the model cannot do, in a sentence.
     """
-    return job.follow(run(picture, job.session.embedding(model), asked, model), model=model, picture=picture)
+    session = job.session
+    stored = (
+        session.embedding(model) if session.at_hand is picture else None
+    )  # a batch has pictures of its own
+    return job.follow(run(picture, stored, asked, model), model=model, picture=picture)

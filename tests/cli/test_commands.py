@@ -95,7 +95,10 @@ def test_evaluate_writes_average_recall_of_every_way(
     assert main(["evaluate", "--data", str(data), *options]) == 0
     results = json.loads(out.read_text())
     assert results["mask_ar"].keys() == results["box_ar"].keys() == {"1", "10", "100", "1000"}
-    assert [(row["sampler"], row["prompts"]) for row in results["rows"]] == [("object-aware:2", 2), ("grid:3", 9)]
+    assert [(row["sampler"], row["prompts"]) for row in results["rows"]] == [
+        ("object-aware:2", 2),
+        ("grid:3", 9),
+    ]
     assert [path.name for path in data.glob("results.json*")] == ["results.json"]
     assert "AR@100" in capsys.readouterr().out
 

@@ -61,7 +61,7 @@ def test_the_list_names_everything_with_size_licence_and_whether_it_is_here(
     assert main(["weights", "list"]) == 0
     lines = {line.split()[0]: " ".join(line.split()) for line in out_of(capsys).splitlines() if line}
     assert {*zoo.MODELS, *zoo.DETECTORS} <= set(lines)
-    assert "nano.safetensors 7 MB yes pinned AGPL-3.0-or-later this package" in lines["nano"]
+    assert "nano.safetensors 10 MB yes pinned AGPL-3.0-or-later this package" in lines["nano"]
     assert "mobile_sam.pt 41 MB no pinned Apache-2.0 dhkim2810/MobileSAM" in lines["mobilesam"]
     assert "about 57 MB no pinned + unknown Apache-2.0" in lines["mobilesamv2-tinyvit"]
     assert "object-aware" in lines["mobilesamv2-tinyvit"]

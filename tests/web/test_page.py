@@ -104,7 +104,7 @@ def test_cancel_stops_the_work_and_another_run_can_follow(
     upload(page, photo)
     expect(page.locator("#segment-cancel")).to_be_disabled()
     page.locator("#segment-run").click()
-    page.locator("#segment-numbers progress").wait_for()
+    until(lambda: fake_app.script.started == 1)
     page.locator("#segment-cancel").click()
     expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
     until(lambda: fake_app.script.closed == 1)
@@ -120,6 +120,7 @@ def test_the_very_next_click_after_a_stop_counts(fake_app: FakeApp, visit: Visit
     fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address)
     begin(page, photo)
+    until(lambda: fake_app.script.started == 1)
     page.locator("#segment-cancel").evaluate("button => button.click()")
     click_once_enabled(page, "#segment-run")
     page.wait_for_timeout(500)  # what the stopped run tells of its end comes now
@@ -182,13 +183,14 @@ def test_another_photo_stops_a_run_and_leaving_does_too(fake_app: FakeApp, visit
     fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address)
     begin(page, photo)
+    until(lambda: fake_app.script.started == 1)
     page.locator("#examples .gallery-item").first.click()
     until(lambda: fake_app.script.closed == 1)
     expect(page.locator("#segment-numbers .idle")).to_be_visible()
     expect(page.locator("#segment-run")).to_be_enabled()
 
     page.locator("#segment-run").click()
-    page.locator("#segment-numbers progress").wait_for()
+    until(lambda: fake_app.script.started == 2)
     page.close()
     until(lambda: fake_app.script.closed == 2)
 
@@ -313,21 +315,21 @@ def test_a_model_arrives_with_its_progress_and_can_be_cancelled(
     assert fake_app.script.started == 0
 
 
-def test_who_has_to_wait_sees_the_place_in_the_queue(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
+def test_who_has_to_wait_is_told(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.pause, fake_app.script.finds = 0.3, 320
     first, second = visit(fake_app.address), visit(fake_app.address)
     for page in (first, second):
         upload(page, photo)
     first.locator("#segment-run").click()
-    first.locator("#segment-numbers progress").wait_for()
+    until(lambda: fake_app.script.started == 1)
     second.locator("#segment-run").click()
-    expect(second.locator("#segment-numbers")).to_contain_text("queue: 1/1")
+    expect(second.locator("#segment-numbers")).to_contain_text("Waiting for another run")
     second.locator("#segment-cancel").click()  # while waiting
     expect(second.locator("#segment-numbers")).to_contain_text("Cancelled")
     expect(second.locator("#segment-run")).to_be_enabled()
     assert fake_app.script.closed == 0
     second.locator("#segment-run").click()
-    expect(second.locator("#segment-numbers")).to_contain_text("queue: 1/1")
+    expect(second.locator("#segment-numbers")).to_contain_text("Waiting for another run")
     first.locator("#segment-cancel").click()
     expect(second.locator("#segment-numbers progress")).to_be_visible()
     second.locator("#segment-cancel").click()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mobilesamv2.errors import InvalidImageError
+from mobilesamv2.images import load_image
 from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
+from mobilesamv2.web.photo_runs import run_on
 from mobilesamv2.web.segmenting import RawRequest, run_raw
 
 from .fakes import Fake
@@ -62,3 +66,23 @@ def test_masks_come_as_the_model_gives_them_and_not_in_pieces_of_the_page(wide_p
     assert [len(part.prompts) for part in parts] == [8, 8, 8, 8, 8]  # chunks of the fake model
     assert fake.script.started == 1
     assert fake.script.asked == (("object-aware", 40),)
+
+
+def test_the_embedding_of_the_photo_at_hand_is_not_taken_for_another_picture(
+    wide_photo: Path, other_photo: Path
+) -> None:
+    fake = Fake()
+    list(fake.segment(wide_photo))
+    given = []
+
+    def run(picture: object, stored: object, asked: object, model: str) -> Generator[Any, None, None]:
+        given.append(stored)
+        yield from ()
+
+    session = fake.job.session
+    for picture in (
+        session.picture(str(wide_photo)),
+        load_image(other_photo),
+    ):  # a batch has pictures of its own
+        list(run_on(fake.job, picture, None, "nano", run=run))
+    assert [stored is None for stored in given] == [False, True]

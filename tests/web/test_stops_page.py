@@ -82,6 +82,7 @@ def test_a_run_on_a_photo_that_is_removed_ends_and_the_photo_does_not_come_back(
     fake_app.script.pause, fake_app.script.finds = 0.5, 320
     page = visit(fake_app.address)
     begin(page, photo)
+    until(lambda: fake_app.script.started == 1)
     page.get_by_label("Clear", exact=True).or_(page.get_by_label("Remove Image")).first.click()
     until(lambda: fake_app.script.closed == 1)
     page.wait_for_timeout(500)
@@ -96,6 +97,7 @@ def test_the_buttons_are_right_when_the_next_run_follows_a_stop_at_once(
     fake_app.script.pause, fake_app.script.finds = 1.5, 320  # what is under way is finished first
     page = visit(fake_app.address)
     begin(page, photo)
+    until(lambda: fake_app.script.started == 1)
     page.locator("#segment-cancel").click()
     click_once_enabled(page, "#segment-run")
     until(lambda: fake_app.script.started == 2)

@@ -199,7 +199,9 @@ class SegmentTab(Tab):
         photo, example = str(page.settings.examples[0]), everything.FirstExample()
         nothing = tuple(gr.skip() for _ in self.shown)
 
-        def kept(request: gr.Request, *chosen: Any) -> Values:
+        def kept(request: gr.Request, chosen_photo: str | None, *chosen: Any) -> Values:
+            if chosen_photo is not None:
+                return nothing
             view = example.shown_to(page.session(request), photo, _wanted(*chosen), side=side)
             return nothing if view is None else _values(view, is_example=True)
 
@@ -222,9 +224,15 @@ class SegmentTab(Tab):
 
         hidden: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
         at_once = gr.on(
-            [page.load], kept, options, self.shown, concurrency_limit=None, api_name="kept_example", **hidden
+            [page.load],
+            kept,
+            [page.photo, *options],
+            self.shown,
+            concurrency_limit=None,
+            api_name="kept_example",
+            **hidden,
         )
-        at_once.success(
+        making = at_once.success(
             made,
             [page.photo, *options],
             self.shown,
@@ -233,6 +241,12 @@ class SegmentTab(Tab):
             api_name="example",
             **hidden,
         )
+        # It may have been on its way to the browser when a photo was chosen there.
+        cleared = json.dumps([*_NOTHING, page_text.idle(text.IDLE)])
+        is_late = f"window.jobs.dropped() && !window.jobs.latestOf({json.dumps(self.name)})"
+        late = f"() => {is_late} ? {cleared} : {json.dumps([gr.skip() for _ in self.shown])}"
+        for shown in (at_once, making):
+            shown.then(None, None, self.shown, js=late, queue=False, **PRIVATE)
 
     def _connect_in_browser(self) -> None:
         """What needs no server: the dial, the slider's sentence, view and opacity."""
