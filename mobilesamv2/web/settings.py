@@ -31,6 +31,7 @@ class Settings:
         prompts: the smallest, largest and first value of the prompt slider, and its step.
         grid_sides: the smallest, largest and first value of the grid's points per side, and its step.
         efforts: what the dial sets: sampler, prompts and confidence of the detector.
+        most_clean: pixels of the largest islands and holes that *Clean* takes away.
         stage_side: longest side in pixels of the picture area's photo and masks.
         display_side: longest side in pixels of the overlays on the page.
         upload_bytes: largest file that a visitor may send.
@@ -59,6 +60,7 @@ class Settings:
             "Thorough": ("object-aware", 1024, 0.1),
         }
     )
+    most_clean: int = 1000
     stage_side: int = 1280
     display_side: int = 1600
     upload_bytes: int = 40 * 1024**2

@@ -25,6 +25,16 @@ from mobilesamv2.export import FORMATS
 from .conftest import FakeApp
 
 MODEL = {"model": "nano", "detector": "own"}
+LEFT_OUT = {
+    "confidence": None,
+    "predicted_iou": 0.0,
+    "stability": 0.0,
+    "min_area": 0.0,
+    "mask_nms": 1.0,
+    "hide_nested": False,
+    "flatten": False,
+    "clean": 0,
+}
 FILES = {"formats": list(FORMATS), "sampler": "object-aware", "max_prompts": 320} | MODEL
 
 
@@ -82,7 +92,7 @@ def test_every_parameter_after_the_photo_has_a_default_and_a_type(
         for path, endpoint in named.items()
     }
     assert defaults == {
-        "/segment": {"sampler": "object-aware", "max_prompts": 320} | MODEL,
+        "/segment": {"sampler": "object-aware", "max_prompts": 320} | MODEL | LEFT_OUT,
         "/compare": {
             "max_prompts": 320,
             "points_per_side": 8,
@@ -220,7 +230,7 @@ def test_a_file_that_was_not_uploaded_or_cannot_be_fetched_is_refused_in_a_sente
 ) -> None:
     others = ["object-aware", 320, "nano", "own"]
     for said in (
-        told(fake_app.address, "/segment", {"path": path} | FILE, *others),
+        told(fake_app.address, "/segment", {"path": path} | FILE, *others, *LEFT_OUT.values()),
         told(fake_app.address, "/batch", [{"path": path} | FILE], ["coco"], *others),
     ):
         assert re.match(
@@ -234,7 +244,8 @@ def test_a_file_that_was_not_uploaded_or_cannot_be_fetched_is_refused_in_a_sente
 def test_a_file_on_the_server_cannot_be_read_by_leaving_out_what_marks_it_as_a_file(
     fake_app: FakeApp, photo: Path
 ) -> None:
-    said = told(fake_app.address, "/segment", {"path": str(photo)}, "object-aware", 320, "nano", "own")
+    others = ["object-aware", 320, "nano", "own", *LEFT_OUT.values()]
+    said = told(fake_app.address, "/segment", {"path": str(photo)}, *others)
     assert said.startswith("photo must be a file: ")
     assert fake_app.script.started == 0
 
@@ -254,6 +265,12 @@ def test_a_file_on_the_server_cannot_be_read_by_leaving_out_what_marks_it_as_a_f
         ("/segment", {"max_prompts": [64]}, "got [64]"),
         ("/segment", {"max_prompts": 20.5}, "got 20.5"),
         ("/segment", {"max_prompts": True}, "got True"),
+        ("/segment", {"confidence": 1.5}, "confidence must be a number from 0 to 1; got 1.5"),
+        ("/segment", {"sampler": "grid", "confidence": 0.5}, "confidence is that of a detector"),
+        ("/segment", {"min_area": -1}, "min_area must be a number from 0 to 100; got -1"),
+        ("/segment", {"stability": "high"}, "stability must be a number from 0 to 1; got 'high'"),
+        ("/segment", {"clean": 2.5}, "clean must be a whole number from 0 to 1000; got 2.5"),
+        ("/segment", {"flatten": 1}, "flatten must be true or false; got 1"),
         ("/segment", {"model": "no-such-model"}, "model must be one of nano, mobilesam; got 'no-such-model'"),
         ("/segment", {"detector": "yolo"}, "detector must be one of own, fastsam-s; got 'yolo'"),
         ("/budget", {"detector": 3}, "detector must be one of own, fastsam-s; got 3"),

@@ -52,6 +52,7 @@ def test_every_setting_goes_through_a_link_and_back(fake_app: FakeApp, visit: Vi
         "min_iou": "0.6",
         "min_stability": "0.7",
         "mask_nms": "0.8",
+        "clean": "40",
         "hide_nested": "true",
         "one_per_pixel": "true",
         "view": "cutout",

@@ -13,6 +13,7 @@ import gradio as gr
 from gradio.components import Component
 
 from ...export import FORMATS
+from ...filters import ViewFilters
 from ...render import fit_within, label_colours, overlay
 from ...request import Request
 from ...types import Picture
@@ -90,6 +91,14 @@ def add_endpoints(page: Page) -> None:
             "sampler": inputs.choice("sampler", [name for _, name in page_text.SAMPLERS], "object-aware"),
             "max_prompts": inputs.whole_number("max_prompts", offered),
             "points_per_side": inputs.whole_number("points_per_side", page.settings.grid_sides),
+            "confidence": inputs.number("confidence", 0, 1, None),
+            "predicted_iou": inputs.number("predicted_iou", 0, 1, 0.0),
+            "stability": inputs.number("stability", 0, 1, 0.0),
+            "min_area": inputs.number("min_area", 0, 100, 0.0),
+            "mask_nms": inputs.number("mask_nms", 0, 1, 1.0),
+            "hide_nested": inputs.yes_or_no("hide_nested"),
+            "flatten": inputs.yes_or_no("flatten"),
+            "clean": inputs.whole_number("clean", Range(0, page.settings.most_clean, 0, 1)),
             "largest": inputs.whole_number("largest", Range(offered.low, offered.high, offered.high, 1)),
             "left": inputs.words("left", "grid"),
             "right": inputs.words("right", "object-aware"),
@@ -136,9 +145,26 @@ class _Programs:
         max_prompts: int = 320,
         model: str = EMBEDDED_MODEL,
         detector: str = OWN_BY_NAME,
+        confidence: float | None = None,
+        predicted_iou: float = 0.0,
+        stability: float = 0.0,
+        min_area: float = 0.0,
+        mask_nms: float = 1.0,
+        hide_nested: bool = False,
+        flatten: bool = False,
+        clean: int = 0,
     ) -> tuple[str, Record]:
         """Segment everything in a photo: the overlay and the record of the run."""
-        request = Request(sampler, max_prompts=max_prompts)
+        view = ViewFilters(
+            clean=clean,
+            min_area_percent=min_area,
+            min_predicted_iou=predicted_iou,
+            min_stability=stability,
+            mask_nms=mask_nms,
+            hide_nested=hide_nested,
+            flatten=flatten,
+        )
+        request = Request(sampler, max_prompts=max_prompts, confidence=confidence, view=view)
         picture, result = _run(self.run_segment, photo, request, joined(model, detector))
         hint = segment_text.hint(sampler, prompts=len(result.prompts), masks=len(result.masks))
         drawn = overlay(self._small(picture), result.masks)

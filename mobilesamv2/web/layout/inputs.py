@@ -85,6 +85,16 @@ def whole_number(name: str, offered: Range) -> gr.Slider:
     return _checked(component, is_right, lambda got: text.whole_number(name, low, high, got), int)
 
 
+def number(name: str, low: float, high: float, first: float | None) -> gr.Number:
+    """An input that takes a number of a range; `first` may be None, for what the sampler then chooses."""
+
+    def is_right(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+
+    component = gr.Number(value=first, label=name)
+    return _checked(component, is_right, lambda got: text.number(name, low, high, got), float)
+
+
 def choice(name: str, choices: Sequence[str], first: str) -> gr.Dropdown:
     """An input that takes one of several names."""
     component = gr.Dropdown(choices=list(choices), value=first, label=name)

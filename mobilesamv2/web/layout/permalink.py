@@ -25,6 +25,7 @@ LINKED = {
     "min-iou": "min_iou",
     "min-stability": "min_stability",
     "mask-nms": "mask_nms",
+    "clean": "clean",
     "hide-nested": "hide_nested",
     "one-per-pixel": "one_per_pixel",
     "view": "view",

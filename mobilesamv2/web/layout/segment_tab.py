@@ -126,12 +126,14 @@ class SegmentTab(Tab):
             )
             self.min_iou = _filter(0, 1, 0, 0.01, "Predicted IoU", text.MIN_IOU_INFO, "min-iou")
             self.min_stability = _filter(0, 1, 0, 0.01, "Stability", text.MIN_STABILITY_INFO, "min-stability")
+            most = self.page.settings.most_clean
+            self.clean = _filter(0, most, 0, 10, "Clean, pixels", text.CLEAN_INFO, "clean")
             self.mask_nms = _filter(0.1, 1, 1, 0.05, "Mask NMS, IoU", text.MASK_NMS_INFO, "mask-nms")
         self.nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
         self.apart = gr.Checkbox(label=text.APART_LABEL, info=text.APART_INFO, elem_id="one-per-pixel")
         self.filters: list[Component] = [
             *(self.own, self.min_area, self.min_iou, self.min_stability, self.mask_nms),
-            *(self.nested, self.apart),
+            *(self.nested, self.apart, self.clean),
         ]
 
     def cleared(self) -> list[Any]:
@@ -288,9 +290,11 @@ def _wanted(
     mask_nms: float,
     nested: bool,
     flatten: bool,
+    clean: float,
 ) -> ViewRequest:
     """What the controls say."""
     view = ViewFilters(
+        clean=int(clean or 0),
         min_area_percent=min_area or 0.0,
         min_predicted_iou=min_iou or 0.0,
         min_stability=min_stability or 0.0,

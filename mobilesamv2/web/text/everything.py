@@ -29,6 +29,7 @@ OWN_FILTERS_INFO = "Grid search drops unsure masks and repeats; object-aware sam
 MIN_AREA_INFO = "Hides masks smaller than this share of the photo."
 MIN_IOU_INFO = "Hides masks that the decoder itself is less sure of."
 MIN_STABILITY_INFO = "Hides masks whose outline moves when the threshold does."
+CLEAN_INFO = "Takes away islands of a mask and fills holes in it that are smaller than this."
 MASK_NMS_INFO = "Of masks that overlap more than this, keeps the best; 1 keeps all."
 NESTED_LABEL = "Hide nested masks"
 NESTED_INFO = "Hides masks that lie within a larger one."

@@ -51,6 +51,14 @@ INPUTS = {
     "sampler": "object-aware asks about boxes around objects, grid about points at regular distances.",
     "max_prompts": "at most so many boxes, or the largest square of points that fits, if nothing else names a number.",
     "points_per_side": "of a grid, where a side names no number of its own.",
+    "confidence": "how sure the detector must be of an object, 0 to 1, 0.4 if left out; a grid has no detector.",
+    "predicted_iou": "leaves out masks whose predicted IoU is lower, 0 to 1.",
+    "stability": "leaves out masks whose stability score is lower, 0 to 1.",
+    "min_area": "leaves out masks that cover less than so many percent of the photo.",
+    "mask_nms": "of masks that overlap with a higher IoU than this only the best stays; 1 keeps all.",
+    "hide_nested": "true leaves out masks that lie within a larger one.",
+    "flatten": "true cuts overlaps: each pixel goes to the smallest mask over it.",
+    "clean": "takes away islands of a mask and fills holes in it of fewer pixels than this; 0 leaves them.",
     "largest": "the largest number of prompts to measure.",
     "left": "the first sampler: grid, grid:16, object-aware or object-aware:64.",
     "right": "the second sampler, written like the first.",
@@ -72,6 +80,10 @@ def no_file(name: str, got: str) -> str:
 
 def whole_number(name: str, low: int, high: int, got: object) -> str:
     return f"{name} must be a whole number from {low} to {high}; got {_got(got)}."
+
+
+def number(name: str, low: float, high: float, got: object) -> str:
+    return f"{name} must be a number from {low:g} to {high:g}; got {_got(got)}."
 
 
 def choice(name: str, choices: Sequence[str], got: object) -> str:
