@@ -27,3 +27,17 @@ class WeightsUnreachableError(WeightsError):
 
 class PromptError(MobileSamError, ValueError):
     """The prompts or the options of a sampler make no sense together."""
+
+
+def sentence_of(error: Exception) -> str:
+    """What went wrong with a photograph or a file, for people.
+
+    Args:
+        error: of this package, of the system (told with the file), or of memory that did not suffice.
+    """
+    if isinstance(error, MobileSamError):
+        return str(error)
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error) or type(error).__name__
+        return f"{error.filename}: {reason}." if error.filename else f"{reason}."
+    return "There is not enough memory for it; make it smaller."

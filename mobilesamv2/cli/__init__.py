@@ -10,9 +10,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ..errors import MobileSamError
+from ..errors import MobileSamError, sentence_of
 from . import budget, compare, evaluate, segment, serve, weights
-from .options import sentence_of
 
 FAILED, INTERRUPTED = 1, 130
 

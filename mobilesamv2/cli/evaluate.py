@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import Commands, add_model_options, add_request_options, load_segmenter, positive, request_of
+from .options import (
+    Commands,
+    Loader,
+    add_model_options,
+    add_request_options,
+    load_segmenter,
+    positive,
+    request_of,
+)
 from .table import table
 
 if TYPE_CHECKING:
     from ..evaluate.datasets import Dataset
     from ..evaluate.run import Record
-    from ..segmenter import Segmenter
 
 
 def add_parser(commands: Commands) -> None:
@@ -82,26 +88,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class _Loader:
-    """Loads the model that the command line names, and no other; can be sent to another process."""
-
-    options: argparse.Namespace
-
-    def __call__(self) -> Segmenter:
-        return load_segmenter(self.options, fall_back=False)
-
-
 def _measure(options: argparse.Namespace, dataset: Dataset) -> Record:
     from tqdm import tqdm
 
     from ..evaluate.run import Plan, evaluate
     from ..export import json_bytes, write_file
 
-    load = functools.cache(_Loader(options))
+    load = functools.cache(Loader(options))
     load()  # a name or a file that is wrong is told before anything begins
     plan = Plan(
-        make_segmenter=load if options.workers == 1 else _Loader(options),
+        make_segmenter=load if options.workers == 1 else Loader(options),
         model=f"{options.model} + {options.detector or 'its own detector'}",
         requests=(request_of(options), *(request_of(options, text) for text in options.also)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import WeightsError
@@ -172,6 +173,16 @@ def load_segmenter(options: argparse.Namespace, *, fall_back: bool = True) -> Se
         )
 
 
+@dataclass(frozen=True)
+class Loader:
+    """Loads the model that the command line names, and no other; can be sent to another process."""
+
+    options: argparse.Namespace
+
+    def __call__(self) -> Segmenter:
+        return load_segmenter(self.options, fall_back=False)
+
+
 def _given_weights(options: argparse.Namespace) -> str | dict[str, str] | None:
     weights: str | None = options.weights
     if options.decoder_weights is None:
@@ -200,9 +211,3 @@ def _usual(model: str) -> str:
     from .. import zoo
 
     return zoo.find_model(model).detector
-
-
-def sentence_of(error: OSError) -> str:
-    """What the system says went wrong, and with which file."""
-    reason = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename}: {reason}." if error.filename else f"{reason}."

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .options import sentence_of
+from ..errors import sentence_of
 
 RESULT_NAME = "masks.json"
 """What lies in a folder of results; a folder within a searched one that has it is not searched."""

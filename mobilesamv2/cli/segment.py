@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidImageError
+from ..errors import InvalidImageError, sentence_of
 from ..formatting import count
-from .options import Commands, add_model_options, add_request_options, load_segmenter, request_of, sentence_of
+from .options import Commands, add_model_options, add_request_options, load_segmenter, request_of
 from .photos import Photo, find_photos
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _segment_all(
             try:
                 record = _segment_one(segmenter, photo, options, request)
             except (InvalidImageError, OSError, MemoryError, torch.OutOfMemoryError) as error:
-                failures.append({"photo": str(photo.path), "error": _sentence(error)})
+                failures.append({"photo": str(photo.path), "error": sentence_of(error)})
                 tqdm.write(f"mobilesamv2: {photo.path}: {failures[-1]['error']}", file=sys.stderr)
                 continue
             records.append(record)
@@ -154,11 +154,3 @@ def _hint(record: dict[str, Any]) -> str:
     if record["prompts"]:
         return "; no mask passed the filters, try more prompts or the other sampler"
     return "; no objects found, try --sampler grid, which needs none"
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, InvalidImageError):
-        return str(error)
-    if isinstance(error, OSError):
-        return sentence_of(error)
-    return "There is not enough memory for it; make it smaller."
