@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,23 @@ from ..errors import sentence_of
 RESULT_NAME = "masks.json"
 """What lies in a folder of results; a folder within a searched one that has it is not searched."""
 
+TAKEN_NAMES = ("summary.json",)
+
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph to be segmented, and the name of the folder its results go to."""
+    """A photograph to be segmented.
+
+    Args:
+        path: of its file.
+        name: of the folder its results go to: one that every system takes, of each photograph another.
+        file_name: what results call it, of each photograph another: its path within the folder that was searched, in
+            "/" notation; the name of a file that was given itself; the whole path where two would be called the same.
+    """
 
     path: Path
     name: str
+    file_name: str
 
 
 def find_photos(
@@ -33,7 +44,7 @@ def find_photos(
     Returns:
         The photographs, in order, and the arguments that stand for none with a sentence each.
     """
-    paths: dict[Path, Path] = {}
+    paths: dict[Path, tuple[Path, str]] = {}
     failures = []
     for argument in arguments:
         found: list[Path] = []
@@ -49,7 +60,9 @@ def find_photos(
         except OSError as error:  # a name that is too long, a folder that may not be read
             failures.append((argument, sentence_of(error)))
         for path in found:
-            paths.setdefault(path.resolve(), path)
+            is_within = path != argument
+            called = path.relative_to(argument).as_posix() if is_within else path.name
+            paths.setdefault(path.resolve(), (path, called))
     return list(_named(paths.values())), failures
 
 
@@ -69,12 +82,13 @@ def _in_folder(folder: Path, *, recursive: bool, output: Path | None) -> Iterato
         yield path
 
 
-def _named(paths: Iterable[Path]) -> Iterator[Photo]:
-    """Name each after its file; of equal names the second gets "-2", the third "-3"."""
-    from ..export.names import numbered
+def _named(found: Iterable[tuple[Path, str]]) -> Iterator[Photo]:
+    """Name each folder after its file; of equal names the second gets "-2", the third "-3"."""
+    from ..export.names import numbered, safe_name
 
-    paths = list(paths)
-    stems = [path.stem.strip(". ") or "photo" for path in paths]
-    # summary.json lies beside the folders.
-    for path, name in zip(paths, numbered(stems, taken={"summary.json"}), strict=True):
-        yield Photo(path=path, name=name)
+    found = list(found)
+    times = Counter(called for _, called in found)
+    # These lie beside the folders.
+    names = numbered((safe_name(path.name) for path, _ in found), taken=TAKEN_NAMES)
+    for (path, called), name in zip(found, names, strict=True):
+        yield Photo(path=path, name=name, file_name=called if times[called] == 1 else path.as_posix())

@@ -123,7 +123,7 @@ def _segment_one(
     read = read_image(photo.path)
     result = segmenter.segment_everything(read, request=request)
     folder = options.output / photo.name
-    write_result(folder, read.picture, result, file_name=photo.path.name, formats=options.export)
+    write_result(folder, read.picture, result, file_name=photo.file_name, formats=options.export)
     return _of_photo(photo, result.to_record())
 
 
@@ -137,7 +137,7 @@ def _done(photo: Photo, options: argparse.Namespace, request: Request) -> dict[s
 
     try:
         kept = json.loads((options.output / photo.name / MASKS_NAME).read_text(encoding="utf-8"))
-        same = kept["image"].pop("file_name") == photo.path.name and kept["model"] == options.model
+        same = kept["image"].pop("file_name") == photo.file_name and kept["model"] == options.model
         if same and kept["request"] == request.to_record():
             return _of_photo(
                 photo, {k: v for k, v in kept.items() if k not in ("prompt_list", "annotations")}

@@ -15,7 +15,6 @@ from zipfile import ZipFile
 from ..errors import InvalidImageError, PromptError
 from ..export import SUMMARY_NAME, add_file, coco_dataset, files_of, json_bytes, numbered, safe_name
 from ..formatting import count
-from ..images import load_image
 from ..render import fit_within, overlay
 from ..request import Request
 from ..results import SegmentationResult
@@ -24,6 +23,7 @@ from .jobs import Job
 from .photo_runs import PhotoRun, run_on
 from .steps import HasStage, Step
 from .text import batching as text
+from .uploads import name_of, read_upload
 
 ALL_MASKS = "coco.json"
 """Beside the folders: the masks of all photos as one data set."""
@@ -80,8 +80,8 @@ def batch(
     a photo is in it as a whole or not at all.
 
     Args:
-        photos: paths of files as they were uploaded; the names of the files name the folders. Of files of one name
-            the folder is told too: "cat/cat.png", "cat-2/cat.png".
+        photos: paths of files as they were uploaded (`Upload`); what the visitor called them names the folders. Of
+            files of one name the folder is told too: "cat/cat.png", "cat-2/cat.png".
         formats: of `mobilesamv2.export.FORMATS`.
         archive: where the ZIP goes.
         thumbnail_side: longest side of the overlays that are yielded.
@@ -89,7 +89,7 @@ def batch(
     Raises:
         MobileSamError: whatever stops all photos, such as a model that cannot be had.
     """
-    names = [Path(photo).name for photo in photos]
+    names = [name_of(photo) for photo in photos]
     folders = numbered(map(safe_name, names), taken=(SUMMARY_NAME, ALL_MASKS))
     summary: Summary = {"photos": [], "failures": []}
     masks: list[tuple[str, Masks]] = []
@@ -102,7 +102,7 @@ def batch(
 
                 yield step(Step("read"))
                 try:
-                    picture = load_image(photo)
+                    picture = read_upload(photo)
                 except InvalidImageError as error:
                     summary["failures"].append({"photo": name, "error": str(error)})
                     yield summary

@@ -20,6 +20,7 @@ from .everything import viewed_by
 from .sessions import Session
 from .steps import Step
 from .text import exporting as text
+from .uploads import name_of
 
 _SINGLE = ("coco", "overlay")
 """Formats of one file, which needs no ZIP."""
@@ -57,7 +58,7 @@ def everything_shown(session: Session, photo: str | None) -> ExportItem:
     return ExportItem(
         picture=picture,
         masks=found.masks,
-        file_name=Path(session.photo or "").name,
+        file_name=name_of(session.seen(photo)),
         colours=wheel[found.numbers],
         info={"masks": len(found.masks), "masks_before_filters": found.whole},
     )

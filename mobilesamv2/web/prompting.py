@@ -10,7 +10,6 @@ import io
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from .sessions import Session
 from .steps import HasStage, Step
 from .text import exporting as export_text
 from .text import prompting as text
+from .uploads import name_of
 
 COLOURS = label_colours(120)
 """Of objects by their number, uint8 (120, 3); then the first again."""
@@ -229,7 +229,7 @@ def objects_pointed_at(
     return ExportItem(
         picture=picture,
         masks=found.chosen(chosen),
-        file_name=Path(session.photo or "").name,
+        file_name=name_of(session.seen(photo)),
         colours=_colours(questions),
         info={"masks": len(objects)},
     )

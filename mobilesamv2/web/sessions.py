@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidImageError
-from ..images import load_image
 from ..stored import StoredEmbedding
 from ..types import Picture
 from .job_numbers import JobNumbers
 from .text import page as text
+from .uploads import read_upload
 
 MOST_EMBEDDINGS, MOST_RESULTS = 4, 12
 """Kept in one session; the least recent ones make room."""
@@ -62,7 +62,7 @@ class Session:
             state = _state_of(photo)
             if self._picture is None or self._photo != state:
                 self.forget()
-                self._picture = load_image(photo)
+                self._picture = read_upload(photo)
                 self._picture.setflags(write=False)
                 self._photo, self._path = state, photo
                 self._count()

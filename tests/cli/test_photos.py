@@ -74,3 +74,27 @@ def test_a_photograph_that_is_named_twice_is_done_once(tmp_path: Path) -> None:
 def test_no_photograph_takes_the_place_of_other_output(tmp_path: Path, name: str) -> None:
     (folder,) = _names([saved(tmp_path / name)])
     assert folder not in ("summary.json", "", ".", "..")
+
+
+def test_names_that_not_every_system_takes_keep_the_files_name_and_stay_apart(tmp_path: Path) -> None:
+    names = ["a:b.png", "a?b.png", "ab.png"]
+    for name in names:
+        saved(tmp_path / name)
+    photos, _ = find_photos([tmp_path])
+    assert [photo.file_name for photo in photos] == names
+    assert [photo.name for photo in photos] == ["a_b", "a_b-2", "ab"]
+
+
+def test_photographs_are_called_by_their_place_in_the_folder_that_is_searched(tmp_path: Path) -> None:
+    for name in ("a.png", "x/a.png", "y/a.png"):
+        saved(tmp_path / name)
+    photos, _ = find_photos([tmp_path], recursive=True)
+    assert [photo.file_name for photo in photos] == ["a.png", "x/a.png", "y/a.png"]
+
+
+def test_two_photographs_are_never_called_the_same(tmp_path: Path) -> None:
+    first, second = saved(tmp_path / "x" / "a.png"), saved(tmp_path / "y" / "a.png")
+    for arguments in ([first, second], [tmp_path / "x", tmp_path / "y"]):
+        photos, _ = find_photos(arguments)
+        assert [photo.file_name for photo in photos] == [first.as_posix(), second.as_posix()]
+    assert [photo.file_name for photo in find_photos([first])[0]] == ["a.png"]

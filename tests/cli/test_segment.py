@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import mobilesamv2
 from mobilesamv2.cli import main
 from mobilesamv2.prompts import MaskFilters
 from mobilesamv2.results import STAGES
-from tests.tiny import tiny_segmenter
+from tests.tiny import picture, tiny_segmenter
 
 from .conftest import saved
 
@@ -315,3 +316,19 @@ def test_a_progress_bar_is_drawn_on_a_terminal(
     os.close(ours)
     assert "0/1" in drawn
     assert "1/1" in drawn
+
+
+def test_resuming_takes_no_photograph_for_another_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = tiny_segmenter()
+    segmenter.name = "nano"
+    monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: segmenter)
+    photos, out = tmp_path / "in", tmp_path / "out"
+    saved(photos / "y" / "a.png")
+    command = ["segment", str(photos), "-o", str(out), "--recursive"]
+    assert main(command) == 0
+    Image.fromarray(picture(20, 30)).save(saved(photos / "x" / "a.png"))
+    assert main([*command, "--resume"]) == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert {photo["folder"]: photo["image"]["width"] for photo in summary["photos"]} == {"a": 30, "a-2": 60}

@@ -71,7 +71,7 @@ def test_nobody_waits_while_the_photo_of_another_visitor_is_read(
         assert go_on.wait(30)
         return np.zeros((60, 120, 3), dtype=np.uint8)
 
-    monkeypatch.setattr(module, "load_image", slow)
+    monkeypatch.setattr(module, "read_upload", slow)
     first = threading.Thread(target=lambda: kept.of("ann").picture(str(wide_photo)))
     first.start()
     assert reading.wait(30)

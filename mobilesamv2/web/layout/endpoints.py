@@ -6,7 +6,6 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -26,6 +25,7 @@ from ..steps import last
 from ..text import page as page_text
 from ..text import programs as text
 from ..text import segmenting as segment_text
+from ..uploads import name_of
 from . import inputs
 from .endpoints_prompt import predict_mask
 from .export_panel import new_folder
@@ -215,7 +215,7 @@ class _Programs:
         item = exporting.ExportItem(
             picture=picture,
             masks=result.masks,
-            file_name=Path(photo).name,
+            file_name=name_of(photo),
             colours=label_colours(len(result.masks)),
             info=record,
         )

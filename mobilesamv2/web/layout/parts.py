@@ -17,11 +17,12 @@ from PIL import Image
 from ...types import Picture
 from ..settings import Range
 from ..text import page as text
+from ..uploads import Upload
 from .inputs import Photo
 
 
 def photo_input(*, elem_id: str | None = "photo") -> gr.Image:
-    """Gives the path of the file as it was uploaded."""
+    """Gives the path of the file as it was uploaded: an `Upload`."""
     photo = gr.Image(
         type="filepath",
         sources=["upload", "clipboard", "webcam"],
@@ -35,14 +36,16 @@ def photo_input(*, elem_id: str | None = "photo") -> gr.Image:
     photo.data_model = Photo
     # Gradio would open the file itself, and what it raises on a bad one never reaches the visitor. Our own
     # reader says what is wrong, and turns the photo upright.
-    photo.preprocess = lambda payload: payload.path if payload is not None else None
+    photo.preprocess = lambda payload: None if payload is None else Upload(payload.path, payload.orig_name)
     return photo
 
 
 def files_input(label: str, elem_id: str | None = None) -> gr.File:
-    """Gives the paths of the files as they were uploaded; whether they are pictures, our own reader says."""
+    """Gives the paths of the files as they were uploaded (`Upload`); whether they are pictures, our own reader says."""
     files = gr.File(file_count="multiple", type="filepath", label=label, elem_id=elem_id)
-    files.preprocess = lambda payload: [] if payload is None else [file.path for file in payload.root]
+    files.preprocess = lambda payload: (
+        [Upload(file.path, file.orig_name) for file in payload.root] if payload else []
+    )
     return files
 
 
