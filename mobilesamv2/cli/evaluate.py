@@ -17,6 +17,7 @@ from .options import (
     positive,
     request_of,
 )
+from .presets import add_preset_options, run_presets
 from .table import table
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def add_parser(commands: Commands) -> None:
         metavar="SAMPLER[:N]",
         help="another way, such as grid:16 or object-aware:64; can be given often, and shares the encoding",
     )
+    add_preset_options(parser)
     parser.add_argument(
         "--prompted",
         action="store_true",
@@ -82,6 +84,8 @@ def run(options: argparse.Namespace) -> int:
     dataset = Dataset(dataset.photographs[: options.limit], dataset.is_federated)
     if options.prompted:
         return _prompted(options, dataset)
+    if options.preset:
+        return run_presets(options, dataset)
     results = _measure(options, dataset)
     print(f"{results['model']}: {results['rows'][0]['objects']} objects in {results['pictures']} pictures")
     print(table([_line(row) for row in results["rows"]]))

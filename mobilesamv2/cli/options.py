@@ -150,7 +150,7 @@ def load_segmenter(options: argparse.Namespace, *, fall_back: bool = True) -> Se
     """
     import mobilesamv2
 
-    weights = _given_weights(options)
+    weights = given_weights(options)
     try:
         return mobilesamv2.load(
             options.model,
@@ -183,7 +183,8 @@ class Loader:
         return load_segmenter(self.options, fall_back=False)
 
 
-def _given_weights(options: argparse.Namespace) -> str | dict[str, str] | None:
+def given_weights(options: argparse.Namespace) -> str | dict[str, str] | None:
+    """The checkpoint that the options of `add_model_options` name, as `load` takes it; None for the zoo's own."""
     weights: str | None = options.weights
     if options.decoder_weights is None:
         return weights

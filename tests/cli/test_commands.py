@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from pycocotools import mask as coco_mask
 
 from mobilesamv2.cli import main
 from mobilesamv2.cli.table import table
@@ -69,22 +67,6 @@ def test_compare_refuses_what_is_no_photograph(
 ) -> None:
     assert main(["compare", str(tmp_path / "none.jpg"), "-o", str(tmp_path / "out")]) == 1
     assert "There is no file" in capsys.readouterr().err
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A folder with one annotated photograph."""
-    saved(tmp_path / "images" / "a.png")
-    dense = np.zeros((40, 60), dtype=np.uint8, order="F")
-    dense[5:25, 10:40] = 1
-    rle = coco_mask.encode(dense)
-    mask = {"size": [40, 60], "counts": rle["counts"].decode("ascii")}
-    content = {
-        "images": [{"id": 1, "file_name": "a.png", "width": 60, "height": 40, "split": "val"}],
-        "annotations": [{"id": 1, "image_id": 1, "segmentation": mask}],
-    }
-    (tmp_path / "annotations.json").write_text(json.dumps(content))
-    return tmp_path
 
 
 def test_evaluate_writes_average_recall_of_every_way(
