@@ -5,6 +5,7 @@ Everything a step needs is drawn from one generator seeded by (seed, step), so a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -46,6 +47,8 @@ SOURCE_WEIGHTS = {
 }
 """How often each source is drawn, drawn scenes among them. Facades are many, but of one kind; panoptic pictures are
 few, but complete."""
+BOX_SHARE = 2 / 3
+"""Of the prompts, those that are boxes."""
 POINTS = 3
 """Places for points in each prompt; most stay empty."""
 
@@ -89,10 +92,26 @@ class Batch:
 
 
 class CropDataset(Dataset[Batch]):
-    """Item i is the batch of step i."""
+    """Item i is the batch of step i.
+
+    Args:
+        pictures: photographs with their masks.
+        seed: of everything that is drawn.
+        steps: how many batches there are.
+        prompts_per_crop: P.
+        box_share: share of the prompts that are boxes, perhaps with points; the others are points alone.
+        sizes: of the crops.
+    """
 
     def __init__(
-        self, pictures: list[LabelledPicture], *, seed: int, steps: int, prompts_per_crop: int = 6
+        self,
+        pictures: list[LabelledPicture],
+        *,
+        seed: int,
+        steps: int,
+        prompts_per_crop: int = 6,
+        box_share: float = BOX_SHARE,
+        sizes: Sequence[CropSize] | None = None,
     ) -> None:
         self.by_source = {
             source: [
@@ -108,6 +127,8 @@ class CropDataset(Dataset[Batch]):
         weights = np.array([SOURCE_WEIGHTS[source] for source in self.by_source])
         self.weights = weights / weights.sum()
         self.seed, self.steps, self.prompts_per_crop = seed, steps, prompts_per_crop
+        self.boxes_per_crop = round(box_share * prompts_per_crop)  # the first ones, in every crop alike
+        self.sizes = CROP_SIZES if sizes is None else tuple(sizes)
         self.cache: dict[str, npt.NDArray[np.uint8]] = {}
 
     def __len__(self) -> int:
@@ -115,7 +136,7 @@ class CropDataset(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.seed, step))
-        size = CROP_SIZES[rng.choice(len(CROP_SIZES), p=[size.weight for size in CROP_SIZES])]
+        size = self.sizes[rng.choice(len(self.sizes), p=[size.weight for size in self.sizes])]
         crops = [self._crop(rng, size.side) for _ in range(size.count)]
         pixels, inside, boxes, points, labels, is_box, has_mask, targets = zip(*crops, strict=True)
         return Batch(
@@ -183,7 +204,7 @@ class CropDataset(Dataset[Batch]):
             width = int(inside.any(axis=0).sum()) // MASK_STRIDE * MASK_STRIDE
             pixels[:, :width] = pixels[:, :width][:, ::-1]
             masks[:, :, : width // MASK_STRIDE] = masks[:, :, : width // MASK_STRIDE][:, :, ::-1]
-        is_box = np.arange(len(chosen)) < (2 * len(chosen) + 2) // 3  # two of three, in every crop alike
+        is_box = np.arange(len(chosen)) < self.boxes_per_crop
         boxes = np.stack([_jittered_box(rng, mask, side) for mask in masks])
         points, labels = zip(
             *(_points(rng, mask, beside_box=bool(box)) for mask, box in zip(masks, is_box, strict=True)),

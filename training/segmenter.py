@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 from mobilesamv2.models.nano.model import NanoConfig, NanoModel
 
 from .checkpoints import averaged_weights, mean_of, save
-from .crops import Batch, CropDataset
+from .crops import BOX_SHARE, Batch, CropDataset, CropSize
 from .detector_data import training_pictures
 from .earlier_nano import widened
 from .imagenet import read_package, translate
@@ -53,8 +53,12 @@ def train(
     begin_with: Path | None,
     learning_rate: float,
     steps: int | None = None,
+    box_share: float = BOX_SHARE,
+    sizes: Sequence[CropSize] | None = None,
 ) -> None:
     """Train until `minutes` have been spent, counting those of earlier starts of the same run, or for `steps`.
+
+    `box_share` and `sizes` are those of `CropDataset`.
 
     A new run may `begin_with` earlier weights: the averaged ones of another run's checkpoint, or exported ones. What
     they lack begins at random.
@@ -86,7 +90,9 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
         print(f"resumed at step {step} after {spent / 60:.1f} minutes", flush=True)
-    dataset = CropDataset(training_pictures(data), seed=seed, steps=10**9, prompts_per_crop=12)
+    dataset = CropDataset(
+        training_pictures(data), seed=seed, steps=10**9, prompts_per_crop=12, box_share=box_share, sizes=sizes
+    )
     loader = DataLoader(dataset, batch_size=None, num_workers=workers, sampler=range(step, len(dataset)))
     dtype = fastest_dtype(model, _on(dataset[step], device))
     print(f"training in {dtype}", flush=True)

@@ -57,6 +57,12 @@ def test_every_prompt_lies_on_its_mask(batch):
             assert label == -1 or target[row, column] == label
 
 
+@pytest.mark.parametrize(("share", "boxes"), [(0.0, 0), (0.5, 3), (1.0, 6)])
+def test_the_share_of_boxes_among_prompts_is_chosen(small_crops, share, boxes):
+    chosen = CropDataset([], seed=3, steps=1, prompts_per_crop=6, box_share=share)[0]
+    assert int(chosen.is_box.sum()) == boxes
+
+
 def test_extra_points_lie_on_the_mask_or_beside_it():
     mask = np.zeros((64, 64), dtype=np.uint8)
     mask[20:40, 10:30] = 1
