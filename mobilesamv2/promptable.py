@@ -76,7 +76,7 @@ class PromptableModel:
         """Encode a picture, once for any number of prompts.
 
         Args:
-            image: a path, a PIL image, or uint8 RGB (H, W, 3).
+            image: a picture in any form that `images.read_image` takes: a path, bytes, a PIL image, an array, a tensor.
 
         Raises:
             InvalidImageError: if it cannot be read as a picture.

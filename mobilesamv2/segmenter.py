@@ -100,7 +100,7 @@ class Segmenter(PromptableModel):
         """Find masks of everything in a picture.
 
         Args:
-            image: a path, a PIL image, or uint8 RGB (H, W, 3).
+            image: a picture in any form that `images.read_image` takes: a path, bytes, a PIL image, an array, a tensor.
             sampler: "object-aware", "grid", or a `Sampler` of your own.
             max_prompts, points_per_side, confidence: as `Request` takes them; not with a sampler of your own.
             request: all of this, and filters, in one value instead.
@@ -143,7 +143,7 @@ class Segmenter(PromptableModel):
         """Find masks of everything in a picture, pausing after every stage and chunk.
 
         Args:
-            image: a path, a PIL image, or uint8 RGB (H, W, 3).
+            image: a picture in any form that `images.read_image` takes: a path, bytes, a PIL image, an array, a tensor.
             request: what is asked, or a sampler of one's own; None: `Request()`.
             embedding: of the same picture, to save encoding it again.
             filters: instead of the sampler's own and of what the request leaves out: `MaskFilters()` keeps every mask

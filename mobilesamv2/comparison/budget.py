@@ -97,7 +97,7 @@ def budget_curves(
 
     Args:
         segmenter: the model; it needs a detector.
-        image: a path, a PIL image, or uint8 RGB (H, W, 3).
+        image: a picture in any form that `images.read_image` takes: a path, bytes, a PIL image, an array, a tensor.
         budgets: prompts allowed, rising. For the grid, the largest square that fits is asked.
         embedding: of the same picture, to save encoding it again.
 

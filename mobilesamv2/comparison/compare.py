@@ -126,7 +126,7 @@ def compare(
 
     Args:
         segmenter: the model; it needs a detector if a request is object-aware.
-        image: a path, a PIL image, or uint8 RGB (H, W, 3).
+        image: a picture in any form that `images.read_image` takes: a path, bytes, a PIL image, an array, a tensor.
         first, second: what is asked: any sampler, budget and filters.
         embedding: of the same picture, to save encoding it again.
 

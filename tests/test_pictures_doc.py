@@ -1,0 +1,31 @@
+"""The examples of docs/pictures.md, run as they stand on the tiny model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import mobilesamv2
+from tests.tiny import picture, tiny_segmenter
+
+TEXT = (Path(__file__).resolve().parents[1] / "docs" / "pictures.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def beside_a_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(mobilesamv2, "load", lambda name: tiny_segmenter())
+    Image.fromarray(picture()).save(tmp_path / "photo.jpg")
+
+
+def test_every_form_of_one_picture_gives_the_same_masks() -> None:
+    values: dict[str, object] = {}
+    exec(PYTHON[0], values)  # it is our own text
+    results = [value for name, value in values.items() if name.startswith("from_")]
+    assert len(results) == 6
+    masks = [result.masks.rles for result in results]  # type: ignore[attr-defined]
+    assert all(rles == masks[0] for rles in masks)
