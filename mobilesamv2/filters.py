@@ -30,13 +30,19 @@ class MaskFilters:
         predicted_iou: keep masks whose predicted IoU is above this; None: all.
         stability: keep masks whose stability score is at least this; None: all.
         stability_offset: how far the threshold moves up and down for the stability score, in logits.
-        box_nms: of masks whose boxes overlap with an IoU above this keep the one with the highest score; None: all.
+        box_nms: of masks whose boxes overlap with an IoU above this keep the one with the highest predicted IoU; None:
+            all.
+        mask_nms: the same of masks that overlap themselves.
+        points_only: all of this is for masks of points: those that a detector's box gave (`Masks.detector_scores`)
+            stay, and a mask of a point that repeats one of them goes.
     """
 
     predicted_iou: float | None = None
     stability: float | None = None
     stability_offset: float = 1.0
     box_nms: float | None = None
+    mask_nms: float | None = None
+    points_only: bool = False
 
     def instead_of(self, own: MaskFilters) -> MaskFilters:
         """These in place of a sampler's `own`; without a threshold, stability is measured as `own` measures it."""
@@ -103,7 +109,7 @@ def apply_filters(
         The masks that stay, best first; and int64, which of the given ones they are.
     """
     kept = np.flatnonzero(passes_thresholds(masks, filters))
-    kept = kept[without_duplicates(masks.select(kept), filters.box_nms)]
+    kept = kept[without_duplicates(masks.select(kept), filters)]
     kept = kept[np.argsort(-masks.scores[kept], kind="stable")]
     shown = masks.select(kept)
     if view.clean:
@@ -118,25 +124,38 @@ def apply_filters(
 
 def passes_thresholds(masks: Masks, filters: MaskFilters) -> Bools:
     """Which masks have a pixel and the scores that `filters` want: bool (N,). NaN fails."""
-    passes: Bools = masks.areas > 0
+    passes = np.ones(len(masks), dtype=np.bool_)
     if filters.predicted_iou is not None:
         passes &= masks.predicted_iou > filters.predicted_iou
     if filters.stability is not None:
         passes &= masks.stability >= filters.stability
-    return passes
+    return (passes | _spared(masks, filters)) & (masks.areas > 0)
 
 
-def without_duplicates(masks: Masks, box_nms: float | None) -> Ints:
-    """Of masks whose boxes overlap with an IoU above `box_nms`, the one with the highest predicted IoU; None: all.
+def without_duplicates(masks: Masks, filters: MaskFilters) -> Ints:
+    """Of masks that repeat each other by `box_nms` or `mask_nms`, the one with the highest predicted IoU.
 
     Returns:
-        int64, the masks that stay, those with the highest predicted IoU first; all in their order for None.
+        int64, the masks that stay, those with the highest predicted IoU first; all in their order without either.
     """
-    if box_nms is None or len(masks) == 0:
+    if (filters.box_nms is None and filters.mask_nms is None) or len(masks) == 0:
         return np.arange(len(masks))
-    boxes = torch.from_numpy(inclusive_boxes(masks.boxes_xyxy))  # as SAM takes them
-    kept: Ints = nms(boxes, torch.from_numpy(masks.predicted_iou), box_nms).numpy()
+    spared = _spared(masks, filters)
+    rank = np.where(spared, np.float32(np.inf), masks.predicted_iou)
+    kept: Ints = np.argsort(-rank, kind="stable")
+    if filters.box_nms is not None:
+        boxes = torch.from_numpy(inclusive_boxes(masks.boxes_xyxy))  # as SAM takes them
+        kept = nms(boxes, torch.from_numpy(rank), filters.box_nms).numpy()
+        kept = np.concatenate([np.flatnonzero(spared), kept[~spared[kept]]])
+    if filters.mask_nms is not None:
+        kept = kept[without_repeats(masks.select(kept), filters.mask_nms, spared=int(spared.sum()))]
     return kept
+
+
+def _spared(masks: Masks, filters: MaskFilters) -> Bools:
+    """Which masks `filters` are not for: bool (N,)."""
+    spared: Bools = np.isfinite(masks.detector_scores) & filters.points_only
+    return spared
 
 
 def in_view(masks: Masks, view: ViewFilters) -> Ints:
@@ -161,14 +180,19 @@ def in_view(masks: Masks, view: ViewFilters) -> Ints:
     return kept
 
 
-def without_repeats(masks: Masks, iou: float) -> Ints:
-    """Greedy non-maximum suppression by the IoU of masks, the first mask first: rising indices of those that stay."""
+def without_repeats(masks: Masks, iou: float, *, spared: int = 0) -> Ints:
+    """Greedy non-maximum suppression by the IoU of masks, the first mask first: rising indices of those that stay.
+
+    Args:
+        spared: so many of the first masks stay in any case.
+    """
     areas = masks.areas.astype(np.float64)
     stays = np.ones(len(masks), dtype=np.bool_)
     for index in range(len(masks)):
         if not stays[index]:
             continue
-        later = index + 1 + np.flatnonzero(stays[index + 1 :])
+        begin = max(index + 1, spared)
+        later = begin + np.flatnonzero(stays[begin:])
         overlap = _box_overlaps(masks, index, later)
         larger = np.maximum(areas[later], areas[index])
         # The intersection is no larger than that of the boxes, the union no smaller than the larger mask.

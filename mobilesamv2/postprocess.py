@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .filters import MaskFilters, passes_thresholds
+from .filters import KEEP_ALL, MaskFilters, passes_thresholds
 from .geometry import ResizeLongestSide
 from .ops.masks import compact_masks
 from .stopwatch import Stopwatch
@@ -45,6 +45,8 @@ def kept_masks(
     Takes what `all_masks` takes, and a stopwatch for the stages "filter" and "postprocess".
     """
     with watch.stage("filter"):
+        if filters.points_only and prompts.boxes_xyxy is not None and prompts.scores is not None:
+            filters = KEEP_ALL.instead_of(filters)
         owners = _owners(logits, first)
         logits, iou = logits.flatten(0, 1), iou.flatten()
         if filters.predicted_iou is not None:  # before the work of enlarging them
@@ -73,13 +75,20 @@ def _compact(
     """Masks from logits (K, h, w) and predicted IoUs (K,)."""
     compact = compact_masks(logits, resize, stability_offset=stability_offset)
     predicted: Floats = iou.float().cpu().numpy()
-    detector_scores = (
-        np.full(len(owners), np.nan, dtype=np.float32) if prompts.scores is None else prompts.scores[owners]
-    )
+    detector_scores = np.full(len(owners), np.nan, dtype=np.float32)
+    scores = predicted
+    if prompts.scores is not None:
+        scores = prompts.scores[owners]
+        if (
+            prompts.boxes_xyxy is None
+        ):  # a point is ambiguous: which of its masks is meant, only the decoder tells
+            scores = scores * predicted
+        else:
+            detector_scores = scores
     return Masks(
         size_hw=resize.size_hw,
         rles=compact.rles,
-        scores=predicted if prompts.scores is None else detector_scores,
+        scores=scores,
         boxes_xyxy=compact.boxes_xyxy,
         predicted_iou=predicted,
         stability=compact.stability,

@@ -206,6 +206,10 @@ class PromptableModel:
         shared: object,
     ) -> tuple[Tensor, Tensor]:
         """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk."""
+        if prompts.is_mixed:
+            raise PromptError(
+                "The decoder takes prompts of one kind at a time, with a box or without; got both."
+            )
         resize, device = embedding.resize, self.device
 
         def moved(array: npt.NDArray[Any] | None, dtype: npt.DTypeLike = np.float32) -> Tensor | None:

@@ -9,8 +9,10 @@ import numpy as np
 
 from .comparison.matching import match_masks
 from .filters import apply_filters
+from .prompts.grid import coarser_grid
 from .request import Request
 from .results import RunInfo, SegmentationResult
+from .sampler_kinds import SAMPLERS
 from .types import Ints, Masks, Prompts
 
 
@@ -53,14 +55,19 @@ class RawMasks:
         )
 
     @property
-    def is_grid(self) -> bool:
-        """Whether the prompts are a grid, of which a part is no smaller grid."""
-        return self.run.sampler == "grid"
+    def is_square(self) -> bool:
+        """Whether the budget is the points along each side of a grid: a part of the prompts is no smaller budget."""
+        return self.run.sampler in SAMPLERS and SAMPLERS[self.run.sampler].is_square
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether prompts depend on the masks of those before them: they cannot be added to by a run that skips."""
+        return self.run.sampler in SAMPLERS and SAMPLERS[self.run.sampler].is_adaptive
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether a larger budget would ask nothing more: the detector found fewer boxes than were allowed."""
-        return self.is_complete and not self.is_grid and len(self.prompts) < self.budget
+        """Whether a larger budget would ask nothing more: there were fewer prompts to ask than were allowed."""
+        return self.is_complete and not self.is_square and len(self.prompts) < self.budget
 
     @property
     def nbytes(self) -> int:
@@ -69,15 +76,17 @@ class RawMasks:
 
     def answers(self, max_prompts: int) -> bool:
         """Whether a budget can be answered without asking the model."""
-        if self.is_grid:  # the largest square that fits counts
-            return self.is_complete and math.isqrt(max_prompts) <= math.isqrt(self.budget)
+        if self.is_square:  # the largest square that fits counts
+            asked, side = math.isqrt(self.budget), math.isqrt(max_prompts)
+            return self.is_complete and (side == asked if self.is_adaptive else side <= asked)
         return max_prompts <= self.budget or self.is_exhausted
 
     def within(self, max_prompts: int) -> RawMasks:
         """What a smaller budget leaves.
 
-        The surest boxes stay. Of a grid's points those stay that lie closest to the points of the smaller grid, so
-        these may be a little irregular.
+        The first prompts stay, which are the surest boxes. Of a grid's points those stay that lie closest to the points
+        of the smaller grid, so these may be a little irregular. Of hierarchical search all stay: what a smaller grid
+        would ask depends on masks that are not there.
         """
         chosen = self._chosen(max_prompts)
         if len(chosen) == len(self.prompts):
@@ -91,16 +100,26 @@ class RawMasks:
             masks=replace(masks, prompt_index=place[masks.prompt_index]),
             prompts=self.prompts[chosen],
             numbers=self.numbers[stays],
+            run=replace(self.run, masks_decoded=self._decoded_of(chosen)),
         )
 
     def _chosen(self, max_prompts: int) -> Ints:
-        if not self.is_grid:
+        if not self.is_square:
             return np.arange(min(max_prompts, len(self.prompts)))
         full, side = math.isqrt(len(self.prompts)), math.isqrt(max_prompts)
-        if side >= full:
+        if side >= full or self.is_adaptive:
             return np.arange(len(self.prompts))
-        steps = ((np.arange(side) + 0.5) * full / side).astype(np.int64)
-        return np.asarray((steps[:, None] * full + steps[None, :]).reshape(-1))
+        return coarser_grid(full, coarse=side)
+
+    def _decoded_of(self, chosen: Ints) -> int:
+        """How many masks the decoder gave for these of the prompts: where there are boxes and points, one for a box."""
+        prompts = self.prompts
+        each = (
+            np.where(prompts.has_box, 1, 3)
+            if prompts.is_mixed and prompts.multimask
+            else np.ones(len(prompts))
+        )
+        return int(self.run.masks_decoded * each[chosen].sum() // max(1, each.sum()))
 
     def extended(self, more: RawMasks) -> RawMasks:
         """With the masks of further prompts, which were asked after these (`skip` of `Segmenter.steps`)."""
@@ -134,7 +153,7 @@ class RawMasks:
         part = self.within(request.prompts_at_most)
         filters = request.mask_filters or self.run.own_filters
         if not own_filters:
-            filters = replace(filters, predicted_iou=None, stability=None, box_nms=None)
+            filters = replace(filters, predicted_iou=None, stability=None, box_nms=None, mask_nms=None)
         masks, kept = apply_filters(part.masks, filters, request.view)
         return masks, part.numbers[kept]
 

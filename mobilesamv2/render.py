@@ -179,7 +179,7 @@ def prompt_layer(
     draw = ImageDraw.Draw(layer)
     line = _line_width(drawn_hw)
     if prompts.boxes_xyxy is not None:
-        boxes = prompts.boxes_xyxy * np.tile(scale, 2)
+        boxes = prompts.boxes_xyxy[prompts.has_box] * np.tile(scale, 2)
         # All rims before all lines: no box may hide another's line.
         for colour, stroke in ((_INK, line + 2), (_CHALK, line)):
             grow = (stroke - line) // 2

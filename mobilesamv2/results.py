@@ -101,7 +101,7 @@ class SegmentationResult(RunInfo):
         run = parts[-1].run
         passed = Masks.concatenate([part.masks for part in parts])
         passed = replace(passed, prompt_index=passed.prompt_index - parts[0].first)
-        kept = without_duplicates(passed, (filters or run.own_filters).box_nms)
+        kept = without_duplicates(passed, filters or run.own_filters)
         masks = passed.select(kept).sorted_by_score()
         view = run.request.view if filters is None and run.request is not None else SHOW_ALL
         return cls(

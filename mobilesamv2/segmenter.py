@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import PromptError
-from .filters import MaskFilters
+from .filters import MaskFilters, passes_thresholds
 from .images import ImageInput, read_image
 from .inference import inference
 from .models.promptable import PromptableNetwork
@@ -53,8 +53,8 @@ class Segmenter(PromptableModel):
     Args:
         sam: the model, in evaluation mode, on the device and in the number format to run in.
         name: what people call it.
-        detector: finds objects for object-aware sampling; None: only grid search is possible.
-        grid_filters: the filters of grid search that suit this model.
+        detector: finds objects for samplers that ask about them; None: only grids are possible.
+        grid_filters: the filters of masks of points that suit this model.
         chunk_size: prompts decoded at once; None: as many as suit the device and its memory.
     """
 
@@ -94,6 +94,7 @@ class Segmenter(PromptableModel):
         max_prompts: int | None = None,
         points_per_side: int | None = None,
         confidence: float | None = None,
+        multimask: bool | None = None,
         request: Request | None = None,
         embedding: Embedding | None = None,
     ) -> SegmentationResult:
@@ -101,8 +102,9 @@ class Segmenter(PromptableModel):
 
         Args:
             image: a picture in any form that `images.read_image` takes: a path, bytes, a PIL image, an array, a tensor.
-            sampler: "object-aware", "grid", or a `Sampler` of your own.
-            max_prompts, points_per_side, confidence: as `Request` takes them; not with a sampler of your own.
+            sampler: one of `prompts.SAMPLERS` by its name, or a `Sampler` of your own.
+            max_prompts, points_per_side, confidence, multimask: as `Request` takes them; a sampler of your own has its
+                own.
             request: all of this, and filters, in one value instead.
             embedding: of the same picture, to save encoding it again.
 
@@ -115,7 +117,12 @@ class Segmenter(PromptableModel):
             UnknownModelError: if there is no sampler of that name.
             PromptError: if an option does not belong to the sampler or is out of range.
         """
-        options = {"max_prompts": max_prompts, "points_per_side": points_per_side, "confidence": confidence}
+        options = {
+            "max_prompts": max_prompts,
+            "points_per_side": points_per_side,
+            "confidence": confidence,
+            "multimask": multimask,
+        }
         given = [name for name, value in options.items() if value is not None]
         chosen: Request | Sampler
         if request is not None:
@@ -123,7 +130,7 @@ class Segmenter(PromptableModel):
                 raise PromptError("A request names sampler and options; give it alone.")
             chosen = request
         elif isinstance(sampler, str):
-            chosen = Request(sampler, max_prompts, points_per_side, confidence)
+            chosen = Request(sampler, max_prompts, points_per_side, confidence, multimask)
         else:
             if given:
                 raise PromptError(f"A sampler object brings its own options; leave {', '.join(given)} out.")
@@ -248,7 +255,12 @@ class Segmenter(PromptableModel):
                         filters=work.filters,
                         watch=watch,
                     )
-                answers.append(masks)
+                # The sampler is sent what its own filters leave, so that others change nothing of what it asks.
+                answers.append(
+                    masks
+                    if work.filters == work.sampler.filters
+                    else masks.select(passes_thresholds(masks, work.sampler.filters))
+                )
                 done += part.stop - part.start
                 partial = PartialMasks(
                     masks=replace(masks, prompt_index=masks.prompt_index + before),

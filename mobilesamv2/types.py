@@ -25,9 +25,11 @@ class Prompts:
     Args:
         points: float32 (N, P, 2), x before y, or None. Pixel centres are at integers, as in SAM.
         labels: int64 (N, P): 1 foreground, 0 background, -1 padding; required with `points`.
-        boxes_xyxy: float32 (N, 4), x0 y0 x1 y1, or None.
+        boxes_xyxy: float32 (N, 4), x0 y0 x1 y1, or None. A row of NaN is a prompt of points alone among prompts with a
+            box, as `concatenate` makes them; a decoder takes one kind at a time.
         scores: float32 (N,), how sure the sampler is of each prompt, or None where it cannot know.
-        multimask: ask for three masks per prompt (whole, part, subpart) instead of one.
+        multimask: ask for three masks per prompt (whole, part, subpart) instead of one; of several kinds, whether any
+            of them asked for three.
 
     Raises:
         PromptError: if shapes do not fit each other, or neither points nor boxes are given.
@@ -59,7 +61,10 @@ class Prompts:
         lengths = {len(part) for part in (self.points, self.boxes_xyxy, self.scores) if part is not None}
         if len(lengths) > 1:
             raise PromptError(f"Points, boxes and scores must be equally many; got {sorted(lengths)}.")
-        for name, part in (("Points", self.points), ("Boxes", self.boxes_xyxy)):
+        boxes = self.boxes_xyxy
+        if boxes is not None and self.labels is not None:
+            boxes = boxes[~(np.isnan(boxes).all(axis=1) & (self.labels >= 0).any(axis=1))]
+        for name, part in (("Points", self.points), ("Boxes", boxes)):
             if part is not None and not np.isfinite(part).all():
                 raise PromptError(f"{name} must be finite numbers; got NaN or infinity.")
 
@@ -78,6 +83,19 @@ class Prompts:
             scores=None if self.scores is None else self.scores[index],
         )
 
+    @property
+    def has_box(self) -> Bools:
+        """Which prompts have a box: bool (N,)."""
+        if self.boxes_xyxy is None:
+            return np.zeros(len(self), dtype=np.bool_)
+        found: Bools = ~np.isnan(self.boxes_xyxy[:, 0])
+        return found
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether some have a box and some have none."""
+        return bool(self.has_box.any() and not self.has_box.all())
+
     def to_list(self) -> list[dict[str, Any]]:
         """One record for each prompt, ready for `json.dumps`.
 
@@ -92,36 +110,43 @@ class Prompts:
             ]
         boxes = [None] * len(self) if self.boxes_xyxy is None else self.boxes_xyxy.tolist()
         scores = [None] * len(self) if self.scores is None else self.scores.tolist()
-        rows = zip(boxes, points, scores, strict=True)
-        return [{"box": box, "points": of_one, "score": score} for box, of_one, score in rows]
+        rows = zip(boxes, self.has_box, points, scores, strict=True)
+        return [
+            {
+                "box": box if has_box else None,
+                "points": of_one or None,
+                "score": None if score is None or np.isnan(score) else score,
+            }
+            for box, has_box, of_one, score in rows
+        ]
 
     @classmethod
     def concatenate(cls, parts: Sequence[Prompts]) -> Prompts:
-        """All prompts of `parts` in order; the parts must be of one kind (points or boxes, P, multimask)."""
+        """All prompts of `parts` in order, of whatever kind: points are padded, a box or a score that is not there is
+        NaN. Parts of no prompts only count where there are no others."""
         if not parts:
             raise PromptError("There is nothing to concatenate: give at least one Prompts.")
-        kinds = {
-            (
-                None if p.points is None else p.points.shape[1],
-                p.boxes_xyxy is None,
-                p.scores is None,
-                p.multimask,
-            )
-            for p in parts
-        }
-        if len(kinds) > 1:
-            raise PromptError("Prompts of different kinds cannot be concatenated.")
+        parts = [part for part in parts if len(part)] or parts[:1]
+        stops = np.cumsum([len(part) for part in parts])
+        longest = max(0 if part.points is None else part.points.shape[1] for part in parts)
 
-        def joined(name: str) -> Any:
+        def joined(name: str, missing: float, dtype: npt.DTypeLike, *shape: int) -> Any:
             values = [getattr(part, name) for part in parts]
-            return None if values[0] is None else np.concatenate(values)
+            if all(value is None for value in values):
+                return None
+            rows = np.full((stops[-1], *shape), missing, dtype=dtype)
+            for stop, value in zip(stops, values, strict=True):
+                if value is not None:
+                    own = rows[stop - len(value) : stop]
+                    (own[:, : value.shape[1]] if shape else own)[:] = value
+            return rows
 
         return cls(
-            points=joined("points"),
-            labels=joined("labels"),
-            boxes_xyxy=joined("boxes_xyxy"),
-            scores=joined("scores"),
-            multimask=parts[0].multimask,
+            points=joined("points", 0, np.float32, longest, 2),
+            labels=joined("labels", -1, np.int64, longest),
+            boxes_xyxy=joined("boxes_xyxy", np.nan, np.float32, 4),
+            scores=joined("scores", np.nan, np.float32),
+            multimask=any(part.multimask for part in parts),
         )
 
 
@@ -136,8 +161,8 @@ class Masks:
     Args:
         size_hw: height and width of the picture.
         rles: N compressed COCO run lengths, all of `size_hw`.
-        scores: float32 (N,), what masks are ranked by, higher is better. For grid search it is the predicted
-            IoU, for object-aware sampling the detector's confidence.
+        scores: float32 (N,), what masks are ranked by, higher is better. For a box it is the prompt's own score, which
+            is the detector's confidence; for a point the predicted IoU, times the prompt's score where it has one.
         boxes_xyxy: float32 (N, 4), the tightest box around each mask, x1 and y1 one past the last pixel; an
             empty mask has 0 0 0 0.
         predicted_iou: float32 (N,), the decoder's own estimate of each mask's IoU, unclamped.
@@ -192,6 +217,12 @@ class Masks:
         height, width = self.size_hw
         union = coco_mask.merge(list(self.rles)) if self.rles else None
         return 0.0 if union is None else int(coco_mask.area(union)) / max(1, height * width)
+
+    def union(self) -> Bools:
+        """The pixels that lie in at least one mask, bool (H, W)."""
+        if not self.rles:
+            return np.zeros(self.size_hw, dtype=np.bool_)
+        return decode_rle(coco_mask.merge(list(self.rles)))
 
     def select(self, index: slice | Sequence[int] | npt.NDArray[Any]) -> Masks:
         """The masks that a slice, indices or a bool array name, in that order."""

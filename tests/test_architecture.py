@@ -21,7 +21,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["errors", "arrays", "progress", "formatting", "geometry", "inference", "warning_filters"],
     ["types", "ops", "images"],
-    ["filters"],
+    ["filters", "sampler_kinds"],
     ["request"],
     ["results"],
     ["stopwatch"],

@@ -110,10 +110,36 @@ def test_prompts_are_selected_by_slice_index_and_truth() -> None:
         assert chosen.boxes_xyxy.shape == (2, 4)
 
 
-@pytest.mark.parametrize("parts", [[], [points(1), boxes(1)], [points(1, 1), points(1, 2)]])
-def test_prompts_of_different_kinds_are_not_joined(parts: list[Prompts]) -> None:
-    with pytest.raises(PromptError):
-        Prompts.concatenate(parts)
+def test_no_prompts_at_all_are_not_joined() -> None:
+    with pytest.raises(PromptError, match="nothing to concatenate"):
+        Prompts.concatenate([])
+
+
+def test_prompts_of_different_kinds_are_padded_when_they_are_joined() -> None:
+    both = Prompts.concatenate([points(1, 1), boxes(2), points(1, 2)])
+    assert both.has_box.tolist() == [False, True, True, False]
+    assert both.is_mixed
+    assert not both[1:3].is_mixed
+    assert both.labels is not None
+    assert both.labels[:, 0].tolist() == [1, -1, -1, 1]
+    alone = [row for part in (points(1, 1), boxes(2), points(1, 2)) for row in part.to_list()]
+    assert both.to_list() == alone
+    assert json.loads(json.dumps(both.to_list(), allow_nan=False)) == both.to_list()
+
+
+def test_parts_of_no_prompts_do_not_make_the_others_mixed() -> None:
+    joined = Prompts.concatenate([boxes(0), points(3)])
+    assert joined.boxes_xyxy is None
+    assert Prompts.concatenate([boxes(0), points(0)]).boxes_xyxy is not None
+
+
+@pytest.mark.parametrize("label", [-1, None])
+def test_a_box_of_nan_without_a_point_is_refused(label: int | None) -> None:
+    given = {"boxes_xyxy": np.full((1, 4), np.nan, dtype=np.float32)}
+    if label is not None:
+        given |= {"points": np.zeros((1, 1, 2), np.float32), "labels": np.full((1, 1), label)}
+    with pytest.raises(PromptError, match="finite"):
+        Prompts(**given)
 
 
 # Masks

@@ -152,5 +152,5 @@ def _hint(record: dict[str, Any]) -> str:
     if record["masks"]:
         return ""
     if record["prompts"]:
-        return "; no mask passed the filters, try more prompts or the other sampler"
+        return "; no mask passed the filters, try more prompts or another sampler"
     return "; no objects found, try --sampler grid, which needs none"

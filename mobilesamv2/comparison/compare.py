@@ -66,7 +66,7 @@ class Comparison:
         first, second = self.requests
         if first.sampler != second.sampler:
             return first.sampler, second.sampler
-        if first.limit != second.limit:
+        if str(first) != str(second):
             return str(first), str(second)
         return f"{first} first", f"{second} second"
 

@@ -40,17 +40,16 @@ def verdict(first: RunStatistics, second: RunStatistics) -> str:
 
 def name(run: RunStatistics) -> str:
     """A request in a sentence: "the 16 × 16 grid", "a budget of 64 boxes"."""
-    limit = run.request.limit
-    if run.request.sampler == "grid":
+    limit, kind = run.request.limit, run.request.kind
+    if kind.is_square:
         return f"the {limit} × {limit} grid"
-    return f"a budget of {count(limit, 'box', 'boxes')}"
+    return f"a budget of {count(limit, *kind.noun)}"
 
 
 def _names(first: RunStatistics, second: RunStatistics) -> tuple[str, str]:
     """What the two are called: by what they differ in."""
     if first.request.sampler != second.request.sampler:
-        names = {"grid": "grid search", "object-aware": "object-aware sampling"}
-        return names[first.request.sampler], names[second.request.sampler]
+        return first.request.kind.phrase, second.request.kind.phrase
     if first.request.limit == second.request.limit:
         return "the first run", "the second run"
     return name(first), name(second)
@@ -76,9 +75,8 @@ def _kept_more(first: RunStatistics, second: RunStatistics) -> str:
 
 
 def _numbers(run: RunStatistics) -> str:
-    nouns = ("point", "points") if run.request.sampler == "grid" else ("box", "boxes")
     return (
-        f"{number(run.masks)} covering {percent(run.coverage)} from {count(run.prompts, *nouns)} "
+        f"{number(run.masks)} covering {percent(run.coverage)} from {count(run.prompts, *run.request.kind.noun)} "
         f"in {seconds(run.sampling_seconds)}"
     )
 

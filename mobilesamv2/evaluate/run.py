@@ -167,8 +167,9 @@ def measurement(result: SegmentationResult, truth: Sequence[LabelledObject]) -> 
     masks = result.masks
     kinds = {"mask": find("segm", truth, masks.rles, masks.scores)}
     kinds["box"] = find("bbox", truth, masks.boxes_xyxy, masks.scores)
-    if result.prompts.boxes_xyxy is not None and result.prompts.scores is not None:
-        kinds["prompt_box"] = find("bbox", truth, result.prompts.boxes_xyxy, result.prompts.scores)
+    boxed = result.prompts[result.prompts.has_box]
+    if boxed.boxes_xyxy is not None and boxed.scores is not None:
+        kinds["prompt_box"] = find("bbox", truth, boxed.boxes_xyxy, boxed.scores)
     objects = [each.rle for each in truth if not each.is_crowd]
     best = np.zeros(len(objects))
     if objects and len(masks):

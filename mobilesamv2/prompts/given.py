@@ -71,6 +71,8 @@ def prompts_from(
             point_array = label_array = None  # no points beside the boxes
     elif labels is not None:
         raise PromptError("Labels describe points; give points too, or leave the labels out.")
+    if box_array is not None and not np.isfinite(box_array).all():
+        raise PromptError("Boxes must be finite numbers; got NaN or infinity.")
     prompts = Prompts(points=point_array, labels=label_array, boxes_xyxy=box_array, multimask=multimask)
     return _within(prompts, size_hw)
 

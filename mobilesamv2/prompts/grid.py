@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import PromptError
 from ..filters import MaskFilters
 from ..request import DEFAULT_POINTS_PER_SIDE
-from ..types import Masks, Picture, Prompts
+from ..types import Ints, Masks, Picture, Prompts
 
 SAM_FILTERS = MaskFilters(predicted_iou=0.88, stability=0.95, stability_offset=1.0, box_nms=0.7)
 """The defaults of SAM's automatic mask generator (arXiv 2304.02643, appendix B, and its released code)."""
@@ -62,3 +62,14 @@ def grid_prompts(
     x, y = np.meshgrid(steps * width, steps * height)
     points = np.stack([x, y], axis=-1).reshape(-1, 1, 2).astype(np.float32)
     return Prompts(points=points, labels=np.ones(points.shape[:2], dtype=np.int64), multimask=multimask)
+
+
+def coarser_grid(points_per_side: int, *, coarse: int) -> Ints:
+    """Which points of a grid lie closest to the points of a coarser one, row by row: int64 (coarse²,).
+
+    Args:
+        points_per_side: of the grid.
+        coarse: points per side of the coarser one, at most as many. They may be a little irregular.
+    """
+    steps = ((np.arange(coarse) + 0.5) * points_per_side / coarse).astype(np.int64)
+    return np.asarray((steps[:, None] * points_per_side + steps[None, :]).reshape(-1))

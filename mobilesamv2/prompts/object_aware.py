@@ -59,7 +59,11 @@ class ObjectAwareSampler:
 
     def rounds(self, picture: Picture) -> Generator[Prompts, Masks, None]:
         """Yield the boxes of all objects found, once; none is a round of no prompts."""
+        yield self.boxes(picture)
+
+    def boxes(self, picture: Picture) -> Prompts:
+        """A box for each object found, the surest first."""
         found = self.detector.detect(
             picture, confidence=self.confidence, iou=self.iou, max_boxes=self.max_prompts
         )
-        yield Prompts(boxes_xyxy=found.boxes_xyxy, scores=found.scores)
+        return Prompts(boxes_xyxy=found.boxes_xyxy, scores=found.scores)

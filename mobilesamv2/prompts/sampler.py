@@ -24,9 +24,10 @@ class Sampler(Protocol):
     def filters(self) -> MaskFilters: ...
 
     def rounds(self, picture: Picture) -> Generator[Prompts, Masks, None]:
-        """Yield the prompts of a round, be sent the masks it gave (before `box_nms`), and end when none are wanted.
+        """Yield the prompts of a round, be sent the masks it gave, and end when none are wanted.
 
-        `prompt_index` of these masks counts the round's prompts; those that a run skipped have no mask. A round may be
-        empty. Prompts of all rounds must be of one kind.
+        These masks are those that pass the thresholds of `filters`; no NMS has been made yet. `prompt_index` of them
+        counts the round's prompts; those that a run skipped have no mask. A round may be empty. Prompts of one round
+        must be of one kind: with a box or without.
         """
         ...

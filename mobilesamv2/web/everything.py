@@ -89,8 +89,8 @@ def segment_everything(
 ) -> Generator[HasStage | MasksView, None, None]:
     """Run, or answer from what is decoded: steps, views of the masks that came so far, the view at the end.
 
-    What was decoded before is not asked again. Of a run whose job becomes stale the boxes stay that were decoded; a
-    part of a grid is no grid, so nothing of it stays, and there is no view at the end.
+    Boxes that were decoded before are not asked again. Of a run whose job becomes stale the prompts stay that were
+    decoded; a part of a grid is no grid, so nothing of it stays, and there is no view at the end.
 
     Args:
         job: its session keeps the embedding and all raw masks.
@@ -106,8 +106,9 @@ def segment_everything(
     session, picture, request = job.session, read_photo(job, photo), wanted.request
     raw: RawMasks | None = session.get(wanted.source)
     if raw is None or not raw.answers(request.prompts_at_most):
-        # A larger grid has other points: it is asked anew. Further boxes come after those that were asked.
-        before = None if raw is None or raw.is_grid else raw
+        # A larger grid has other points, and further rounds depend on the masks of those before: they are asked anew.
+        # Further boxes come after those that were asked.
+        before = None if raw is None or raw.is_square or raw.is_adaptive else raw
         viewed: Viewed | None = session.get(VIEW)
         seen = None if viewed is None else viewed.shown
         asked = RawRequest(request, skip=0 if before is None else len(before.prompts))
@@ -128,9 +129,14 @@ def segment_everything(
                         next_view = max(started + _SECONDS_BETWEEN_VIEWS, 5 * time.monotonic() - 4 * started)
                 elif isinstance(item, HasStage):
                     yield item
-        if result is None and parts and not request.is_grid:
+        if result is None and parts and not request.kind.is_square:
             result = _of_parts(parts)
-        raw = before if result is None else _joined(before, RawMasks.of(result), seen)
+        if result is not None:
+            found = _joined(before, RawMasks.of(result), seen)
+            if raw is None or found.is_complete or len(found.prompts) > len(raw.prompts):
+                raw = found
+        elif before is None:
+            return
         if raw is None or job.is_gone:
             return
         session.keep(wanted.source, raw, picture=picture, nbytes=raw.nbytes)
@@ -144,7 +150,7 @@ def _of_parts(parts: list[PartialMasks]) -> SegmentationResult:
 
 def _unlimited(wanted: ViewRequest) -> ViewRequest:
     """The same without a budget: of a grid that is not whole there is no smaller one to take."""
-    if not wanted.request.is_grid:
+    if not wanted.request.kind.is_square:
         return wanted
     return replace(wanted, request=replace(wanted.request, max_prompts=None, points_per_side=10**4))
 

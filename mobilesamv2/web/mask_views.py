@@ -33,7 +33,7 @@ class ViewRequest:
     own_filters: bool = True
 
     @property
-    def source(self) -> tuple[str, str, float | None]:
+    def source(self) -> tuple[str, str, float | None, bool]:
         """What the raw masks of a picture depend on but for their number: raw masks are kept for each."""
         return self.model, *self.request.source
 
@@ -70,7 +70,7 @@ def shown_of(raw: RawMasks, wanted: ViewRequest) -> Shown:
 def summary_of(raw: RawMasks, found: Shown, request: Request) -> Summary:
     """The record of what is shown; `seconds` are those of the whole run."""
     decoded, asked = len(raw.prompts), len(found.prompts)
-    masks_decoded = raw.run.masks_decoded * asked // max(1, decoded)
+    masks_decoded = raw.within(request.prompts_at_most).run.masks_decoded
     run = replace(raw.run, masks_decoded=masks_decoded, request=request)
     result = SegmentationResult(
         **vars(run), masks=found.masks, prompts=found.prompts, is_complete=raw.is_complete
@@ -132,15 +132,15 @@ def one_mask(found: Shown, index: int) -> dict[str, Any]:
     alone = replace(found, masks=masks.select([index]), numbers=found.numbers[index : index + 1])
     names = ("number", "area", "share", "score", "predicted_iou", "stability")
     prompt: dict[str, Any] = {"number": asked + 1, "box": None, "points": None, "confidence": None}
-    if prompts.boxes_xyxy is not None:
+    if prompts.boxes_xyxy is not None and prompts.has_box[asked]:
         prompt["box"] = [round(float(edge), 1) for edge in prompts.boxes_xyxy[asked]]
     if prompts.points is not None and prompts.labels is not None:
         prompt["points"] = [
             [round(float(x), 1), round(float(y), 1), int(label)]
             for (x, y), label in zip(prompts.points[asked], prompts.labels[asked], strict=True)
             if label >= 0
-        ]
-    if prompts.scores is not None:
-        prompt["confidence"] = round(float(prompts.scores[asked]), 4)
+        ] or None
+    if np.isfinite(masks.detector_scores[index]):
+        prompt["confidence"] = round(float(masks.detector_scores[index]), 4)
     row = dict(zip(names, table_rows(alone)[0], strict=True))
     return row | {"box": [int(edge) for edge in masks.boxes_xyxy[index]], "prompt": prompt}

@@ -58,7 +58,7 @@ class BatchTab(Tab):
             run_button, cancel = run_buttons("batch", text.RUN)
             with gr.Accordion(text.FILES_TITLE, open=False):
                 self.sampler = gr.Radio(
-                    choices=list(page_text.SAMPLERS),
+                    choices=list(page_text.SAMPLER_CHOICES),
                     value="object-aware",
                     label="Sampler",
                     info=everything_text.SAMPLER_INFO,

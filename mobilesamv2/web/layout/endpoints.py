@@ -15,6 +15,7 @@ from ...export import FORMATS
 from ...filters import ViewFilters
 from ...render import fit_within, label_colours, overlay
 from ...request import Request
+from ...sampler_kinds import SAMPLERS
 from ...types import Picture
 from .. import batching, budgeting, comparing, exporting, segmenting
 from ..jobs import Job
@@ -22,7 +23,6 @@ from ..menus import OWN_BY_NAME, joined
 from ..photo_runs import PhotoRun, read_photo, run_on
 from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
-from ..text import page as page_text
 from ..text import programs as text
 from ..text import segmenting as segment_text
 from ..uploads import name_of
@@ -88,7 +88,7 @@ def add_endpoints(page: Page) -> None:
             "photo": photo_input(elem_id=None),
             "photos": photos,
             "formats": inputs.names("formats", list(FORMATS)),
-            "sampler": inputs.choice("sampler", [name for _, name in page_text.SAMPLERS], "object-aware"),
+            "sampler": inputs.choice("sampler", list(SAMPLERS), "object-aware"),
             "max_prompts": inputs.whole_number("max_prompts", offered),
             "points_per_side": inputs.whole_number("points_per_side", page.settings.grid_sides),
             "confidence": inputs.number("confidence", 0, 1, None),

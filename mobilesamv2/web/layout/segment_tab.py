@@ -12,6 +12,7 @@ from gradio.components import Component
 
 from ...filters import ViewFilters
 from ...request import Request
+from ...sampler_kinds import SAMPLERS
 from .. import everything, exporting, segmenting
 from ..everything import MasksView, RawRun
 from ..jobs import Job
@@ -98,7 +99,7 @@ class SegmentTab(Tab):
         self.buttons = run_buttons("segment")
         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
             self.sampler = gr.Radio(
-                choices=list(page_text.SAMPLERS),
+                choices=list(page_text.SAMPLER_CHOICES),
                 value="object-aware",
                 label="Sampler",
                 info=text.SAMPLER_INFO,
@@ -302,7 +303,7 @@ def _wanted(
         hide_nested=nested,
         flatten=flatten,
     )
-    sure = None if sampler == "grid" else float(confidence)
+    sure = float(confidence) if SAMPLERS[sampler].has_detector else None
     request = Request(sampler, max_prompts=max(1, int(prompts or 1)), confidence=sure, view=view)
     return ViewRequest(request, model=model, own_filters=own)
 

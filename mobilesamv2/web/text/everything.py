@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from ...formatting import count, number, percent, seconds
+from ...sampler_kinds import SAMPLERS
 from .page import CANCELLED
 from .segmenting import stage_bar
 
@@ -15,17 +16,22 @@ GONE = "This result is no longer kept. Press Segment to make it again."
 RUN = "Segment"
 RUN_REST = "Decode the rest"
 RUN_LARGER = "Decode the larger grid"
+RUN_OTHER = "Decode this grid"
 
 EFFORTS = ("Fast", "Balanced", "Thorough")
 EFFORT_INFO = "Sets sampler, prompts and confidence, to be changed below and under Advanced."
 CUSTOM = "Custom"
 PROMPTS_LABEL = "Prompts"
-SAMPLER_INFO = "Object-aware asks about boxes that a detector finds; grid search about points everywhere."
+SAMPLER_INFO = (
+    "Object-aware asks about boxes that a detector finds, box centres about the middle of each; grid search about "
+    "points everywhere, hierarchical only where a coarse grid found nothing; coverage about boxes, then points beside "
+    "them."
+)
 CONFIDENCE_INFO = "How sure the detector must be of an object. Lower finds more, and more that is none."
 VIEW_INFO = "Original photo, masks over it, or what the masks cover, cut out on white."
 OPACITY_INFO = "How strongly the masks cover the photo."
 OWN_FILTERS_LABEL = "The sampler's own filters"
-OWN_FILTERS_INFO = "Grid search drops unsure masks and repeats; object-aware sampling keeps every answer."
+OWN_FILTERS_INFO = "Of points unsure masks and repeats are dropped; of boxes every mask is kept."
 MIN_AREA_INFO = "Hides masks smaller than this share of the photo."
 MIN_IOU_INFO = "Hides masks that the decoder itself is less sure of."
 MIN_STABILITY_INFO = "Hides masks whose outline moves when the threshold does."
@@ -51,10 +57,10 @@ def hint(sampler: str, *, prompts: int, decoded: int, masks: int) -> str | None:
     """What to try where there is no mask to see; None where there is one."""
     if masks:
         return None
-    if sampler == "object-aware" and prompts == 0:
+    if SAMPLERS[sampler].has_detector and prompts == 0:
         return "No objects above the confidence threshold. Lower it under Advanced, or try grid search."
     if decoded == 0:
-        return "No prompt gave a mask. Try more prompts, or the other sampler."
+        return "No prompt gave a mask. Try more prompts, or another sampler."
     return f"None of the {count(decoded, 'mask')} passes the filters. Loosen them below."
 
 
@@ -62,7 +68,10 @@ def run_label(summary: dict[str, Any]) -> str:
     """What the run button says after a run: what is not decoded yet of what is asked."""
     if summary["can_answer"]:
         return RUN
-    return RUN_LARGER if summary["sampler"] == "grid" else RUN_REST
+    kind = SAMPLERS[summary["sampler"]]
+    if not kind.is_square:
+        return RUN_REST
+    return RUN_OTHER if kind.is_adaptive else RUN_LARGER
 
 
 def numbers(summary: dict[str, Any], *, is_example: bool = False, is_cancelled: bool = False) -> str:
@@ -86,12 +95,16 @@ def numbers(summary: dict[str, Any], *, is_example: bool = False, is_cancelled: 
 
 def _note(summary: dict[str, Any]) -> str:
     asked, decoded = summary["prompts"], summary["prompts_decoded"]
-    if not summary["can_answer"] and summary["sampler"] == "grid":
-        return f"These are the {count(decoded, 'point')} of the decoded grid. Press {RUN_LARGER} to ask all of its own."
+    kind = SAMPLERS[summary["sampler"]]
+    if not summary["can_answer"] and kind.is_square:
+        press = f"Press {run_label(summary)} to ask all of its own."
+        return f"These are the {count(decoded, 'point')} of the decoded grid. {press}"
     if not summary["can_answer"]:
         return f"These are the {count(decoded, 'prompt')} that are decoded. Press {RUN_REST} for the others."
     if asked < decoded:
         return f"Answered at once: {number(asked)} of the {count(decoded, 'prompt')} that are decoded."
+    if summary["is_exhausted"] and kind.is_adaptive:
+        return f"After {count(decoded, 'prompt')} enough of the photo is covered, or there is no more to ask."
     if summary["is_exhausted"]:
         return f"The detector found {count(decoded, 'box', 'boxes')} at this confidence; all are decoded."
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ...formatting import data_size, number
+from ...sampler_kinds import SAMPLERS
 from ..settings import LICENCE_URL, PAPER_URL
 
 TITLE = "MobileSAMv2"
@@ -13,8 +14,8 @@ NO_PHOTO = "There is no photo yet: drop one, paste one or choose an example."
 ERROR_TITLE = "That did not work"
 UNEXPECTED = "Something went wrong on our side. Try again, or another photo; the details are in the log."
 PHOTO_PLACEHOLDER = "Drop a photo here, paste one,\nor click to choose"
-SAMPLERS = (("Object-aware", "object-aware"), ("Grid search", "grid"))
-SAMPLER_NAMES = {value: label for label, value in SAMPLERS}
+SAMPLER_CHOICES = tuple((kind.title, name) for name, kind in SAMPLERS.items())
+"""Of menus."""
 STAGE_NAMES = {
     "preprocess": "prepare",
     "encode": "encode",
