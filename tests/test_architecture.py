@@ -62,6 +62,8 @@ RESERVED = {
     "ultralytics": ("models/detector/", "weights/detector_"),
     "gradio": ("web/layout/",),
     "spaces": ("web/layout/",),
+    "prometheus_client": ("web/metrics.py",),
+    "starlette": ("web/layout/",),
     "huggingface_hub": ("weights/",),
     "torchvision": (),
 }

@@ -15,7 +15,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError, features
 
 from ..errors import InvalidImageError
 from ..warning_filters import ignored_warnings
-from .values import DIM, ReadImage, check_size, eight_bits, on_white, scaled, too_large
+from .values import DIM, MAX_PIXELS, ReadImage, check_size, eight_bits, on_white, scaled, too_large
 
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is read from files: AVIF where Pillow has it, HEIF where the package pillow-heif is. Others of Pillow's are left
@@ -54,8 +54,8 @@ _DECODING_ERRORS = (
 )
 
 
-def from_path(path: Path) -> ReadImage:
-    """The picture in a file, as `read_image` reads it."""
+def from_path(path: Path, *, max_pixels: int = MAX_PIXELS) -> ReadImage:
+    """The picture in a file of at most so many pixels, as `read_image` reads it."""
     try:
         if path.is_dir():
             raise InvalidImageError(f"{path} is a folder; give the path of one picture.")
@@ -66,7 +66,7 @@ def from_path(path: Path) -> ReadImage:
         if path.stat().st_size == 0:
             raise InvalidImageError(f"{path.name} is empty: it has zero bytes.")
         with path.open("rb") as file:
-            return _opened(file, name=path.name)
+            return _opened(file, name=path.name, max_pixels=max_pixels)
     except (OSError, ValueError) as error:
         if isinstance(error, InvalidImageError):
             raise
@@ -96,7 +96,7 @@ def from_file(file: IO[bytes]) -> ReadImage:
     return from_bytes(content, name=name)
 
 
-def _opened(file: IO[bytes], *, name: str) -> ReadImage:
+def _opened(file: IO[bytes], *, name: str, max_pixels: int = MAX_PIXELS) -> ReadImage:
     """The picture in a file that can be read again from its beginning."""
     brand = _brand(file)
     if brand in _HEIC_BRANDS and importlib.util.find_spec("pillow_heif") is not None:
@@ -107,7 +107,7 @@ def _opened(file: IO[bytes], *, name: str) -> ReadImage:
         Image.init()
         try:
             with Image.open(file, formats=[each for each in FORMATS if each in Image.OPEN]) as opened:
-                found = from_pillow(opened, name=name)
+                found = from_pillow(opened, name=name, max_pixels=max_pixels)
                 # Pillow keeps the upper 8 bits of 16 in colour: of dim pictures there is more to be had.
                 deep = not found.scaled_to_own_range and found.picture.max(initial=0) < 255 * DIM
                 return (_deep_colours(file, opened) or found) if deep else found
@@ -118,7 +118,7 @@ def _opened(file: IO[bytes], *, name: str) -> ReadImage:
             # looking for one more package.
             raise InvalidImageError(_unknown(file, name, brand)) from error
         except Image.DecompressionBombError as error:
-            raise InvalidImageError(too_large(name)) from error
+            raise InvalidImageError(too_large(name, max_pixels)) from error
         except _DECODING_ERRORS as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise InvalidImageError(f"{name} cannot be opened: {error.strerror}.") from error
@@ -192,9 +192,9 @@ def _turned(rgb: Image.Image, orientation: int) -> Image.Image:
     return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
 
 
-def from_pillow(image: Image.Image, *, name: str) -> ReadImage:
+def from_pillow(image: Image.Image, *, name: str, max_pixels: int = MAX_PIXELS) -> ReadImage:
     """A Pillow image, as `read_image` reads it."""
-    check_size(image.height, image.width, name)
+    check_size(image.height, image.width, name, max_pixels)
     with ignored_warnings(module=r"PIL\."):
         try:
             image.load()

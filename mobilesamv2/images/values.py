@@ -122,14 +122,14 @@ def on_white(rgba: Image.Image) -> Image.Image:
     return white
 
 
-def check_size(height: int, width: int, name: str) -> None:
-    """Refuse a picture without pixels, and one with more than `MAX_PIXELS`."""
+def check_size(height: int, width: int, name: str, most: int = MAX_PIXELS) -> None:
+    """Refuse a picture without pixels, and one with more than `most`."""
     if height < 1 or width < 1:
         raise InvalidImageError(f"{name} has no pixels: it is {width} x {height}.")
-    if height * width > MAX_PIXELS:
-        raise InvalidImageError(too_large(name, f": it is {width} x {height}"))
+    if height * width > most:
+        raise InvalidImageError(too_large(name, most, f": it is {width} x {height}"))
 
 
-def too_large(name: str, size: str = "") -> str:
-    """The sentence for a picture with more than `MAX_PIXELS` pixels."""
-    return f"{name} has more than {MAX_PIXELS // 1_000_000} megapixels{size}. Make it smaller and try again."
+def too_large(name: str, most: int = MAX_PIXELS, size: str = "") -> str:
+    """The sentence for a picture with more than `most` pixels."""
+    return f"{name} has more than {most / 1e6:g} megapixels{size}. Make it smaller and try again."

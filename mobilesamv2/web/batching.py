@@ -102,7 +102,7 @@ def batch(
 
                 yield step(Step("read"))
                 try:
-                    picture = read_upload(photo)
+                    picture = read_upload(photo, max_pixels=job.session.most_pixels)
                 except InvalidImageError as error:
                     summary["failures"].append({"photo": name, "error": str(error)})
                     yield summary

@@ -38,9 +38,9 @@ class Job:
         return cls(session, whole(number), numbers, tab) if numbers.take(number, tab) else None
 
     @classmethod
-    def alone(cls) -> Job:
+    def alone(cls, session: Session | None = None) -> Job:
         """A job of nobody, which nothing stops: what programs ask for."""
-        return cls(Session(), 0, JobNumbers())
+        return cls(session or Session(), 0, JobNumbers())
 
     @property
     def is_gone(self) -> bool:

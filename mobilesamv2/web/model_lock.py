@@ -47,6 +47,11 @@ class ModelLock:
                 self._queue.remove(ticket)
                 self._moved.notify_all()
 
+    @property
+    def waiting(self) -> int:
+        """How many runs wait for the one that has the lock."""
+        return max(0, len(self._queue) - 1)
+
     def _is_first(self, ticket: object) -> bool:
         """Whether `ticket` has the lock, after some waiting at the most."""
         with self._moved:

@@ -14,19 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidImageError
+from ..images import MAX_PIXELS
 from ..stored import StoredEmbedding
 from ..types import Picture
 from .job_numbers import JobNumbers
 from .text import page as text
 from .uploads import read_upload
 
-MOST_EMBEDDINGS, MOST_RESULTS = 4, 12
+MOST_EMBEDDINGS = 4
 """Kept in one session; the least recent ones make room."""
 _LONGEST_KEY = 64
 
 
 class Session:
     """One visitor: the picture at hand, what was made of it, and the jobs asked for.
+
+    Args:
+        most_results: results kept of one picture; the least recent ones make room.
+        most_pixels: of a picture; more are refused.
 
     Attributes:
         lock: held while something is read and then written, and while a picture is read. Never by other sessions.
@@ -36,7 +41,8 @@ class Session:
         example: path of the example that the visitor sees before choosing a photo.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_results: int = 12, most_pixels: int = MAX_PIXELS) -> None:
+        self._most_results, self.most_pixels = most_results, most_pixels
         self.lock = threading.RLock()
         self.nbytes = 0
         self.runs, self.batches = JobNumbers(), JobNumbers()
@@ -62,7 +68,7 @@ class Session:
             state = _state_of(photo)
             if self._picture is None or self._photo != state:
                 self.forget()
-                self._picture = read_upload(photo)
+                self._picture = read_upload(photo, max_pixels=self.most_pixels)
                 self._picture.setflags(write=False)
                 self._photo, self._path = state, photo
                 self._count()
@@ -135,7 +141,7 @@ class Session:
     def _count(self) -> None:
         while len(self._embeddings) > MOST_EMBEDDINGS:
             self._embeddings.popitem(last=False)
-        while len(self._results) > MOST_RESULTS:
+        while len(self._results) > self._most_results:
             self._results.popitem(last=False)
         picture = 0 if self._picture is None else self._picture.nbytes
         embeddings = sum(embedding.nbytes for embedding in self._embeddings.values())
@@ -149,12 +155,20 @@ class Sessions:
         most: sessions kept at the most.
         most_bytes: their memory at the most, but for the one that is at work.
         seconds: how long a session is kept after its last use.
+        new: makes a session.
         now: a clock.
     """
 
     def __init__(
-        self, *, most: int, most_bytes: int, seconds: float, now: Callable[[], float] = time.monotonic
+        self,
+        *,
+        most: int,
+        most_bytes: int,
+        seconds: float,
+        new: Callable[[], Session] = Session,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.new = new
         self._most, self._most_bytes, self._seconds, self._now = most, most_bytes, seconds, now
         self._sessions: OrderedDict[str, tuple[Session, float]] = OrderedDict()
         self._lock = threading.Lock()
@@ -166,10 +180,10 @@ class Sessions:
         A new one where there is none or it was thrown out; one that is not kept for no key, or no possible one.
         """
         if not key or len(key) > _LONGEST_KEY:
-            return Session()
+            return self.new()
         with self._lock:
             self._tidy()
-            session = self._sessions[key][0] if key in self._sessions else Session()
+            session = self._sessions[key][0] if key in self._sessions else self.new()
             self._sessions[key] = (session, self._now())
             self._sessions.move_to_end(key)
             self._tidy()

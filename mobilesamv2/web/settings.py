@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import MobileSamError
+from ..images import MAX_PIXELS
 
 PAPER_URL = "https://arxiv.org/abs/2312.09579"
 LICENCE_URL = "https://www.gnu.org/licenses/agpl-3.0.html"
@@ -15,6 +18,8 @@ EMBEDDED_MODEL = "nano"
 """Comes with the package and needs no network: what the page falls back to."""
 HOSTED_MODEL = "mobilesamv2-tinyvit"
 """What a hosted Space starts with; its files are fetched when the Space is built."""
+FRAMES = ("https://huggingface.co", "https://*.huggingface.co")
+"""Who shows the page of a Space in a frame."""
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp")
 
 
@@ -34,15 +39,12 @@ class Settings:
         most_clean: pixels of the largest islands and holes that *Clean* takes away.
         stage_side: longest side in pixels of the picture area's photo and masks.
         display_side: longest side in pixels of the overlays on the page.
-        upload_bytes: largest file that a visitor may send.
-        queue_size: visitors who may wait; further ones are asked to come back later.
-        keep_seconds: how long uploads and results stay on the disk, and what is kept of a visitor in memory.
-        most_sessions: visitors of whom something is kept; the least recent ones make room.
-        most_session_bytes: memory of what is kept of all visitors together, about.
+        most_pixels, upload_bytes, most_photos, queue_size, most_seconds, most_results, most_sessions,
+        most_session_bytes, keep_seconds: see `LIMITS`.
         most_objects: objects that may be pointed at on one photo.
         most_points: points for one object.
-        most_photos: photos that are taken at once.
         thumbnail_side: longest side in pixels of their overlays on the page.
+        frames: origins that may show the page in a frame.
         gpu_seconds: a fixed share, seconds per prompt and an upper bound, asked of ZeroGPU for one run.
     """
 
@@ -63,15 +65,19 @@ class Settings:
     most_clean: int = 1000
     stage_side: int = 1280
     display_side: int = 1600
+    most_pixels: int = MAX_PIXELS
     upload_bytes: int = 40 * 1024**2
+    most_photos: int = 24
     queue_size: int = 24
-    keep_seconds: int = 3600
+    most_seconds: int = 600
+    most_results: int = 12
     most_sessions: int = 64
     most_session_bytes: int = 2 * 1024**3
+    keep_seconds: int = 3600
     most_objects: int = 40
     most_points: int = 40
-    most_photos: int = 24
     thumbnail_side: int = 640
+    frames: tuple[str, ...] = ()
     gpu_seconds: tuple[float, float, float] = (8.0, 0.02, 60.0)
 
     @classmethod
@@ -79,11 +85,12 @@ class Settings:
         """Settings for this machine.
 
         `MOBILESAMV2_MODEL` names the first model, `MOBILESAMV2_SOURCE_URL` where the source is,
-        `MOBILESAMV2_EXAMPLES` a folder of photographs. On a Space the source is the Space's own repository, and the
-        first model is the full one.
+        `MOBILESAMV2_EXAMPLES` a folder of photographs; `LIMITS` names the variables of the limits. On a Space the
+        source is the Space's own repository, and the first model is the full one.
 
         Raises:
-            MobileSamError: if `GRADIO_SERVER_PORT` is no port; Gradio would fail on it when it is imported.
+            MobileSamError: if a limit is no number in its range, or `GRADIO_SERVER_PORT` no port; Gradio would fail
+                on that when it is imported.
         """
         port = environment.get("GRADIO_SERVER_PORT") or "7860"
         if not (port.isdecimal() and 0 < int(port) < 65536):
@@ -91,11 +98,33 @@ class Settings:
         space = environment.get("SPACE_ID", "")
         source = f"https://huggingface.co/spaces/{space}/tree/main" if space else None
         beside_the_package = Path(__file__).resolve().parents[2] / "examples" / "images"
-        return cls(
+        settings = cls(
+            frames=FRAMES if space else (),
             model=environment.get("MOBILESAMV2_MODEL") or (HOSTED_MODEL if space else EMBEDDED_MODEL),
             examples=photos_in(Path(environment.get("MOBILESAMV2_EXAMPLES") or beside_the_package)),
             source_url=environment.get("MOBILESAMV2_SOURCE_URL") or source,
             load_all_models=environment.get("SPACES_ZERO_GPU", "").lower() in {"1", "true", "t"},
+        )
+        given: dict[str, Any] = {
+            limit.field: limit.read(environment[limit.variable])
+            for limit in LIMITS
+            if environment.get(limit.variable)
+        }
+        if MOST_PROMPTS.field in given:
+            settings = settings.with_at_most(given.pop(MOST_PROMPTS.field))
+        return replace(settings, **given)
+
+    def with_at_most(self, prompts: int) -> Settings:
+        """The same with at most so many prompts: sliders and the dial offer no more."""
+        offered = self.prompts.up_to(prompts)
+        return replace(
+            self,
+            prompts=offered,
+            grid_sides=self.grid_sides.up_to(math.isqrt(prompts)),
+            efforts={
+                name: (sampler, offered.at_most(most), confidence)
+                for name, (sampler, most, confidence) in self.efforts.items()
+            },
         )
 
     def seconds_on_gpu(self, prompts: int) -> float:
@@ -112,6 +141,120 @@ class Range:
     high: int
     start: int
     step: int
+
+    def up_to(self, most: int) -> Range:
+        """The same range, cut or stretched to end at `most`."""
+        longer = Range(min(self.low, most), most, self.start, self.step)
+        return replace(longer, start=longer.at_most(self.start))
+
+    def at_most(self, value: int) -> int:
+        """The highest value of the range, in its steps, that is not above `value`."""
+        return self.low + (min(value, self.high) - self.low) // self.step * self.step
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit that the environment sets.
+
+    Args:
+        variable: of the environment.
+        field: of `Settings`; of a `Range`, its highest value.
+        what: that is limited, and its unit.
+        passed: what happens beyond it: the sentence that is told, or what makes room.
+        low, high: numbers that may be set.
+    """
+
+    variable: str
+    field: str
+    what: str
+    passed: str
+    low: int = 1
+    high: int = 2**53
+
+    def read(self, value: str) -> int:
+        """The number of a variable.
+
+        Raises:
+            MobileSamError: if it is no whole number, or out of range.
+        """
+        text = value.strip()
+        if not (
+            text.isascii() and text.isdecimal() and len(text) < 17 and self.low <= int(text) <= self.high
+        ):
+            raise MobileSamError(
+                f"{self.variable} must be a whole number from {self.low} to {self.high}; got {value!r:.60}."
+            )
+        return int(text)
+
+
+MOST_PROMPTS = Limit(
+    "MOBILESAMV2_MAX_PROMPTS",
+    "prompts",
+    "prompts of one run",
+    "max_prompts must be a whole number from 16 to 1024; got …",
+    low=128,  # smaller ranges have no room for the sliders
+    high=16384,
+)
+LIMITS = (
+    Limit(
+        "MOBILESAMV2_MAX_PIXELS",
+        "most_pixels",
+        "pixels of a photo, read from its header before it is decoded",
+        "… has more than 120 megapixels: it is … x …. Make it smaller and try again.",
+        high=MAX_PIXELS,
+    ),
+    Limit(
+        "MOBILESAMV2_MAX_BYTES",
+        "upload_bytes",
+        "bytes of an uploaded file",
+        "The answer has status 413 (content too large); the page says that the file is too large.",
+    ),
+    MOST_PROMPTS,
+    Limit(
+        "MOBILESAMV2_MAX_PHOTOS",
+        "most_photos",
+        "photos of one batch",
+        "There are … photos; at most 24 are taken at once.",
+    ),
+    Limit(
+        "MOBILESAMV2_MAX_QUEUE",
+        "queue_size",
+        "requests that wait",
+        "Queue is full. Max size is 24 and size is 24.",
+    ),
+    Limit(
+        "MOBILESAMV2_MAX_SECONDS",
+        "most_seconds",
+        "seconds of one run of a model, without waiting for its turn",
+        "This took longer than 600 seconds and was stopped. Ask for fewer prompts or choose a faster model.",
+    ),
+    Limit(
+        "MOBILESAMV2_MAX_RESULTS",
+        "most_results",
+        "results kept of one photo of a visitor",
+        "The least recent one makes room; what is asked of it again is computed again.",
+        low=4,
+    ),
+    Limit(
+        "MOBILESAMV2_MAX_SESSIONS",
+        "most_sessions",
+        "visitors of whom something is kept",
+        "The least recent one makes room; a click on what is not kept is told to run it again.",
+    ),
+    Limit(
+        "MOBILESAMV2_MAX_SESSION_BYTES",
+        "most_session_bytes",
+        "bytes of memory kept of all visitors together, about",
+        "As with the number of visitors.",
+    ),
+    Limit(
+        "MOBILESAMV2_KEEP_SECONDS",
+        "keep_seconds",
+        "seconds that uploads and results stay on the disk, and a visitor's work in memory",
+        "They are removed.",
+    ),
+)
+"""What the environment may set, with what happens beyond it; docs/deploy.md shows this table."""
 
 
 def photos_in(folder: Path) -> tuple[Path, ...]:

@@ -9,6 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from ..errors import MobileSamError
+from .text import page as text
+
 
 @runtime_checkable
 class HasStage(Protocol):
@@ -52,6 +55,25 @@ def paced(
             elif item.stage != stage or now() - shown_at >= seconds:
                 stage, shown_at = item.stage, now()
                 yield item
+
+
+def within(
+    start: Callable[[], Generator[Item, None, None]],
+    *,
+    seconds: float,
+    now: Callable[[], float] = time.monotonic,
+) -> Generator[Item, None, None]:
+    """The items of `start()`, as long as none of its steps begins later than `seconds` from now.
+
+    Raises:
+        MobileSamError: if one does; what was begun is closed.
+    """
+    latest = now() + seconds
+    with closing(start()) as items:
+        for item in items:
+            if isinstance(item, HasStage) and now() > latest:
+                raise MobileSamError(text.too_slow(seconds))
+            yield item
 
 
 def last(items: Generator[Any, None, None]) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InvalidImageError
-from ..images import load_image
+from ..images import MAX_PIXELS
+from ..images.files import from_path
 from ..types import Picture
 
 _LONGEST = 255
@@ -37,14 +38,14 @@ def name_of(photo: str | None) -> str:
     return photo.called if isinstance(photo, Upload) else _last_part(photo or "")
 
 
-def read_upload(photo: str) -> Picture:
+def read_upload(photo: str, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """The picture of an uploaded file.
 
     Raises:
         InvalidImageError: if it cannot be read; the sentence has the visitor's name for it.
     """
     try:
-        return load_image(photo)
+        return from_path(Path(photo), max_pixels=max_pixels).picture
     except InvalidImageError as error:
         stored = Path(photo).name
         raise InvalidImageError(

@@ -97,6 +97,18 @@ def test_evaluate_prints_answers_to_true_prompts_beside_baselines(
     assert "has no picture with a mask in the split 'test'" in capsys.readouterr().err
 
 
+def test_sharing_the_page_comes_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mobilesamv2.web import layout
+
+    shared: list[bool] = []
+    monkeypatch.setattr(layout, "serve", lambda settings, *, host, port, share: shared.append(share))
+    assert main(["serve", "--share"]) == main(["serve"]) == 0
+    assert shared == [True, False]
+    assert capsys.readouterr().err.count("Whoever has the address can use the page") == 1
+
+
 def test_serve_hands_its_options_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     import mobilesamv2.web.layout as layout
 
@@ -105,7 +117,7 @@ def test_serve_hands_its_options_to_the_page(monkeypatch: pytest.MonkeyPatch) ->
     assert main(["serve", "--host", "0.0.0.0", "--port", "8123", "--model", "mobilesam"]) == 0
     ((settings, options),) = calls
     assert settings.model == "mobilesam"
-    assert options == {"host": "0.0.0.0", "port": 8123}
+    assert options == {"host": "0.0.0.0", "port": 8123, "share": False}
 
 
 def test_a_table_aligns_text_to_the_left_and_numbers_to_the_right() -> None:

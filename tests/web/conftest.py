@@ -21,13 +21,17 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from mobilesamv2.web.settings import Settings
+
 from .browser import find_chromium
-from .fakes import script, serve_fake
+from .fakes import FAKE_SETTINGS, script, serve_fake
 from .person import open_pad, until
 
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
+HIDDEN = "hf_" + "s" * 34
+"""A secret of `real_app`, which must not come out."""
 expect.set_options(timeout=60_000)  # machines that run tests may be busy
 
 
@@ -135,7 +139,13 @@ def _leaves(url: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def real_app() -> Iterator[str]:
+def real_app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `real_app` prints."""
+    return tmp_path_factory.mktemp("log") / "app.log"
+
+
+@pytest.fixture(scope="session")
+def real_app(real_app_log: Path) -> Iterator[str]:
     """`python app.py` on the embedded model, without a network; gives its address."""
     port = free_port()
     environment = os.environ | {
@@ -145,23 +155,22 @@ def real_app() -> Iterator[str]:
         "MOBILESAMV2_MODEL": "nano",
         "CUDA_VISIBLE_DEVICES": "",
         "PYTHONUNBUFFERED": "1",
+        "HF_TOKEN": HIDDEN,
     }
     address = f"http://127.0.0.1:{port}/"
-    app = subprocess.Popen(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    with real_app_log.open("wb") as log:
+        app = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
     try:
         wait_for(address, alive=lambda: app.poll() is None)
         yield address
     finally:
         app.terminate()
-        said, _ = app.communicate(timeout=30)
-    assert address.rstrip("/") in said.decode(), "The app prints its address."
-    assert "Traceback" not in said.decode()
+        app.wait(timeout=30)
+    said = real_app_log.read_text()
+    assert address.rstrip("/") in said, "The app prints its address."
+    assert "Traceback" not in said
 
 
 @dataclass(frozen=True)
@@ -174,11 +183,18 @@ class FakeApp:
 
 @pytest.fixture(scope="session")
 def fake_app_of_the_session() -> Iterator[FakeApp]:
+    with serving_fake(FAKE_SETTINGS) as app:
+        yield app
+
+
+@contextmanager
+def serving_fake(settings: Settings) -> Iterator[FakeApp]:
+    """A fake page in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
     with spawn.Manager() as manager:
         app = FakeApp(address=f"http://127.0.0.1:{(port := free_port())}/", script=manager.Namespace())
         vars_of(app.script, script())
-        process = spawn.Process(target=serve_fake, args=(app.script, port), daemon=True)
+        process = spawn.Process(target=serve_fake, args=(app.script, port, settings), daemon=True)
         process.start()
         wait_for(app.address, alive=process.is_alive)
         yield app

@@ -301,7 +301,7 @@ FAKE_SETTINGS = Settings(
 GRID_8, BOXES = Request("grid", points_per_side=8), Request("object-aware", max_prompts=320)
 
 
-def serve_fake(script: Any, port: int) -> None:
+def serve_fake(script: Any, port: int, settings: Settings = FAKE_SETTINGS) -> None:
     """Serve the page on a fake model until the process is ended."""
     models = Models(
         loader(script),
@@ -311,7 +311,7 @@ def serve_fake(script: Any, port: int) -> None:
         detectors=("fastsam-s",),
         fetch=fetcher(script),
     )
-    launch(build_demo(models, FAKE_SETTINGS), FAKE_SETTINGS, host="127.0.0.1", port=port)
+    launch(build_demo(models, settings), settings, host="127.0.0.1", port=port)
 
 
 class Fake:

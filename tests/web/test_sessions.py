@@ -16,7 +16,7 @@ from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.promptable import Embedding
 from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.web import sessions as module
-from mobilesamv2.web.sessions import MOST_EMBEDDINGS, MOST_RESULTS, Session, Sessions
+from mobilesamv2.web.sessions import MOST_EMBEDDINGS, Session, Sessions
 
 
 class Clock:
@@ -66,7 +66,7 @@ def test_nobody_waits_while_the_photo_of_another_visitor_is_read(
 ) -> None:
     kept, reading, go_on = sessions(), threading.Event(), threading.Event()
 
-    def slow(photo: str) -> np.ndarray:
+    def slow(photo: str, *, max_pixels: int) -> np.ndarray:
         reading.set()
         assert go_on.wait(30)
         return np.zeros((60, 120, 3), dtype=np.uint8)
@@ -87,13 +87,13 @@ def test_nobody_waits_while_the_photo_of_another_visitor_is_read(
 
 
 def test_no_session_keeps_more_than_a_few_results_and_embeddings(wide_photo: Path) -> None:
-    session = Session()
+    session = Session(most_results=5)
     picture = session.picture(str(wide_photo))
     for number in range(50):
         session.keep(("masks", number), [number], picture=picture, nbytes=10)
         session.keep_embedding(f"model {number}", stored(), picture=picture)
         session.get(("masks", 0))  # what is used stays
-    assert session.nbytes == picture.nbytes + MOST_RESULTS * 10 + MOST_EMBEDDINGS * 16
+    assert session.nbytes == picture.nbytes + 5 * 10 + MOST_EMBEDDINGS * 16
     assert session.get(("masks", 0)) == [0]
     assert session.get(("masks", 1)) is None
     assert session.embedding("model 49") is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import gradio as gr
 
 import mobilesamv2
@@ -9,9 +11,10 @@ import mobilesamv2
 from ... import zoo
 from ...build import build_detector
 from .. import menus
+from ..health import Health, answers
 from ..menus import Network
 from ..models import Models
-from ..sessions import Sessions
+from ..sessions import Session, Sessions
 from ..settings import EMBEDDED_MODEL, Settings
 from ..source import source_archive
 from ..text import page as text
@@ -36,21 +39,23 @@ TABS: tuple[type[Tab], ...] = (SegmentTab, CompareTab, BudgetTab, PromptTab, Bat
 """From left to right."""
 
 
-def serve(settings: Settings | None = None, *, host: str | None = None, port: int | None = None) -> None:
+def serve(
+    settings: Settings | None = None, *, host: str | None = None, port: int | None = None, share: bool = False
+) -> None:
     """Load the model, serve the page and block until interrupted.
 
     Args:
         settings: from the environment by default.
-        host, port: as `launch` takes them.
+        host, port, share: as `launch` takes them.
 
     Raises:
         MobileSamError: if not even the embedded model can be loaded, or the port is taken.
     """
     settings = settings or Settings.from_environment()
-    launch(make_demo(settings), settings, host=host, port=port)
+    launch(make_demo(settings), settings, host=host, port=port, share=share)
 
 
-def make_demo(settings: Settings, *, gpu: Gpu = without_gpu) -> gr.Blocks:
+def make_demo(settings: Settings, *, gpu: Gpu = without_gpu) -> Demo:
     """The page with real models: the first is loaded here, the others when they are chosen."""
     names, detectors = tuple(zoo.MODELS), tuple(zoo.DETECTORS)
     if settings.load_all_models:  # what is not here now would be fetched by every run anew
@@ -72,7 +77,7 @@ def make_demo(settings: Settings, *, gpu: Gpu = without_gpu) -> gr.Blocks:
 
 def build_demo(
     models: Models, settings: Settings, *, gpu: Gpu = without_gpu, network: Network | None = None
-) -> gr.Blocks:
+) -> Demo:
     """Lay out the page and connect it. The photo is shared; each tab brings a result, its controls and its numbers.
 
     Args:
@@ -82,7 +87,10 @@ def build_demo(
         network: tells the menus whether anything can be fetched; None: nothing can.
     """
     sessions = Sessions(
-        most=settings.most_sessions, most_bytes=settings.most_session_bytes, seconds=settings.keep_seconds
+        most=settings.most_sessions,
+        most_bytes=settings.most_session_bytes,
+        seconds=settings.keep_seconds,
+        new=partial(Session, most_results=settings.most_results, most_pixels=settings.most_pixels),
     )
     with Demo(
         title=text.TITLE,
@@ -135,7 +143,11 @@ def build_demo(
             [part for tab in tabs for part in (*tab.outputs, *tab.buttons)],
             [value for tab in tabs for value in (*tab.cleared(), *(READY if tab.buttons else ()))],
         )
-    return demo
+    # A GPU that is lent by the call is not there between calls, and loading was what could fail.
+    demo.health = Health(partial(answers, models) if gpu is without_gpu else lambda: models.get(models.first))
+    demo.metrics = page.metrics
+    demo.metrics.watch_queue(lambda: len(demo._queue) + page.model_lock.waiting)
+    return demo  # type: ignore[no-any-return]  # Gradio is not typed here
 
 
 _SCRIPTED = '() => document.documentElement.classList.add("scripted")'

@@ -20,6 +20,7 @@ from ...types import Picture
 from .. import batching, budgeting, comparing, exporting, segmenting
 from ..jobs import Job
 from ..menus import OWN_BY_NAME, joined
+from ..metrics import Metrics
 from ..photo_runs import PhotoRun, read_photo, run_on
 from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
@@ -52,14 +53,14 @@ class Endpoint:
     outputs: Sequence[Component]
     lane: str = PROGRAM_LANE
 
-    def offer(self, inputs: Mapping[str, Component]) -> None:
+    def offer(self, inputs: Mapping[str, Component], metrics: Metrics) -> None:
         """Let programs call it; no button starts it. `inputs` are all there are, by their names."""
         name = self.function.__name__
         names = list(inspect.signature(self.function).parameters)
 
         @functools.wraps(self.function)
         def told(*arguments: Any) -> Any:
-            with sentences():
+            with metrics.request(name), sentences():
                 return self.function(*arguments)
 
         # Programs that speak MCP read it.
@@ -118,7 +119,7 @@ def add_endpoints(page: Page) -> None:
             Endpoint(programs.export, [gr.File(label="file"), _json("record")]),
             Endpoint(programs.batch, [gr.File(label="file"), _json("summary")], lane=BATCH_LANE),
         ):
-            endpoint.offer(components)
+            endpoint.offer(components, page.metrics)
 
 
 def _image(label: str) -> gr.Image:
@@ -133,7 +134,7 @@ class _Programs:
     """What the endpoints do, but for `/predict_mask`. What the inputs mean is in `text.programs`."""
 
     def __init__(self, page: Page) -> None:
-        self.settings = page.settings
+        self.settings, self.new_session = page.settings, page.sessions.new
         self.run_segment = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
         self.run_compare = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
         self.run_budget = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
@@ -165,7 +166,7 @@ class _Programs:
             flatten=flatten,
         )
         request = Request(sampler, max_prompts=max_prompts, confidence=confidence, view=view)
-        picture, result = _run(self.run_segment, photo, request, joined(model, detector))
+        picture, result = self._run(self.run_segment, photo, request, joined(model, detector))
         hint = segment_text.hint(sampler, prompts=len(result.prompts), masks=len(result.masks))
         drawn = overlay(self._small(picture), result.masks)
         return png(drawn, "overlay"), result.to_record() | {"hint": hint}
@@ -185,7 +186,7 @@ class _Programs:
         numbers = {"max_prompts": max_prompts, "points_per_side": points_per_side}
         most = self.settings.prompts.high
         first, second = (comparing.request_of(side, **numbers, most=most) for side in (left, right))
-        picture, found = _run(self.run_compare, photo, (first, second), joined(model, detector))
+        picture, found = self._run(self.run_compare, photo, (first, second), joined(model, detector))
         drawn = comparing.overlays(self._small(picture), found, with_prompts=draw_prompts)
         names = (name.replace(":", "-").replace(" ", "-") for name in found.names)
         one, other = (png(picture, name) for picture, name in zip(drawn, names, strict=True))
@@ -195,7 +196,7 @@ class _Programs:
         self, photo: str, largest: int = 1024, model: str = EMBEDDED_MODEL, detector: str = OWN_BY_NAME
     ) -> Record:
         """Measure what more prompts bring on a photo."""
-        _, found = _run(self.run_budget, photo, largest, joined(model, detector))
+        _, found = self._run(self.run_budget, photo, largest, joined(model, detector))
         return budgeting.summary_of(found)
 
     def export(
@@ -210,7 +211,7 @@ class _Programs:
         """Segment everything in a photo and write the masks: the file and the record of the run."""
         chosen = exporting.formats_of(formats)
         request = Request(sampler, max_prompts=max_prompts)
-        picture, result = _run(self.run_segment, photo, request, joined(model, detector))
+        picture, result = self._run(self.run_segment, photo, request, joined(model, detector))
         record = result.to_record()
         item = exporting.ExportItem(
             picture=picture,
@@ -236,16 +237,22 @@ class _Programs:
         archive, request = new_folder() / "masks.zip", Request(sampler, max_prompts=max_prompts)
         choice, side = joined(model, detector), self.settings.thumbnail_side
         items = batching.batch(
-            Job.alone(), photos, request, choice, chosen, archive, run=self.run_segment, thumbnail_side=side
+            Job.alone(self.new_session()),
+            photos,
+            request,
+            choice,
+            chosen,
+            archive,
+            run=self.run_segment,
+            thumbnail_side=side,
         )
         return str(archive), last(items)
 
     def _small(self, picture: Picture) -> Picture:
         return fit_within(picture, self.settings.display_side)
 
-
-def _run(run: PhotoRun[Any, Any], photo: str, asked: Any, model: str) -> tuple[Picture, Any]:
-    """A photo, and the last that a run on it gives."""
-    job = Job.alone()
-    picture = read_photo(job, photo)
-    return picture, last(run_on(job, picture, asked, model, run=run))
+    def _run(self, run: PhotoRun[Any, Any], photo: str, asked: Any, model: str) -> tuple[Picture, Any]:
+        """A photo, and the last that a run on it gives."""
+        job = Job.alone(self.new_session())
+        picture = read_photo(job, photo)
+        return picture, last(run_on(job, picture, asked, model, run=run))

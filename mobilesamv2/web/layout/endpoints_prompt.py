@@ -29,7 +29,7 @@ def predict_mask(page: Page) -> Callable[..., tuple[str, dict[str, Any]]]:
         multimask: bool = False,
         model: str = EMBEDDED_MODEL,
     ) -> tuple[str, dict[str, Any]]:
-        job = Job.alone()
+        job = Job.alone(page.sessions.new())
         objects = read_prompts(points, labels, boxes, multimask=multimask, limits=limits)
         picture = prompting.picture_of(job, photo, objects)
         found = run_to_end(prompting.predict(job, picture, objects, model, run=run))

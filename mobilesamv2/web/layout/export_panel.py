@@ -87,7 +87,8 @@ class ExportPanel:
             session = page.session(request)
             yield {}, ""
             try:
-                with closing(paced(in_sentences(pack)(session, photo, formats, *more))) as items:
+                steps = in_sentences(pack)(session, photo, formats, *more)
+                with page.metrics.request("page-export"), closing(paced(steps)) as items:
                     for item in items:
                         if isinstance(item, Path):
                             yield offered(item), ""

@@ -16,6 +16,8 @@ from gradio.processing_utils import async_move_files_to_cache
 from gradio_client.utils import async_traverse, is_file_obj_with_meta
 from pydantic import ValidationError
 
+from ..health import Health
+from ..metrics import Metrics
 from ..settings import Range
 from ..text import programs as text
 from .sentences import refused
@@ -47,7 +49,14 @@ class Photos(ListFiles):  # type: ignore[misc]
 
 
 class Demo(gr.Blocks):  # type: ignore[misc]
-    """Blocks that refuse a file they cannot take in a sentence that names the input."""
+    """Blocks that refuse a file they cannot take in a sentence that names the input.
+
+    Attributes:
+        metrics, health: what `launch` serves beside the page.
+    """
+
+    metrics: Metrics
+    health: Health
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False

@@ -10,10 +10,12 @@ from typing import Any
 
 import gradio as gr
 
+from ..metrics import Metrics
 from ..model_lock import ModelLock
 from ..models import Models
 from ..sessions import Session, Sessions
 from ..settings import Settings
+from ..steps import within
 from .sentences import in_sentences
 
 Gpu = Callable[..., Callable[[Callable[..., Any]], Callable[..., Any]]]
@@ -41,6 +43,7 @@ class Page:
         load: the event that a visitor has come.
         model_lock: held by the one run of a model that is at work: memory and timings belong to it.
         batch_lock: held by the one batch that is at work. Between two photos of it, whoever else waits has a turn.
+        metrics: counts requests and the seconds of stages.
     """
 
     settings: Settings
@@ -53,6 +56,7 @@ class Page:
     load: Any
     model_lock: ModelLock = field(default_factory=ModelLock)
     batch_lock: ModelLock = field(default_factory=ModelLock)
+    metrics: Metrics = field(default_factory=Metrics)
 
     def session(self, request: gr.Request) -> Session:
         """The session of the open page that a request comes from. Gradio itself keeps no state of it."""
@@ -68,7 +72,7 @@ class Page:
 
         What goes in and what is yielded is pickled there: pictures, `StoredEmbedding`, masks, plain values. Only our
         own sentences come back as errors, so they are made inside. The model's lock is held outside, in this process:
-        a run that waits for it says so in steps.
+        a run that waits for it says so in steps. A run that takes too long is stopped between two steps.
 
         Args:
             function: a generator function that takes the models first.
@@ -86,6 +90,7 @@ class Page:
 
         @functools.wraps(function)
         def in_turn(*arguments: Any) -> Generator[Any, None, None]:
-            return self.model_lock.run(partial(running, *arguments))
+            started = partial(within, partial(running, *arguments), seconds=self.settings.most_seconds)
+            return self.metrics.stages(self.model_lock.run(started))
 
         return in_turn

@@ -156,7 +156,10 @@ class PromptTab(Tab):
             yield from prompting.answer(job, photo, question, model, side=side, **self.options)
 
         try:
-            with closing(paced(in_sentences(items)())) as paced_items:
+            with (
+                self.page.metrics.request("page-prompt"),
+                closing(paced(in_sentences(items)())) as paced_items,
+            ):
                 for item in paced_items:
                     if isinstance(item, HasStage):
                         yield answer | {"step": page_text.step(item.stage, item.done, item.total)}

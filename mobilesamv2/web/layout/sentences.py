@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from html import escape
@@ -35,7 +36,9 @@ def sentences() -> Iterator[None]:
         # Gradio shows the message as HTML; programs get it too, and to them an escaped quote is noise.
         raise refused(escape(str(error), quote=False)) from error
     except Exception as error:
-        log.exception("A run failed unexpectedly.")
+        # Not what it says: that may be the name of a visitor's file.
+        places = "".join(traceback.format_tb(error.__traceback__))
+        log.error("A run failed unexpectedly: %s\n%s", type(error).__name__, places)
         raise refused(text.UNEXPECTED) from error
 
 

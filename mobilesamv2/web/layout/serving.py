@@ -6,12 +6,18 @@ import importlib.util
 import logging
 from pathlib import Path
 
-import gradio as gr
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from ...errors import MobileSamError
+from .. import metrics
+from ..headers import Headers
 from ..settings import Settings
 from ..source import source_archive
 from ..text import programs as text
+from .inputs import Demo
 from .theme import THEME
 
 log = logging.getLogger(__name__)
@@ -20,11 +26,12 @@ _WEB = Path(__file__).parents[1]
 
 
 def launch(
-    demo: gr.Blocks,
+    demo: Demo,
     settings: Settings,
     *,
     host: str | None = None,
     port: int | None = None,
+    share: bool = False,
     block: bool = True,
 ) -> str:
     """Serve `demo` and print its address.
@@ -32,17 +39,22 @@ def launch(
     Args:
         host, port: override `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT`; by default 127.0.0.1 and the first
             free port from 7860.
+        share: also at a public address, through servers of Gradio's makers.
         block: until interrupted; otherwise return the address at once.
 
     Raises:
         MobileSamError: if the port is taken, or is no number.
     """
+    _log_requests()
+    demo.health.start()
     demo.queue(max_size=settings.queue_size, default_concurrency_limit=1)
     try:
         _, address, _ = demo.launch(
             prevent_thread_lock=not block,
             server_name=host,
             server_port=port,
+            share=share,
+            app_kwargs={"routes": _beside(demo), "middleware": [Middleware(Headers, frames=settings.frames)]},
             theme=THEME,
             css_paths=styles(),
             max_file_size=settings.upload_bytes,
@@ -57,6 +69,29 @@ def launch(
     except OSError as error:
         raise MobileSamError(f"The page cannot be served: {error}") from error
     return str(address)
+
+
+def _beside(demo: Demo) -> list[Route]:
+    """What is served beside the page: whether it is ready, and numbers for Prometheus."""
+
+    def health(_: Request) -> Response:
+        return PlainTextResponse(demo.health.status, status_code=200 if demo.health.is_ready else 503)
+
+    def numbers(_: Request) -> Response:
+        return Response(demo.metrics.page(), media_type=metrics.FORMAT)
+
+    return [Route("/health", health), Route("/metrics", numbers)]
+
+
+def _log_requests() -> None:
+    """Write one line of each request to the standard error stream, unless the program has set its logs up itself."""
+    requests = logging.getLogger(metrics.__name__)
+    if not requests.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        requests.addHandler(handler)
+        requests.setLevel(logging.INFO)
+        requests.propagate = False
 
 
 def serves_mcp() -> bool:

@@ -189,12 +189,13 @@ def _fetched_and_done(
 ) -> Generator[HasStage | Values | _Problem, None, None]:
     """Fetch the chosen model if there is one, then do the work; ends with a `_Problem` where either fails."""
     try:
-        if choice is not None:
-            with closing(in_sentences(page.models.fetch)(choice)) as steps:
-                for step in steps:
-                    yield step
-                    if job.is_stale:
-                        break
-        yield from in_sentences(work)()
+        with page.metrics.request(f"page-{job.tab}"):
+            if choice is not None:
+                with closing(in_sentences(page.models.fetch)(choice)) as steps:
+                    for step in steps:
+                        yield step
+                        if job.is_stale:
+                            break
+            yield from in_sentences(work)()
     except gr.Error as error:
         yield _Problem(error.message)

@@ -39,6 +39,11 @@ _STEP_SENTENCES = {
     "pack": "Packing files",
 }
 CANCELLED = "Cancelled."
+SHARED = (
+    "Warning: --share gives this page a public address. Whoever has the address can use the page and this machine's "
+    "processor until you stop it; there is no password. Photos and results pass through servers of Gradio's makers. "
+    "To stop it, press Ctrl-C."
+)
 
 
 def masthead() -> str:
@@ -69,6 +74,10 @@ def idle(sentence: str) -> str:
 
 def problem(sentence_html: str) -> str:
     return f'<p class="problem" role="alert">{sentence_html}</p>'
+
+
+def too_slow(seconds: float) -> str:
+    return f"This took longer than {seconds:g} seconds and was stopped. Ask for fewer prompts or choose a faster model."
 
 
 def step(stage: str, done: int, total: int) -> str:

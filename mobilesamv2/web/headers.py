@@ -1,0 +1,61 @@
+"""Headers that limit what a browser does with the page. An ASGI middleware that knows no components."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+POLICY = {
+    "default-src": "'self'",
+    # Gradio's page has scripts and styles within it, and compiles those of its components in the browser.
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "media-src": "'self' blob:",
+    "font-src": "'self' data:",
+    "connect-src": "'self' data: blob:",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+}
+"""Content security policy: nothing is fetched from, or sent to, another server."""
+
+
+def headers(frames: Sequence[str] = ()) -> dict[bytes, bytes]:
+    """The headers of every answer.
+
+    Args:
+        frames: origins that may show the page in a frame, besides its own.
+    """
+    policy = POLICY | {"frame-ancestors": " ".join(("'self'", *frames))}
+    told = {
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "permissions-policy": "camera=(self), microphone=(), geolocation=()",
+        "cross-origin-opener-policy": "same-origin",
+    }
+    return {name.encode(): value.encode() for name, value in told.items()}
+
+
+class Headers:
+    """Adds `headers` to every answer of `app` that does not set them itself."""
+
+    def __init__(self, app: App, frames: Sequence[str] = ()) -> None:
+        self._app, self._headers = app, headers(frames)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in given}
+                message["headers"] = given + [pair for pair in self._headers.items() if pair[0] not in names]
+            await send(message)
+
+        await self._app(scope, receive, add if scope["type"] == "http" else send)

@@ -1,0 +1,192 @@
+"""Every limit of the settings, set by the environment and passed: what happens is what `LIMITS` says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+
+from mobilesamv2.errors import MobileSamError
+from mobilesamv2.web.sessions import Session, Sessions
+from mobilesamv2.web.settings import LIMITS, MOST_PROMPTS, Limit, Range, Settings
+from mobilesamv2.web.text import everything as text
+
+from .conftest import FakeApp, serving_fake, vars_of
+from .fakes import script
+from .person import until
+
+ENVIRONMENT = {
+    "MOBILESAMV2_MAX_PIXELS": "20000",
+    "MOBILESAMV2_MAX_BYTES": "100000",
+    "MOBILESAMV2_MAX_PROMPTS": "128",
+    "MOBILESAMV2_MAX_PHOTOS": "2",
+    "MOBILESAMV2_MAX_QUEUE": "1",
+    "MOBILESAMV2_MAX_SECONDS": "1",
+    "MOBILESAMV2_MAX_RESULTS": "4",
+    "MOBILESAMV2_MAX_SESSIONS": "3",
+    "MOBILESAMV2_MAX_SESSION_BYTES": "1000000",
+    "MOBILESAMV2_KEEP_SECONDS": "5",
+}
+SETTINGS = replace(Settings.from_environment(ENVIRONMENT), examples=(), first_example=False)
+BY_FIELD = {limit.field: limit for limit in LIMITS}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the page puts uploads and results."""
+    return tmp_path_factory.mktemp("gradio")
+
+
+@pytest.fixture(scope="module")
+def app(cache: Path) -> Iterator[FakeApp]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(cache))
+        with serving_fake(SETTINGS) as served:
+            yield served
+
+
+@pytest.fixture
+def client(app: FakeApp) -> Iterator[Client]:
+    vars_of(app.script, script())
+    connected = Client(app.address, verbose=False, analytics_enabled=False)
+    yield connected
+    app.script.pause = 0.0
+    until(lambda: app.script.under_way == 0)
+    connected.close()
+
+
+def refusal(call: Callable[[], Any]) -> str:
+    with pytest.raises(Exception) as told:  # noqa: PT011  # the client has several kinds
+        call()
+    return str(told.value)
+
+
+def is_told(limit: Limit, sentence: str) -> bool:
+    """Whether a sentence is that of the limit but for its numbers and what stands for "…"."""
+    pattern = re.sub(r"(…|\d[\d,.]*\d|\d)", ".+", re.sub(r"([.()])(?=\D|$)", r"\\\1", limit.passed))
+    return re.search(pattern, sentence) is not None
+
+
+def test_every_limit_is_set_by_its_variable() -> None:
+    assert {limit.variable for limit in LIMITS} == set(ENVIRONMENT)
+    for limit in LIMITS:
+        value = getattr(SETTINGS, limit.field)
+        assert (value.high if isinstance(value, Range) else value) == int(ENVIRONMENT[limit.variable])
+        assert limit.field in {field.name for field in fields(Settings)}
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.field)
+@pytest.mark.parametrize("value", ["0", "-5", "many", "1e6", "9" * 30, "٣"])
+def test_a_limit_that_is_no_number_in_its_range_is_refused_in_a_sentence(limit: Limit, value: str) -> None:
+    with pytest.raises(MobileSamError, match=f"{limit.variable} must be a whole number from"):
+        Settings.from_environment({limit.variable: value})
+
+
+def test_an_empty_variable_leaves_the_limit_as_it_is() -> None:
+    assert Settings.from_environment(dict.fromkeys(ENVIRONMENT, "")) == Settings.from_environment({})
+
+
+@pytest.mark.parametrize("most", [128, 200, 320, 1000, 4096])
+def test_sliders_and_dial_stay_within_the_most_prompts(most: int) -> None:
+    settings = Settings.from_environment({MOST_PROMPTS.variable: str(most)})
+    assert settings.prompts.high == most
+    assert settings.grid_sides.low < settings.grid_sides.high
+    assert settings.grid_sides.high**2 <= most
+    for offered in (settings.prompts, settings.grid_sides):
+        assert offered.low <= offered.start <= offered.high
+        assert (offered.start - offered.low) % offered.step == 0
+    assert all(prompts <= most for _, prompts, _ in settings.efforts.values())
+    assert settings.efforts["Balanced"][1] == settings.prompts.start
+
+
+def test_a_photo_with_too_many_pixels_is_refused(client: Client, photo: Path) -> None:
+    given = handle_file(str(photo))
+    told = refusal(lambda: client.predict(given, api_name="/segment"))
+    assert is_told(BY_FIELD["most_pixels"], told), told
+    _, summary = client.predict([given], api_name="/batch")
+    assert is_told(BY_FIELD["most_pixels"], summary["failures"][0]["error"])
+
+
+def test_a_file_with_too_many_bytes_is_refused(app: FakeApp) -> None:
+    files = {"files": ("noise.png", b"\x89PNG" + bytes(200_000))}
+    answer = httpx.post(f"{app.address}gradio_api/upload", files=files)
+    assert answer.status_code == 413
+    assert "413" in BY_FIELD["upload_bytes"].passed
+    assert httpx.post(f"{app.address}gradio_api/upload", files={"files": ("small.png", b"1")}).is_success
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "asked"),
+    [("segment", {"max_prompts": 129}), ("budget", {"largest": 256}), ("compare", {"left": "grid:12"})],
+)
+def test_too_many_prompts_are_refused(
+    client: Client, wide_photo: Path, endpoint: str, asked: dict[str, Any]
+) -> None:
+    told = refusal(lambda: client.predict(handle_file(str(wide_photo)), api_name=f"/{endpoint}", **asked))
+    assert "128" in told
+    assert endpoint != "segment" or is_told(MOST_PROMPTS, told), told
+
+
+def test_too_many_photos_are_refused(client: Client, wide_photo: Path) -> None:
+    photos = [handle_file(str(wide_photo))] * 3
+    told = refusal(lambda: client.predict(photos, api_name="/batch"))
+    assert is_told(BY_FIELD["most_photos"], told), told
+
+
+def test_a_run_that_takes_too_long_is_stopped(app: FakeApp, client: Client, wide_photo: Path) -> None:
+    app.script.pause = 0.6
+    told = refusal(lambda: client.predict(handle_file(str(wide_photo)), api_name="/segment"))
+    assert is_told(BY_FIELD["most_seconds"], told), told
+    until(lambda: app.script.closed == 1)
+
+
+def test_a_full_queue_refuses(app: FakeApp, client: Client, wide_photo: Path) -> None:
+    app.script.pause = 0.4
+    given = handle_file(str(wide_photo))
+    with ThreadPoolExecutor(8) as pool:
+        asked = [
+            pool.submit(client.predict, given, points=[[20, 20]], api_name="/predict_mask") for _ in range(8)
+        ]
+        errors = [str(one.exception()) for one in asked if one.exception()]
+    assert 0 < len(errors) < 8
+    # The page gets the sentence; Gradio's client has one of its own.
+    assert all("Queue is full" in error for error in (*errors, BY_FIELD["queue_size"].passed)), errors
+
+
+def test_results_and_visitors_beyond_the_limits_make_room(wide_photo: Path) -> None:
+    sessions = Sessions(
+        most=SETTINGS.most_sessions,
+        most_bytes=SETTINGS.most_session_bytes,
+        seconds=SETTINGS.keep_seconds,
+        new=lambda: Session(most_results=SETTINGS.most_results),
+    )
+    first = sessions.of("first")
+    picture = first.picture(str(wide_photo))
+    for number in range(5):
+        first.keep(number, number, picture=picture, nbytes=1)
+    assert [first.get(number) for number in range(5)] == [None, 1, 2, 3, 4]
+    for name in ("second", "third", "fourth"):
+        sessions.of(name)
+    assert len(sessions) == 3
+    assert sessions.of("first") is not first  # what it asks about what is shown is told `text.GONE`
+    assert "make it again" in text.GONE
+
+
+def test_uploads_and_results_leave_the_disk_in_time(cache: Path, client: Client, wide_photo: Path) -> None:
+    given = handle_file(str(wide_photo))
+    client.predict(given, api_name="/segment")
+    client.predict(given, api_name="/export")
+    client.predict([given], api_name="/batch")
+    assert files_in(cache)
+    until(lambda: not files_in(cache))
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
