@@ -16,6 +16,7 @@ from ..errors import WeightsError
 from .detector_files import read_detector
 from .hub import first_line
 from .names import PARTS, State, by_module, joined, unwrapped
+from .other_names import as_published, read_model
 from .read import read_state_dict
 
 SUFFIX = ".safetensors"
@@ -53,6 +54,7 @@ def _read(path: Path) -> tuple[State, dict[str, str]]:
         if not path.is_file():
             raise
         state = {}  # may be a pickled detector; if not, reading it as such says what is wrong
+    state = as_published(state, source=path)
     modules = by_module(state)
     if modules.keys() - {""}:
         return joined(modules), {}
@@ -68,7 +70,7 @@ def _read(path: Path) -> tuple[State, dict[str, str]]:
 def _both_halves(files: Mapping[str, Path]) -> State:
     state: dict[str, Tensor] = {}
     for part, names in PARTS.items():
-        modules = by_module(read_state_dict(files[part]))
+        modules = by_module(read_model(files[part]))
         if part == "encoder" and modules.keys() == {""}:
             modules = {"image_encoder": unwrapped(modules[""])}
         if not modules.keys() >= set(names):

@@ -11,7 +11,7 @@ from ..errors import WeightsError
 from ..models.sam import Sam
 from .load import load_strictly
 from .names import PARTS, State, by_module, joined, without_prefix
-from .read import read_state_dict
+from .other_names import read_model
 
 _SAID = {"encoder": "image encoder", "decoder": "prompt encoder and mask decoder"}
 
@@ -30,11 +30,11 @@ def load_sam(sam: Sam, files: Mapping[str, Path]) -> None:
         _load_whole(sam, files["whole"])
         return
     for part, path in files.items():
-        _load_part(sam, part, read_state_dict(path), source=path)
+        _load_part(sam, part, read_model(path), source=path)
 
 
 def _load_whole(sam: Sam, path: Path) -> None:
-    state = read_state_dict(path)
+    state = read_model(path)
     found = set(by_module(state)) - {""}
     own = sam.image_encoder.state_dict()
     if not found and len(own.keys() & without_prefix(state, own).keys()) > len(own) / 2:
