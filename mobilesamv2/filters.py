@@ -7,19 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from pycocotools import mask as coco_mask
 
 from .errors import PromptError
+from .nesting import nested
 from .ops.boxes import inclusive_boxes
 from .ops.nms import nms
+from .ops.overlaps import box_overlaps, shares
 from .ops.rle import box_of_runs, encode_runs, window_runs
 from .ops.specks import without_specks
 from .types import Bools, Ints, Masks
-
-NESTED_SHARE = 0.95
-"""A mask is nested if at least so much of it lies within one larger mask."""
 
 
 @dataclass(frozen=True)
@@ -193,27 +190,12 @@ def without_repeats(masks: Masks, iou: float, *, spared: int = 0) -> Ints:
             continue
         begin = max(index + 1, spared)
         later = begin + np.flatnonzero(stays[begin:])
-        overlap = _box_overlaps(masks, index, later)
+        overlap = box_overlaps(masks.boxes_xyxy, index, later)
         larger = np.maximum(areas[later], areas[index])
         # The intersection is no larger than that of the boxes, the union no smaller than the larger mask.
         possible = later[(overlap > 0) & (np.minimum(overlap, larger) > iou * larger)]
-        stays[possible[_shares(masks, possible, index, of_union=True) > iou]] = False
+        stays[possible[shares(masks.rles, possible, index, of_union=True) > iou]] = False
     return np.flatnonzero(stays)
-
-
-def nested(masks: Masks, *, share: float = NESTED_SHARE) -> Bools:
-    """Which masks lie within a larger one: bool (N,). Of equal masks the first does not count as nested."""
-    areas = masks.areas
-    found = np.zeros(len(masks), dtype=np.bool_)
-    for index in np.lexsort((np.arange(len(masks)), -areas)):
-        if areas[index] == 0:
-            continue
-        smaller = (areas < areas[index]) | ((areas == areas[index]) & (np.arange(len(masks)) > index))
-        inner = np.flatnonzero(smaller & ~found & (areas > 0))
-        overlap = _box_overlaps(masks, int(index), inner)
-        inner = inner[overlap >= share * areas[inner]]
-        found[inner[_shares(masks, inner, int(index), of_union=False) >= share]] = True
-    return found
 
 
 def cleaned(masks: Masks, pixels: int) -> Masks:
@@ -243,21 +225,3 @@ def _redrawn(masks: Masks, windows: Iterable[Bools]) -> Masks:
         rles.append(encode_runs(runs, size_hw=masks.size_hw))
         boxes.append(box_of_runs(runs, height=height))
     return replace(masks, rles=tuple(rles), boxes_xyxy=np.asarray(boxes, dtype=np.float32).reshape(-1, 4))
-
-
-def _box_overlaps(masks: Masks, index: int, others: Ints) -> npt.NDArray[np.float64]:
-    """Pixels that the box of one mask shares with those of `others`."""
-    box = masks.boxes_xyxy[index].astype(np.float64)
-    boxes = masks.boxes_xyxy[others].astype(np.float64)
-    sides = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
-    overlap: npt.NDArray[np.float64] = sides.clip(min=0).prod(axis=1)
-    return overlap
-
-
-def _shares(masks: Masks, others: Ints, index: int, *, of_union: bool) -> npt.NDArray[np.float64]:
-    """Intersection of `others` with one mask over their union, or over their own area."""
-    if len(others) == 0:
-        return np.zeros(0)
-    rles = [masks.rles[other] for other in others]
-    found = coco_mask.iou(rles, [masks.rles[index]], [not of_union])
-    return np.asarray(found, dtype=np.float64).reshape(-1)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from .filters import KEEP_ALL, SHOW_ALL, MaskFilters, apply_filters, without_duplicates
+from .nesting import Nesting
 from .request import Request
 from .types import Masks, Prompts
 
@@ -111,6 +113,11 @@ class SegmentationResult(RunInfo):
             duplicates_removed=len(passed) - len(kept),
             is_complete=is_complete,
         )
+
+    @cached_property
+    def nesting(self) -> Nesting:
+        """Which masks are parts of which: a tree of wholes, parts, and parts of parts."""
+        return Nesting.of(self.masks)
 
     def to_record(self) -> dict[str, Any]:
         """What the run was, ready for `json.dumps`; the masks apart. The README has a table of the keys."""

@@ -224,6 +224,10 @@ class Masks:
             return np.zeros(self.size_hw, dtype=np.bool_)
         return decode_rle(coco_mask.merge(list(self.rles)))
 
+    def uncovered(self) -> Bools:
+        """What no mask covers: bool (H, W)."""
+        return ~self.union()
+
     def select(self, index: slice | Sequence[int] | npt.NDArray[Any]) -> Masks:
         """The masks that a slice, indices or a bool array name, in that order."""
         if not isinstance(index, slice):

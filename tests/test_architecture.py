@@ -21,7 +21,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["errors", "arrays", "progress", "formatting", "geometry", "inference", "warning_filters"],
     ["types", "ops", "images"],
-    ["filters", "sampler_kinds"],
+    ["nesting", "sampler_kinds"],
+    ["filters"],
     ["request"],
     ["results"],
     ["stopwatch"],
@@ -65,6 +66,7 @@ RESERVED = {
     "prometheus_client": ("web/metrics.py",),
     "starlette": ("web/layout/",),
     "huggingface_hub": ("weights/",),
+    "supervision": ("export/detections.py",),
     "torchvision": (),
 }
 

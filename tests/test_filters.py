@@ -14,7 +14,6 @@ from mobilesamv2.filters import (
     ViewFilters,
     apply_filters,
     in_view,
-    nested,
     without_overlaps,
     without_repeats,
 )
@@ -99,16 +98,6 @@ def test_suppression_agrees_with_dense_masks() -> None:
             expected.append(index)
     assert without_repeats(masks, 0.4).tolist() == expected
     assert 5 < len(expected) < 40
-
-
-def test_a_mask_within_a_larger_one_is_nested_and_a_twin_only_once() -> None:
-    assert nested(rectangles(PART, WHOLE, ASIDE, WHOLE)).tolist() == [True, False, False, True]
-
-
-def test_a_mask_that_sticks_out_is_not_nested() -> None:
-    assert nested(rectangles(WHOLE, (8, 0, 12, 10))).tolist() == [False, False]
-    almost = rectangles((0, 0, 20, 10), (0, 0, 10, 10), (1, 0, 21, 10))
-    assert nested(almost, share=0.95).tolist() == [False, True, True]
 
 
 def test_only_a_mask_that_stays_hides_others() -> None:

@@ -275,3 +275,10 @@ def test_a_result_counts_the_seconds_of_all_its_stages() -> None:
         device="cpu",
     )
     assert result.seconds == 0.5 * len(STAGES)
+
+
+def test_what_no_mask_covers_is_the_rest_of_the_picture() -> None:
+    masks = masks_of(PART, SPECK, rectangle(5, 0, 6, 8))
+    assert (masks.uncovered() == ~masks.dense().any(axis=0)).all()
+    assert masks.uncovered().mean() == pytest.approx(1 - masks.coverage)
+    assert Masks.empty((6, 8)).uncovered().all()

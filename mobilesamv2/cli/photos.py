@@ -12,8 +12,6 @@ from ..errors import sentence_of
 RESULT_NAME = "masks.json"
 """What lies in a folder of results; a folder within a searched one that has it is not searched."""
 
-TAKEN_NAMES = ("summary.json",)
-
 
 @dataclass(frozen=True)
 class Photo:
@@ -77,18 +75,24 @@ def _in_folder(folder: Path, *, recursive: bool, output: Path | None) -> Iterato
             continue
         if apart and results in path.resolve().parents:
             continue
-        if path.parent != folder and (path.parent / RESULT_NAME).exists():
+        if any(_holds_results(around) for around in path.parents if folder in around.parents):
             continue
         yield path
 
 
+def _holds_results(folder: Path) -> bool:
+    """Whether a folder was written by an earlier run: results of a photograph, or pictures of a panoptic data set."""
+    is_panoptic = folder.name == "panoptic" and folder.with_name("panoptic.json").exists()
+    return is_panoptic or (folder / RESULT_NAME).exists()
+
+
 def _named(found: Iterable[tuple[Path, str]]) -> Iterator[Photo]:
     """Name each folder after its file; of equal names the second gets "-2", the third "-3"."""
-    from ..export.names import numbered, safe_name
+    from ..export import DATASET_NAMES, SUMMARY_NAME, numbered, safe_name
 
     found = list(found)
     times = Counter(called for _, called in found)
-    # These lie beside the folders.
-    names = numbered((safe_name(path.name) for path, _ in found), taken=TAKEN_NAMES)
+    # What lies beside the folders.
+    names = numbered((safe_name(path.name) for path, _ in found), taken=(SUMMARY_NAME, *DATASET_NAMES))
     for (path, called), name in zip(found, names, strict=True):
         yield Photo(path=path, name=name, file_name=called if times[called] == 1 else path.as_posix())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import time
@@ -25,7 +26,8 @@ def add_parser(commands: Commands) -> None:
         "segment",
         help="find masks of everything in photographs",
         description="Writes a folder for each photograph (masks.json, overlay.png, label_map.png) and one "
-        "summary.json. The exit code is 1 if a photograph failed; the others are done all the same.",
+        "summary.json, on request data sets for other programs. The exit code is 1 if a photograph failed; the others "
+        "are done all the same.",
     )
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="photographs, folders of them")
     parser.add_argument(
@@ -42,26 +44,40 @@ def add_parser(commands: Commands) -> None:
         type=_formats,
         default=(),
         metavar="FORMAT,...",
-        help="write these too: coco, label-map (with a legend), masks, cutouts, overlay, or all",
+        help="write these too, for each photograph: label-map (with a legend), masks, cutouts, overlay, uncovered "
+        "(what no mask covers), any of --dataset, or all",
+    )
+    parser.add_argument(
+        "--dataset",
+        type=functools.partial(_formats, of_data_sets=True),
+        default=(),
+        metavar="FORMAT,...",
+        help="write one data set of all photographs: coco, coco-polygons, panoptic, yolo, labelme, label-studio, cvat, "
+        "or all",
+    )
+    parser.add_argument(
+        "--coco",
+        action="store_true",
+        help="write coco.json, one COCO data set of all photographs: --dataset coco",
     )
     add_request_options(parser)
     add_model_options(parser)
     parser.set_defaults(run=run)
 
 
-def _formats(text: str) -> tuple[str, ...]:
-    """Names of formats, for `argparse`."""
-    from ..export import chosen_formats
+def _formats(text: str, *, of_data_sets: bool = False) -> tuple[str, ...]:
+    """Names of formats, or of those that are data sets, for `argparse`."""
+    from ..export import DATASETS, FORMATS, chosen_formats
 
     try:
-        return chosen_formats(text)
+        return chosen_formats(text, of=DATASETS if of_data_sets else FORMATS)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(options: argparse.Namespace) -> int:
     """Segment the photographs; see `add_parser`."""
-    from ..export import write_summary
+    from ..export import write_datasets, write_summary
 
     request = request_of(options)
     photos, missing = find_photos(options.photos, recursive=options.recursive, output=options.output)
@@ -81,6 +97,10 @@ def run(options: argparse.Namespace) -> int:
     finally:
         # Also after Ctrl-C and SIGTERM: what is done is done.
         write_summary(options.output, photos=records, failures=failures)
+        wanted = (*options.dataset, *(["coco"] if options.coco else []))
+        if wanted and records:
+            folders, info = [record["folder"] for record in records], {"model": records[0]["model"]}
+            write_datasets(options.output, folders, formats=wanted, info=info)
     return 1 if failures else 0
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ from .. import render
 from ..comparison.compare import Comparison
 from ..comparison.report import verdict
 from ..results import SegmentationResult
-from ..types import Picture
+from ..types import Masks, Picture
+from .datasets import dataset_files
 from .formats import NUMBERED, files_of
 from .pictures import label_map_image, photo_file, png_bytes
-from .records import json_bytes
+from .records import annotation_records, json_bytes, masks_from_coco
 
 SUMMARY_NAME, MASKS_NAME = "summary.json", "masks.json"
 
@@ -33,7 +36,7 @@ def write_result(
 
     A large picture's overlay is `overlay.jpg`. `masks.json` has the record of the run
     (`SegmentationResult.to_record`), `prompt_list` (`Prompts.to_list`), into which `prompt_index` points, and
-    `annotations` (`Masks.to_coco`).
+    `annotations` (`annotation_records`).
 
     Args:
         folder: made if it does not exist, with its parents.
@@ -62,7 +65,9 @@ def write_result(
         write_file(folder / "label_map.png", png_bytes(label_map_image(result.masks)))
     # Last: where it lies, everything else does.
     asked = result.prompts.to_list()
-    write_json(folder / MASKS_NAME, {**named, "prompt_list": asked, "annotations": result.masks.to_coco()})
+    write_json(
+        folder / MASKS_NAME, {**named, "prompt_list": asked, "annotations": annotation_records(result.masks)}
+    )
 
 
 def _make_room(folder: Path) -> None:
@@ -117,6 +122,54 @@ def write_summary(
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / SUMMARY_NAME, {"photos": list(photos), "failures": list(failures)})
+
+
+def write_datasets(
+    folder: Path,
+    names: Sequence[str],
+    *,
+    formats: Collection[str],
+    info: Mapping[str, Any] | None = None,
+) -> None:
+    """Write data sets of all photographs whose results lie in `folder`; what is there is replaced.
+
+    The masks of one photograph are in memory at a time, and the one file that is being made.
+
+    Args:
+        names: of the folders that `write_result` filled, in the order of the data set.
+        formats, info: as in `dataset_files`.
+
+    Raises:
+        OSError, ValueError, KeyError: if results cannot be read, or files not be written.
+    """
+    for path, content in dataset_files(_Written(folder, names), formats=formats, info=info):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_file(target, content)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The masks of results in folders, read again whenever they are gone through."""
+
+    folder: Path
+    names: Sequence[str]
+
+    def __iter__(self) -> Iterator[tuple[str, Masks]]:
+        return (read_result(self.folder / name) for name in self.names)
+
+
+def read_result(folder: Path) -> tuple[str, Masks]:
+    """The name of the photograph's file, and the masks, of a folder that `write_result` filled.
+
+    Raises:
+        OSError: if there is no `masks.json`.
+        ValueError, KeyError: if it holds no such result.
+    """
+    content = json.loads((folder / MASKS_NAME).read_text(encoding="utf-8"))
+    image = content["image"]
+    size_hw = (int(image["height"]), int(image["width"]))
+    return str(image["file_name"]), masks_from_coco(content["annotations"], size_hw)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -16,18 +16,17 @@ from PIL import Image
 
 from .. import render
 from ..types import Masks, Picture
-from .pictures import cutout_image, label_map_image, mask_image, png_bytes
-from .records import coco_dataset, json_bytes, legend, legend_csv
-
-File = tuple[str, bytes]
-"""A path with "/" between its parts, relative to the folder or archive it goes to, and the bytes."""
+from .datasets import DATASETS, File, dataset_files
+from .pictures import cutout_image, label_map_image, mask_image, png_bytes, uncovered_image
+from .records import json_bytes, legend, legend_csv
 
 FORMATS: dict[str, str] = {
-    "coco": "coco.json, a COCO data set with run lengths, as pycocotools reads it",
+    **DATASETS,
     "label-map": "label_map.png, for each pixel the number of its mask, with legend.csv and legend.json",
     "masks": "masks/0001.png and so on, each mask in black and white, with the legend",
     "cutouts": "cutouts/0001.png and so on, what each mask covers, transparent elsewhere, with the legend",
     "overlay": "overlay.png, the masks in colour on the photograph",
+    "uncovered": "uncovered.png, in white what no mask covers",
 }
 """What there is to choose from, and what each brings."""
 
@@ -38,21 +37,24 @@ _STORED = (".png",)
 """What is packed already."""
 
 
-def chosen_formats(names: str | Sequence[str]) -> tuple[str, ...]:
-    """The formats that people name: "masks,cutouts", a list of names, or "all"; in the order of `FORMATS`.
+def chosen_formats(names: str | Sequence[str], *, of: Mapping[str, str] = FORMATS) -> tuple[str, ...]:
+    """The formats that people name: "masks,cutouts", a list of names, or "all"; in their order.
+
+    Args:
+        of: what there is to choose from: `FORMATS` or `DATASETS`.
 
     Raises:
         ValueError: if one is unknown or there is none.
     """
     given = names.split(",") if isinstance(names, str) else list(names)
     wanted = {str(name).strip().lower().replace("_", "-") for name in given} - {""}
-    known = ", ".join(FORMATS)
+    known = ", ".join(of)
     for name in sorted(wanted - {"all"}):
-        if name not in FORMATS:
+        if name not in of:
             raise ValueError(f"There is no format {name!r}; choose from {known}, or all.")
     if not wanted:
         raise ValueError(f"Name at least one format: {known}, or all.")
-    return tuple(FORMATS) if "all" in wanted else tuple(name for name in FORMATS if name in wanted)
+    return tuple(of) if "all" in wanted else tuple(name for name in of if name in wanted)
 
 
 def files_of(
@@ -70,8 +72,8 @@ def files_of(
 
     Args:
         formats: names of `FORMATS`.
-        file_name: name of the photograph's file, told in `coco.json`.
-        info: how the masks were made, told in `coco.json`.
+        file_name: name of the photograph's file, told in the files of data sets.
+        info: how the masks were made, told there too.
         colours: uint8 (N, 3), one for each mask, as `render.overlay` takes them.
 
     Raises:
@@ -79,12 +81,13 @@ def files_of(
     """
     if picture.shape[:2] != tuple(masks.size_hw):
         raise ValueError(f"The masks are of a picture of {masks.size_hw}; this one has {picture.shape[:2]}.")
-    if "coco" in formats:
-        yield "coco.json", json_bytes(coco_dataset([(file_name, masks)], info=info))
+    yield from dataset_files([(file_name, masks)], formats=formats, info=info)
     if _WITH_LEGEND & set(formats):
         rows = legend(masks, colours=colours)
         yield "legend.csv", legend_csv(rows).encode()
         yield "legend.json", json_bytes(rows)
+    if "uncovered" in formats:
+        yield "uncovered.png", png_bytes(uncovered_image(masks))
     if "overlay" in formats:
         yield "overlay.png", png_bytes(Image.fromarray(render.overlay(picture, masks, colours=colours)))
     if "label-map" in formats:

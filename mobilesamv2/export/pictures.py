@@ -42,6 +42,11 @@ def mask_image(masks: Masks, index: int) -> Image.Image:
     return image
 
 
+def uncovered_image(masks: Masks) -> Image.Image:
+    """What no mask covers in white, the rest in black, one bit for each pixel of the picture."""
+    return Image.fromarray(masks.uncovered())
+
+
 def cutout_image(picture: Picture, masks: Masks, index: int) -> Image.Image:
     """What mask `index` covers of the picture, cut to its box, transparent elsewhere: RGBA.
 

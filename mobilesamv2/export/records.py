@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..nesting import Nesting
+from ..ops.outlines import edge_rings
 from ..render import label_colours
-from ..types import Masks
+from ..types import Floats, Ints, Masks
 
 LEGEND_COLUMNS = (
     "id",
@@ -29,33 +31,92 @@ LEGEND_COLUMNS = (
 )
 
 
+Photos = Iterable[tuple[str, Masks]]
+"""The name of each photograph's file, and its masks."""
+CATEGORY = "object"
+"""What every mask is called in formats that name things: masks are of no class."""
+
+
 def coco_dataset(
-    photos: Iterable[tuple[str, Masks]], *, info: Mapping[str, Any] | None = None
+    photos: Photos, *, info: Mapping[str, Any] | None = None, polygons: bool = False
 ) -> dict[str, Any]:
     """Masks of any number of photographs as one COCO data set, as `pycocotools.coco.COCO` reads it.
 
     Args:
         photos: the name of each photograph's file and its masks.
         info: how they were made, told under `info`.
+        polygons: give each mask as polygons along the edges of its pixels, one for each island, instead of run lengths.
+            Holes are filled then, for COCO's polygons have none; a mask without a pixel is left out.
 
     Returns:
         `images`, `annotations` (compressed run lengths, with ids from 1 through all photographs) and the one
-        category "object". An annotation also carries what `Masks.to_coco` gives of its mask.
+        category "object". An annotation also carries what `annotation_records` gives of its mask; `parent` is an id.
     """
     images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     for image_id, (file_name, masks) in enumerate(photos, start=1):
         height, width = masks.size_hw
         images.append({"id": image_id, "file_name": file_name, "width": width, "height": height})
-        for record in masks.to_coco():
-            ids = {"id": len(annotations) + 1, "image_id": image_id, "category_id": 1}
-            annotations.append({**ids, "iscrowd": 0, **record})
+        drawn = [index for index, area in enumerate(masks.areas) if area or not polygons]
+        ids = dict(zip(drawn, range(len(records) + 1, len(records) + 1 + len(drawn)), strict=True))
+        of_masks = annotation_records(masks)
+        for index, id_ in ids.items():
+            first = {"id": id_, "image_id": image_id, "category_id": 1, "iscrowd": 0}
+            parent = of_masks[index]["parent"]
+            record = first | of_masks[index] | {"parent": None if parent is None else ids[parent]}
+            if polygons:
+                record["segmentation"] = [ring.ravel().tolist() for ring in outer_rings(masks, index)]
+            records.append(record)
     return {
         "info": {"description": "Masks made by MobileSAMv2", **(info or {})},
         "images": images,
-        "annotations": annotations,
-        "categories": [{"id": 1, "name": "object", "supercategory": ""}],
+        "annotations": records,
+        "categories": [{"id": 1, "name": CATEGORY, "supercategory": ""}],
     }
+
+
+def annotation_records(masks: Masks) -> list[dict[str, Any]]:
+    """What `Masks.to_coco` gives, and of each mask the `parent`: the place in this list of the mask it is a part of.
+
+    The place counts from 0; None for a mask that is no part of another (`Nesting`).
+    """
+    parents = Nesting.of(masks).parents.tolist()
+    return [
+        {**record, "parent": None if parent < 0 else parent}
+        for record, parent in zip(masks.to_coco(), parents, strict=True)
+    ]
+
+
+def masks_from_coco(records: Sequence[Mapping[str, Any]], size_hw: tuple[int, int]) -> Masks:
+    """The masks that `Masks.to_coco` made these records of; further keys are passed over.
+
+    Raises:
+        ValueError: if a mask is not of that size.
+        KeyError: if a record lacks a key.
+    """
+
+    def numbers(name: str) -> Floats:
+        return np.array([np.nan if record[name] is None else record[name] for record in records], np.float32)
+
+    boxes = np.array([record["bbox"] for record in records], dtype=np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    packed = [record["segmentation"] for record in records]
+    return Masks(
+        size_hw=size_hw,
+        rles=tuple({"size": list(rle["size"]), "counts": rle["counts"].encode("ascii")} for rle in packed),
+        scores=numbers("score"),
+        boxes_xyxy=boxes,
+        predicted_iou=numbers("predicted_iou"),
+        stability=numbers("stability_score"),
+        detector_scores=numbers("detector_score"),
+        prompt_index=np.array([record["prompt_index"] for record in records], dtype=np.int64),
+    )
+
+
+def outer_rings(masks: Masks, index: int) -> list[Ints]:
+    """The outer polygons of mask `index` along the edges of its pixels, in pixels of the picture: int64 (K, 2) each."""
+    x0, y0 = (int(edge) for edge in masks.boxes_xyxy[index, :2])
+    return edge_rings(masks.window(index), origin_xy=(x0, y0))[0]
 
 
 def legend(masks: Masks, *, colours: npt.NDArray[np.uint8] | None = None) -> list[dict[str, Any]]:

@@ -13,7 +13,16 @@ from typing import Any
 from zipfile import ZipFile
 
 from ..errors import InvalidImageError, PromptError
-from ..export import SUMMARY_NAME, add_file, coco_dataset, files_of, json_bytes, numbered, safe_name
+from ..export import (
+    DATASET_NAMES,
+    SUMMARY_NAME,
+    add_file,
+    dataset_files,
+    files_of,
+    json_bytes,
+    numbered,
+    safe_name,
+)
 from ..formatting import count
 from ..render import fit_within, overlay
 from ..request import Request
@@ -25,8 +34,6 @@ from .steps import HasStage, Step
 from .text import batching as text
 from .uploads import name_of, read_upload
 
-ALL_MASKS = "coco.json"
-"""Beside the folders: the masks of all photos as one data set."""
 Summary = dict[str, list[dict[str, Any]]]
 """What was done ("photos") and what failed ("failures"), ready for JSON."""
 
@@ -77,7 +84,7 @@ def batch(
     """Segment everything in each photo: steps, photos as they are done, and the summary after each of them.
 
     Where the job is stale or this is closed, the ZIP holds the photos that were done, with their data set and summary;
-    a photo is in it as a whole or not at all.
+    a photo is in it as a whole or not at all. Data sets are in the folder of each photo, and of all photos beside them.
 
     Args:
         photos: paths of files as they were uploaded (`Upload`); what the visitor called them names the folders. Of
@@ -90,7 +97,7 @@ def batch(
         MobileSamError: whatever stops all photos, such as a model that cannot be had.
     """
     names = [name_of(photo) for photo in photos]
-    folders = numbered(map(safe_name, names), taken=(SUMMARY_NAME, ALL_MASKS))
+    folders = numbered(map(safe_name, names), taken=(SUMMARY_NAME, *DATASET_NAMES))
     summary: Summary = {"photos": [], "failures": []}
     masks: list[tuple[str, Masks]] = []
     with ZipFile(archive, "w") as packed:
@@ -128,7 +135,7 @@ def batch(
                 masks.append((only, result.masks))
                 yield PhotoDone(overlay(fit_within(picture, thumbnail_side), result.masks), record)
         finally:  # also of what is closed
-            if "coco" in formats:
-                add_file(packed, ALL_MASKS, json_bytes(coco_dataset(masks)))
+            for path, content in dataset_files(masks, formats=formats, info={"model": model}):
+                add_file(packed, path, content)
             add_file(packed, SUMMARY_NAME, json_bytes(summary))
     yield summary

@@ -22,7 +22,7 @@ from .steps import Step
 from .text import exporting as text
 from .uploads import name_of
 
-_SINGLE = ("coco", "overlay")
+_SINGLE = ("coco", "coco-polygons", "label-studio", "cvat", "overlay", "uncovered")
 """Formats of one file, which needs no ZIP."""
 _BY_HAND = re.compile(r"[,;\s]+")
 
@@ -119,4 +119,5 @@ def count_files(masks: int, formats: Sequence[str]) -> int:
     """How many files `files_of` gives."""
     numbered = sum(name in NUMBERED for name in formats)
     legend = 2 if numbered or "label-map" in formats else 0
-    return len(formats) - numbered + legend + numbered * masks
+    pairs = sum(name in ("panoptic", "yolo") for name in formats)
+    return len(formats) - numbered + pairs + legend + numbered * masks

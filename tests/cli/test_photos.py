@@ -98,3 +98,20 @@ def test_two_photographs_are_never_called_the_same(tmp_path: Path) -> None:
         photos, _ = find_photos(arguments)
         assert [photo.file_name for photo in photos] == [first.as_posix(), second.as_posix()]
     assert [photo.file_name for photo in find_photos([first])[0]] == ["a.png"]
+
+
+@pytest.mark.parametrize("path", ["a/masks/0001.png", "a/panoptic/a.png", "panoptic/x/a.png"])
+def test_pictures_of_earlier_results_are_no_photographs(tmp_path: Path, path: str) -> None:
+    saved(tmp_path / "a.png")
+    saved(tmp_path / path)
+    (tmp_path / "panoptic.json").write_text("{}")
+    (tmp_path / "a").mkdir(exist_ok=True)
+    (tmp_path / "a" / "masks.json").write_text("{}")
+    assert _names([tmp_path], recursive=True, output=tmp_path) == ["a"]
+
+
+def test_no_photograph_takes_the_place_of_a_data_set(tmp_path: Path) -> None:
+    assert _names([saved(tmp_path / "yolo.png"), saved(tmp_path / "cvat.xml.png")]) == [
+        "yolo-2",
+        "cvat.xml-2",
+    ]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobilesamv2.export import FORMATS, chosen_formats, files_of, write_archive
+from mobilesamv2.export import DATASETS, FORMATS, chosen_formats, files_of, write_archive
 from mobilesamv2.render import overlay
 from mobilesamv2.types import Masks
 from tests.tiny import picture, tiny_segmenter
@@ -27,6 +27,8 @@ MASKS = boxes_as_masks([(1, 2, 11, 5), (0, 0, 60, 40)], (40, 60))
     [
         ((), []),
         (("coco",), ["coco.json"]),
+        (("uncovered",), ["uncovered.png"]),
+        (("labelme", "cvat"), ["labelme/photo.json", "cvat.xml"]),
         (("overlay",), ["overlay.png"]),
         (("label-map",), [*LEGEND, "label_map.png"]),
         (("masks",), [*LEGEND, "masks/0001.png", "masks/0002.png"]),
@@ -39,7 +41,7 @@ def test_each_format_brings_its_files(formats: tuple[str, ...], names: list[str]
 
 def test_all_formats_together_bring_each_file_once() -> None:
     names = [path for path, _ in files_of(picture(), MASKS, formats=FORMATS)]
-    assert len(names) == len(set(names)) == 9
+    assert len(names) == len(set(names)) == 18
 
 
 def test_numbers_are_the_same_in_every_file() -> None:
@@ -62,8 +64,25 @@ def test_numbers_are_the_same_in_every_file() -> None:
 
 
 def test_no_masks_are_files_too() -> None:
-    names = [path for path, _ in files_of(picture(), Masks.empty((40, 60)), formats=FORMATS)]
-    assert names == ["coco.json", *LEGEND, "overlay.png", "label_map.png"]
+    formats = ["coco", "label-map", "masks", "cutouts", "overlay", "uncovered"]
+    names = [path for path, _ in files_of(picture(), Masks.empty((40, 60)), formats=formats)]
+    assert names == ["coco.json", *LEGEND, "uncovered.png", "overlay.png", "label_map.png"]
+    for path, content in files_of(picture(), Masks.empty((40, 60)), formats=DATASETS):
+        assert content or path == "yolo/labels/photo.txt"
+
+
+def test_what_no_mask_covers_is_a_picture() -> None:
+    masks = boxes_as_masks([(0, 0, 60, 30), (0, 0, 10, 40)], (40, 60))
+    ((_, content),) = files_of(picture(), masks, formats=["uncovered"])
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.mode == "1"
+        assert (np.asarray(image) == ~masks.dense().any(axis=0)).all()
+
+
+def test_formats_of_data_sets_alone_can_be_chosen_from() -> None:
+    assert chosen_formats("all", of=DATASETS) == tuple(DATASETS)
+    with pytest.raises(ValueError, match="no format 'masks'; choose from coco, coco-polygons"):
+        chosen_formats("masks", of=DATASETS)
 
 
 def test_masks_of_another_picture_are_refused() -> None:
@@ -104,7 +123,7 @@ def test_formats_are_named_by_people(named: str | list[str], expected: tuple[str
 
 @pytest.mark.parametrize("named", ["", ",", [], "masks,pdf", ["gif"]])
 def test_a_format_that_does_not_exist_or_none_is_refused_with_a_list(named: str | list[str]) -> None:
-    with pytest.raises(ValueError, match="coco, label-map, masks, cutouts, overlay"):
+    with pytest.raises(ValueError, match=r"coco, coco-polygons, .*, overlay, uncovered"):
         chosen_formats(named)
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from mobilesamv2.export import coco_dataset, json_bytes, legend, legend_csv
+from mobilesamv2.export import coco_dataset, json_bytes, legend, legend_csv, masks_from_coco
 from mobilesamv2.render import label_colours
 from mobilesamv2.types import Masks
 from tests.tiny import picture, tiny_segmenter
 
-from .examples import boxes_as_masks
+from .examples import blobs, boxes_as_masks
 
 
 def test_pycocotools_reads_the_masks_of_several_photographs(
@@ -77,3 +77,12 @@ def test_a_file_name_that_is_no_text_survives_the_way_through_json() -> None:
 def test_numbers_that_json_does_not_know_are_not_written() -> None:
     with pytest.raises(ValueError, match="JSON"):
         json_bytes({"score": float("nan")})
+
+
+def test_masks_survive_the_way_through_cocos_records() -> None:
+    masks = Masks.concatenate([blobs(), boxes_as_masks([(0, 0, 0, 0)], (40, 60))])
+    back = masks_from_coco(json.loads(json.dumps(masks.to_coco())), (40, 60))
+    assert back.rles == masks.rles
+    for name in ("scores", "boxes_xyxy", "predicted_iou", "stability", "detector_scores", "prompt_index"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(masks, name))
+    assert len(masks_from_coco([], (40, 60))) == 0

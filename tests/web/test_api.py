@@ -350,7 +350,7 @@ def test_the_real_app_exports_every_format(
     with zipfile.ZipFile(file) as packed:
         names = packed.namelist()
         packed.extract("photo/coco.json", tmp_path)
-    assert len(names) == 5 + 2 * record["masks"]
+    assert len(names) == 14 + 2 * record["masks"]
     coco = COCO(str(tmp_path / "photo" / "coco.json"))
     assert len(coco.anns) == record["masks"] > 0
     with Image.open(photo) as given:

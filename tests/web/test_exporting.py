@@ -60,7 +60,9 @@ def test_all_files_lie_in_a_zip_in_a_folder_of_the_photos_name(
     with zipfile.ZipFile(path) as packed:
         names = packed.namelist()
         assert packed.testzip() is None
-    expected = [f"my cat/{name}" for name, _ in files_of(picture(), MASKS, formats=named)]
+    expected = [
+        f"my cat/{name}" for name, _ in files_of(picture(), MASKS, formats=named, file_name="my cat.jpg")
+    ]
     assert names == expected
     assert [(step.done, step.total) for step in steps] == [(i, len(names)) for i in range(len(names))]
 
@@ -83,7 +85,7 @@ def test_no_masks_can_be_taken_away_too(tmp_path: Path) -> None:
     nothing = takeable(masks=MASKS.select([]), colours=COLOURS[:0])
     *_, path = exporting.pack(nothing, tuple(FORMATS), tmp_path)
     with zipfile.ZipFile(path) as packed:
-        assert len(packed.namelist()) == exporting.count_files(0, tuple(FORMATS)) == 5
+        assert len(packed.namelist()) == exporting.count_files(0, tuple(FORMATS)) == 14
 
 
 def test_packing_that_is_stopped_leaves_no_file(tmp_path: Path) -> None:

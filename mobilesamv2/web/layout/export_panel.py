@@ -119,10 +119,10 @@ def offered(path: Path) -> dict[str, Any]:
 
 
 def formats_input(elem_id: str | None = None) -> gr.CheckboxGroup:
-    """What to choose from, all of it at first."""
+    """What to choose from."""
     return gr.CheckboxGroup(
         choices=list(text.FORMATS),
-        value=[name for _, name in text.FORMATS],
+        value=list(text.FIRST_FORMATS),
         label=text.FORMATS_LABEL,
         info=text.FORMATS_INFO,
         elem_id=elem_id,
