@@ -64,6 +64,33 @@ def draw_scene(rng: Rng, *, size_hw: tuple[int, int]) -> Scene:
                     at = centre + rng.uniform(-0.35, 0.35, 2) * side
                     part = _shape(rng, size_hw, centre=at, side=side * rng.uniform(0.12, 0.45)) & whole
                     _paint(rng, canvas, masks, part, nested=True)
+    return _finished(rng, canvas, masks)
+
+
+def draw_crowd(rng: Rng, *, size_hw: tuple[int, int]) -> Scene:
+    """Draw hundreds of small objects of a few kinds, such as pebbles or berries: 200 to 450.
+
+    Those of one kind have nearly one size and look alike. They lie on a shaken grid, so that some touch or overlap.
+    """
+    height, width = size_hw
+    canvas = _texture(rng, size_hw)
+    masks: list[Bools] = []
+    count = int(rng.integers(200, 450))
+    columns = round((count * width / height) ** 0.5)
+    rows = -(-count // columns)
+    cell = np.array([width / columns, height / rows])
+    kinds = [(rng.uniform(0.5, 1.0), int(rng.integers(2**32))) for _ in range(int(rng.integers(1, 4)))]
+    for place in rng.permutation(rows * columns)[:count]:
+        size, look = kinds[int(rng.integers(len(kinds)))]
+        centre = (np.array([place % columns, place // columns]) + 0.5 + rng.normal(0, 0.25, 2)) * cell
+        side = float(cell.min()) * size * rng.uniform(0.85, 1.15)
+        _paint(np.random.default_rng(look), canvas, masks, _shape(rng, size_hw, centre=centre, side=side))
+    return _finished(rng, canvas, masks)
+
+
+def _finished(rng: Rng, canvas: Floats, masks: list[Bools]) -> Scene:
+    """Blur and grain over what was drawn, and the masks of which enough is visible."""
+    height, width = canvas.shape[:2]
     if rng.random() < 0.7:
         canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.4, 1.0)), dtype=np.float32)
     canvas = canvas + rng.normal(0, rng.uniform(0, 8), (height, width, 1)).astype(np.float32)

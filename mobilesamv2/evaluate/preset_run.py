@@ -91,9 +91,9 @@ def run_presets(
         on_picture: called after each picture with the model's name and the number of pictures done.
 
     Returns:
-        A record for each preset, ready for JSON: `title`, `metrics`, `protocol` (`paper`, `here` and `remarks`) and
-        `rows`. A row has `setting`, `model`, `request`, `prompts`, `ours` and `paper` (values by metric), and
-        `not_run`: why it was not run, where `ours` is None.
+        A record for each preset, ready for JSON: `title`, `pictures`, `objects`, `metrics`, `protocol` (`paper`, `here`
+        and `remarks`) and `rows`. A row has `setting`, `model`, `request`, `prompts`, `ours` and `paper` (values by
+        metric), and `not_run`: why it was not run, where `ours` is None.
 
     Raises:
         MobileSamError: as `evaluate` and `load`.
@@ -126,7 +126,10 @@ def run_presets(
         "model": str(model),
         "device": ", ".join(dict.fromkeys(devices)) or "none",
     }
-    return [_record(preset, rows, measured, here) for preset, rows in zip(presets, tables, strict=True)]
+    return [
+        _record(preset, rows, measured, here, pictures=len(dataset.photographs), objects=objects)
+        for preset, rows in zip(presets, tables, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,14 @@ def _record(
     rows: Sequence[_Row],
     measured: Mapping[tuple[ModelChoice, Request], Record],
     here: Mapping[str, str],
+    *,
+    pictures: int,
+    objects: int | None,
 ) -> Record:
     return {
         "title": preset.title,
+        "pictures": pictures,
+        "objects": objects,
         "metrics": [metric.name for metric in preset.metrics],
         "protocol": {"paper": dict(preset.paper), "here": dict(here), "remarks": list(preset.remarks)},
         "rows": [

@@ -113,8 +113,12 @@ def _by_budget(*values: float) -> dict[str, float]:
     return dict(zip((metric.name for metric in AR_BY_BUDGET), values, strict=True))
 
 
-def _grid(side: int) -> Request:
-    return Request("grid", points_per_side=side)
+def _grid(side: int, *, multimask: bool = True) -> Request:
+    return Request("grid", points_per_side=side, multimask=multimask)
+
+
+def _centres(*, multimask: bool) -> Request:
+    return Request("box-centres", max_prompts=320, multimask=multimask)
 
 
 BOXES = Request("object-aware", max_prompts=320)
@@ -143,7 +147,12 @@ PRESETS: dict[str, Preset] = {
             Setting("grid 64 x 64, three masks", _grid(64), _ar(59.2, 46.6, 78.7, 82.4)),
             Setting("grid 32 x 32, three masks", _grid(32), _ar(57.2, 42.9, 79.2, 83.6)),
             Setting("grid 16 x 16, three masks", _grid(16), _ar(40.0, 19.4, 71.3, 79.1)),
+            Setting("grid 64 x 64, one mask", _grid(64, multimask=False), _ar(54.3)),
+            Setting("grid 32 x 32, one mask", _grid(32, multimask=False), _ar(49.8)),
+            Setting("grid 16 x 16, one mask", _grid(16, multimask=False), _ar(34.6)),
             Setting("at most 320 boxes, one mask", BOXES, _ar(59.3, 47.9, 77.1, 79.9)),
+            Setting("their centres, one mask", _centres(multimask=False), _ar(53.6, 44.0, 70.4, 66.6)),
+            Setting("their centres, three masks", _centres(multimask=True), _ar(55.7, 40.6, 78.6, 84.6)),
         ),
         paper={"data": LVIS, "model": VIT_H, "device": "not stated"},
         remarks=(FILTERS,),

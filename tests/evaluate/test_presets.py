@@ -64,6 +64,12 @@ def test_every_value_of_the_paper_has_a_column(preset: Preset) -> None:
         assert set(setting.paper) <= columns
 
 
+def test_table_3_asks_centres_and_grids_for_one_mask_and_for_three() -> None:
+    asked = [str(setting.request) for setting in PRESETS["table3"].settings]
+    assert len(set(asked)) == len(asked) == 9
+    assert {"grid:64", "grid:64:single", "box-centres:320", "box-centres:320:single"} < set(asked)
+
+
 def test_the_paper_s_sums_and_means_are_those_of_its_values() -> None:
     for row in PRESETS["table2"].settings:
         assert row.paper["prompts, ms"] + row.paper["decoding, ms"] == row.paper["both, ms"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.scenes import Scene, draw_scene
+from training.scenes import Scene, draw_crowd, draw_scene
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +43,12 @@ def test_the_same_seed_draws_the_same_scene(scenes: list[Scene]) -> None:
     np.testing.assert_array_equal(again.picture, scenes[3].picture)
     np.testing.assert_array_equal(again.masks, scenes[3].masks)
     assert any(not np.array_equal(again.picture, other.picture) for other in scenes)
+
+
+def test_a_crowd_is_hundreds_of_small_objects() -> None:
+    crowd = draw_crowd(np.random.default_rng(0), size_hw=(192, 256))
+    areas = crowd.masks.reshape(len(crowd.masks), -1).sum(axis=1)
+    assert 100 < len(areas) < 450
+    assert np.median(areas) < 32**2
+    again = draw_crowd(np.random.default_rng(0), size_hw=(192, 256))
+    np.testing.assert_array_equal(again.picture, crowd.picture)
