@@ -42,7 +42,7 @@ def from_supervision(detections: Detections, size_hw: tuple[int, int] | None = N
     Args:
         detections: with masks. What `to_supervision` put into `data` comes back; without it scores are not known
             (NaN), and `prompt_index` counts from 0.
-        size_hw: of the picture, where there may be no detections, which do not tell it.
+        size_hw: of the picture, for detections without masks, which do not tell it.
 
     Raises:
         ValueError: if there are boxes without masks, or no masks and no `size_hw`.
@@ -51,7 +51,7 @@ def from_supervision(detections: Detections, size_hw: tuple[int, int] | None = N
         raise ValueError(
             "These detections have boxes and no masks; ask the model about their boxes instead (`predict`)."
         )
-    if detections.mask is None or len(detections) == 0:
+    if detections.mask is None:
         if size_hw is None:
             raise ValueError("Without masks the picture's size is not known; give size_hw.")
         return Masks.empty(size_hw)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..nesting import Nesting
 from ..raw_masks import RawMasks
 from ..render import label_colours, on_top
 from ..request import Request
@@ -58,6 +60,11 @@ class Shown:
     def nbytes(self) -> int:
         """Memory, about."""
         return sum(len(rle["counts"]) + 200 for rle in self.masks.rles)
+
+    @cached_property
+    def nesting(self) -> Nesting:
+        """Which of these masks are parts of which."""
+        return Nesting.of(self.masks)
 
 
 def shown_of(raw: RawMasks, wanted: ViewRequest) -> Shown:
@@ -126,7 +133,11 @@ def table_rows(found: Shown) -> list[list[float | None]]:
 
 
 def one_mask(found: Shown, index: int) -> dict[str, Any]:
-    """What is known of one mask: number, box, area, scores and the prompt that made it, ready for JSON."""
+    """What is known of one mask, ready for JSON: number, box, area, scores, the prompt that made it, whole and parts.
+
+    `part_of` is the mask that it is a part of, or None; `parts` are its own, the largest first. Of each the `index`
+    among those shown is told, and the `number`.
+    """
     masks, prompts = found.masks, found.prompts
     asked = int(masks.prompt_index[index])
     alone = replace(found, masks=masks.select([index]), numbers=found.numbers[index : index + 1])
@@ -143,4 +154,16 @@ def one_mask(found: Shown, index: int) -> dict[str, Any]:
     if np.isfinite(masks.detector_scores[index]):
         prompt["confidence"] = round(float(masks.detector_scores[index]), 4)
     row = dict(zip(names, table_rows(alone)[0], strict=True))
-    return row | {"box": [int(edge) for edge in masks.boxes_xyxy[index]], "prompt": prompt}
+    tree = found.nesting
+    parent, areas = int(tree.parents[index]), masks.areas
+    parts = sorted(tree.parts_of(index).tolist(), key=lambda part: -int(areas[part]))
+    return row | {
+        "box": [int(edge) for edge in masks.boxes_xyxy[index]],
+        "prompt": prompt,
+        "part_of": None if parent < 0 else _named(found, parent),
+        "parts": [_named(found, part) for part in parts],
+    }
+
+
+def _named(found: Shown, index: int) -> dict[str, int]:
+    return {"index": index, "number": int(found.numbers[index]) + 1}

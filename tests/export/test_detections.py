@@ -46,8 +46,11 @@ def test_detections_of_other_programs_are_masks_too() -> None:
 
 def test_no_detections_are_no_masks() -> None:
     assert len(to_supervision(Masks.empty((4, 6)))) == 0
-    for nothing in (supervision.Detections.empty(), to_supervision(Masks.empty((4, 6)))):
-        assert from_supervision(nothing, (4, 6)).size_hw == (4, 6)
+    assert from_supervision(supervision.Detections.empty(), (4, 6)).size_hw == (4, 6)
+    assert from_supervision(to_supervision(Masks.empty((4, 6)))).size_hw == (4, 6)
+    few = to_supervision(boxes_as_masks([(0, 0, 2, 2)], (4, 6), scores=0.5))
+    none_left = from_supervision(few[few.area > 100])
+    assert (len(none_left), none_left.size_hw) == (0, (4, 6))
     with pytest.raises(ValueError, match="give size_hw"):
         from_supervision(supervision.Detections.empty())
 

@@ -39,6 +39,8 @@ def mask(**changed: Any) -> dict[str, Any]:
         "stability": None,
         "box": [5, 6, 25, 36],
         "prompt": prompt,
+        "part_of": None,
+        "parts": [],
         **changed,
     }
 
@@ -84,6 +86,23 @@ def test_one_mask_is_told_with_units_and_its_prompt() -> None:
         "box 3 (1, 2, 30, 40)",
     ):
         assert words in told, words
+
+
+def test_the_whole_and_the_parts_of_a_mask_can_be_chosen() -> None:
+    told = text.card(mask(part_of={"index": 4, "number": 9}, parts=[{"index": 0, "number": 2}]))
+    assert "Part of</dt>" in told
+    assert 'data-mask="4" aria-label="Show mask 9 alone">9<' in told
+    assert "Parts</dt>" in told
+    assert 'data-mask="0"' in told
+    alone = text.card(mask())
+    assert "Part of" not in alone
+    assert "Parts" not in alone
+
+
+def test_of_many_parts_the_largest_are_named() -> None:
+    told = text.card(mask(parts=[{"index": index, "number": index + 1} for index in range(1212)]))
+    assert told.count("data-mask=") == text.MOST_PARTS == 12
+    assert "and 1,200 more" in told
 
 
 def test_a_point_is_told_where_it_is() -> None:

@@ -197,7 +197,13 @@ frame.addEventListener("pointermove", event => {
 });
 frame.addEventListener("pointerleave", () => alone || look(-1));
 frame.addEventListener("click", event => pick(under(event)));
-card.querySelector("button").addEventListener("click", () => {
+card.querySelector("div").addEventListener("click", event => { // the whole or a part of the mask
+    const other = event.target.closest("[data-mask]");
+    if (!other) return;
+    viewer.focus({preventScroll: true}); // the button goes with its card
+    pick(Number(other.dataset.mask));
+});
+card.querySelector(":scope > button").addEventListener("click", () => {
     setAlone(null);
     viewer.focus();
 });

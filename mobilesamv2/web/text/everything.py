@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -41,6 +42,8 @@ NESTED_LABEL = "Hide nested masks"
 NESTED_INFO = "Hides masks that lie within a larger one."
 APART_LABEL = "One mask per pixel"
 APART_INFO = "Cuts overlaps: each pixel goes to the smallest mask over it."
+MOST_PARTS = 12
+"""Parts of a mask that its card names; the largest."""
 VIEWER_EMPTY = "The masks appear here"
 VIEWER_NAME = "The photo with {masks}. Arrow keys go from mask to mask, Escape leaves."
 HOW = (
@@ -111,7 +114,7 @@ def _note(summary: dict[str, Any]) -> str:
 
 
 def card(mask: dict[str, Any]) -> str:
-    """One mask in numbers, and the prompt that made it."""
+    """One mask in numbers, the prompt that made it, the mask it is a part of, and its parts."""
     x0, y0, x1, y1 = mask["box"]
     prompt = mask["prompt"]
     if prompt["box"] is not None:
@@ -131,7 +134,22 @@ def card(mask: dict[str, Any]) -> str:
         ("Prompt", asked),
     )
     rows = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+    above = [] if mask["part_of"] is None else [mask["part_of"]]
+    for name, others in (("Part of", above), ("Parts", mask["parts"])):
+        if others:
+            rows += f"<div><dt>{name}</dt><dd>{_choices(others)}</dd></div>"
     return f"<h3>Mask {mask['number']}</h3><dl>{rows}</dl>"
+
+
+def _choices(masks: Sequence[Mapping[str, int]]) -> str:
+    """A button for each mask, that shows it alone."""
+    buttons = "".join(
+        f'<button type="button" data-mask="{one["index"]}" aria-label="Show mask {one["number"]} alone">'
+        f"{one['number']}</button>"
+        for one in masks[:MOST_PARTS]
+    )
+    more = len(masks) - MOST_PARTS
+    return f'<span class="parts">{buttons}</span>' + (f" and {number(more)} more" if more > 0 else "")
 
 
 def _score(value: float | None) -> str:
