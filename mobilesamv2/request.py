@@ -17,6 +17,8 @@ DEFAULT_POINTS_PER_SIDE = 32
 """The grid of SAM's automatic mask generator."""
 DEFAULT_CONFIDENCE = 0.4
 """Of the detector, from MobileSAMv2's released code; the paper does not state it."""
+MOST_PROMPTS = 1_000_000
+"""Of one run: as many as a model sees pixels of a photograph, and no more than memory holds."""
 _DIGITS = 9
 """Of a number in a request's text: Python reads thousands of them slowly or not at all."""
 _SINGLE = "single"
@@ -72,6 +74,10 @@ class Request:
             if value < 1:
                 raise PromptError(f"{name} must be at least 1; got {value}.")
             object.__setattr__(self, name, int(value))  # numpy's numbers are no JSON
+        if self.prompts_at_most > MOST_PROMPTS:
+            raise PromptError(
+                f"One run asks at most {MOST_PROMPTS:,} prompts; of a grid that is points per side squared."
+            )
         if self.confidence is not None:
             sure: object = self.confidence  # as it comes from JSON
             share = float(sure) if isinstance(sure, Real) else math.nan

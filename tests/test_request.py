@@ -51,6 +51,9 @@ def test_a_request_without_numbers_has_the_usual_ones():
         ("object-aware:" + "9" * 10, PromptError, "whole number"),
         ("object-aware:0", PromptError, "max_prompts must be at least 1; got 0"),
         ("grid:0", PromptError, "points_per_side must be at least 1; got 0"),
+        ("grid:1001", PromptError, "One run asks at most 1,000,000 prompts"),
+        ("grid:999999999", PromptError, "points per side squared"),
+        ("object-aware:1000001", PromptError, "at most 1,000,000"),
     ],
 )
 def test_what_names_no_request_is_refused(text, error, words):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -59,12 +61,10 @@ def prompts_from(
             if not np.isin(given, (-1, 0, 1)).all():
                 raise PromptError("Labels are 1 for foreground and 0 for background; got another number.")
             label_array = given.astype(np.int64)
-            if label_array.ndim == 1:
-                label_array = (
-                    label_array.reshape(-1, 1)
-                    if label_array.size
-                    else label_array.reshape(point_array.shape[:2])
-                )
+            if label_array.size == 0 == point_array.size:
+                label_array = label_array.reshape(point_array.shape[:2])
+            elif label_array.ndim == 1:
+                label_array = label_array.reshape(-1, 1)
         if point_array.ndim == 3 and point_array.shape[1] == 0 and len(point_array):
             if box_array is None:
                 raise PromptError("A prompt of points has at least one; got points of no prompt.")
@@ -121,7 +121,7 @@ def masks_from(given: npt.ArrayLike | Tensor, *, count: int, side: int, resize: 
     Raises:
         PromptError: if there is not one for each prompt, or they have another shape.
     """
-    masks = given.detach() if isinstance(given, Tensor) else torch.tensor(np.asarray(given), device="cpu")
+    masks = given.detach() if isinstance(given, Tensor) else torch.tensor(_regular(given), device="cpu")
     if masks.dtype == torch.bool:
         masks = masks.float().mul(2 * _SURE).sub(_SURE)
     masks = masks.to(torch.float32)
@@ -149,10 +149,20 @@ def masks_from(given: npt.ArrayLike | Tensor, *, count: int, side: int, resize: 
     return square
 
 
+def _regular(masks: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Masks as an array of numbers, or of yes and no."""
+    try:
+        array = np.asarray(masks)
+    except ValueError:  # rows of different lengths
+        array = np.empty(0, dtype=object)
+    return array if array.dtype.kind in "biuf" else _numbers("mask_inputs", masks)
+
+
 def _numbers(name: str, values: npt.ArrayLike | Tensor) -> Floats:
     if isinstance(values, Tensor):
         values = values.detach().cpu().float().numpy()
     try:
-        return np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError):
+        with np.errstate(over="ignore"):  # what float32 does not hold is infinite, and refused as such
+            return np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError):
         raise PromptError(f"{name} must be numbers in a regular array; got {values!r:.80}.") from None

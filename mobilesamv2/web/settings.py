@@ -20,6 +20,7 @@ HOSTED_MODEL = "mobilesamv2-tinyvit"
 """What a hosted Space starts with; its files are fetched when the Space is built."""
 FRAMES = ("https://huggingface.co", "https://*.huggingface.co")
 """Who shows the page of a Space in a frame."""
+_YES = frozenset(("1", "true", "t"))
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp")
 
 
@@ -41,6 +42,7 @@ class Settings:
         display_side: longest side in pixels of the overlays on the page.
         most_pixels, upload_bytes, most_photos, queue_size, most_seconds, most_results, most_sessions,
         most_session_bytes, keep_seconds: see `LIMITS`.
+        fetch_addresses: fetch a photo from an address that a program names; otherwise no request leaves the machine.
         most_objects: objects that may be pointed at on one photo.
         most_points: points for one object.
         thumbnail_side: longest side in pixels of their overlays on the page.
@@ -68,6 +70,7 @@ class Settings:
     most_pixels: int = MAX_PIXELS
     upload_bytes: int = 40 * 1024**2
     most_photos: int = 24
+    fetch_addresses: bool = False
     queue_size: int = 24
     most_seconds: int = 600
     most_results: int = 12
@@ -85,8 +88,9 @@ class Settings:
         """Settings for this machine.
 
         `MOBILESAMV2_MODEL` names the first model, `MOBILESAMV2_SOURCE_URL` where the source is,
-        `MOBILESAMV2_EXAMPLES` a folder of photographs; `LIMITS` names the variables of the limits. On a Space the
-        source is the Space's own repository, and the first model is the full one.
+        `MOBILESAMV2_EXAMPLES` a folder of photographs; `MOBILESAMV2_FETCH_ADDRESSES=1` lets programs name a photo by
+        its address; `LIMITS` names the variables of the limits. On a Space the source is the Space's own repository,
+        and the first model is the full one.
 
         Raises:
             MobileSamError: if a limit is no number in its range, or `GRADIO_SERVER_PORT` no port; Gradio would fail
@@ -103,7 +107,8 @@ class Settings:
             model=environment.get("MOBILESAMV2_MODEL") or (HOSTED_MODEL if space else EMBEDDED_MODEL),
             examples=photos_in(Path(environment.get("MOBILESAMV2_EXAMPLES") or beside_the_package)),
             source_url=environment.get("MOBILESAMV2_SOURCE_URL") or source,
-            load_all_models=environment.get("SPACES_ZERO_GPU", "").lower() in {"1", "true", "t"},
+            load_all_models=environment.get("SPACES_ZERO_GPU", "").lower() in _YES,
+            fetch_addresses=environment.get("MOBILESAMV2_FETCH_ADDRESSES", "").lower() in _YES,
         )
         given: dict[str, Any] = {
             limit.field: limit.read(environment[limit.variable])

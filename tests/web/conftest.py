@@ -5,11 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +23,7 @@ from mobilesamv2.web.settings import Settings
 from .browser import find_chromium
 from .fakes import FAKE_SETTINGS, script, serve_fake
 from .person import open_pad, until
+from .ports import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP = (1280, 800)
@@ -216,23 +214,3 @@ def fake_app(fake_app_of_the_session: FakeApp) -> Iterator[FakeApp]:
 def vars_of(namespace: Any, values: dict[str, Any]) -> None:
     for name, value in values.items():
         setattr(namespace, name, value)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def wait_for(address: str, *, alive: Callable[[], bool]) -> None:
-    """Wait until `address` answers."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if not alive():
-            raise RuntimeError(f"What should serve {address} ended at its start.")
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(f"{address} did not answer within two minutes.")

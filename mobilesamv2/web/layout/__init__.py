@@ -98,6 +98,7 @@ def build_demo(
         fill_width=True,
         delete_cache=(settings.keep_seconds, settings.keep_seconds),
     ) as demo:
+        demo.fetch_addresses = settings.fetch_addresses
         masthead = Masthead(models, network or Network.off())
         with gr.Column(elem_id="bench", scale=0):
             with gr.Column(elem_id="source"):

@@ -146,7 +146,8 @@ class PromptTab(Tab):
     ) -> Generator[dict[str, Any], None, None]:
         """The answer to a question of the pad, after steps; each part names the question."""
         question = event._data if isinstance(event._data, dict) else {}
-        session, answer = self.page.session(request), {"id": question.get("id")}
+        session = self.page.session(request)
+        answer: dict[str, Any] = {"id": whole(question.get("id"))}
         job = Question(session, whole(question.get("job")), session.runs)
 
         def items() -> Generator[HasStage | dict[str, Any], None, None]:

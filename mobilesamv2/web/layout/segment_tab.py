@@ -175,8 +175,9 @@ class SegmentTab(Tab):
             return view_again(request, photo, *chosen)  # a control was moved meanwhile
 
         def pick(request: gr.Request, event: gr.EventData) -> Any:
-            told: dict[str, Any] = event._data or {}
-            edition, index = str(told.get("edition")), int(told.get("mask", -1))
+            told = event._data if isinstance(event._data, dict) else {}
+            edition, mask = str(told.get("edition")), told.get("mask")
+            index = mask if isinstance(mask, int) else -1
             with sentences():
                 view = everything.pick(page.session(request), edition, index, side=side)
             return gr.skip() if view is None else alone_value(view, edition=edition, index=index)

@@ -11,6 +11,9 @@ from html import escape
 from typing import Any, TypeVar
 
 import gradio as gr
+from gradio.route_utils import FnIndexInferError
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ...errors import MobileSamError
 from ..text import page as text
@@ -40,6 +43,16 @@ def sentences() -> Iterator[None]:
         places = "".join(traceback.format_tb(error.__traceback__))
         log.error("A run failed unexpectedly: %s\n%s", type(error).__name__, places)
         raise refused(text.UNEXPECTED) from error
+
+
+def not_found(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a call of something that is not there: an endpoint, a listener, a component."""
+    log.info("A call of what is not there: %s %s", request.method, type(error).__name__)
+    return JSONResponse({"detail": text.NOT_THERE}, status_code=404)
+
+
+NOT_THERE = (FnIndexInferError, KeyError)
+"""What Gradio's own routes raise for a wrong name or number; without a handler that is a traceback and no answer."""
 
 
 def in_sentences(

@@ -18,6 +18,8 @@ from ..settings import Settings
 from ..source import source_archive
 from ..text import programs as text
 from .inputs import Demo
+from .no_proxy import NoProxy
+from .sentences import NOT_THERE, not_found
 from .theme import THEME
 
 log = logging.getLogger(__name__)
@@ -54,7 +56,11 @@ def launch(
             server_name=host,
             server_port=port,
             share=share,
-            app_kwargs={"routes": _beside(demo), "middleware": [Middleware(Headers, frames=settings.frames)]},
+            app_kwargs={
+                "routes": _beside(demo),
+                "middleware": [Middleware(Headers, frames=settings.frames), Middleware(NoProxy)],
+                "exception_handlers": dict.fromkeys(NOT_THERE, not_found),
+            },
             theme=THEME,
             css_paths=styles(),
             max_file_size=settings.upload_bytes,

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from html import escape
 
 PHOTO = (
-    "photo must be a file: handle_file(path or address) in Python, "
+    "photo must be a file: handle_file(path) in Python, "
     '{"path": ..., "meta": {"_type": "gradio.FileData"}} of an upload in JSON.'
 )
 PHOTOS = "photos must be a list of files, each as photo takes one: [handle_file(path), ...] in Python."
+WRONG_VALUE = "One of the values is of another kind than is asked for here."
 ENDPOINTS = {
     "segment": (
         "Segment everything in a photo. Returns the overlay as a PNG, at most as large as the page shows it, and a "
@@ -74,8 +75,13 @@ INPUTS = {
 MCP_MISSING = 'MCP is not served: it needs `pip install "mobilesamv2[mcp]"` (or -e ".[mcp]"). All else works.'
 
 
-def no_file(name: str, got: str) -> str:
-    return f"{name} must be a file that was uploaded, or an address that answers with one; got {_got(got)}."
+def no_file(name: str, got: str, *, addresses: bool) -> str:
+    other = ", or an address that answers with one" if addresses else ""
+    return f"{name} must be a file that was uploaded{other}; got {_got(got)}."
+
+
+def too_few(needed: int, got: int) -> str:
+    return f"This takes {needed} values; got {got}."
 
 
 def whole_number(name: str, low: int, high: int, got: object) -> str:
