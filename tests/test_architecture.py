@@ -36,6 +36,7 @@ LAYERS = [
     ["comparison", "raw_masks"],
     ["loading"],
     ["render", "export", "evaluate"],
+    ["batch"],
     ["web", "cli"],
     ["__main__"],
 ]
@@ -68,6 +69,8 @@ RESERVED = {
     "huggingface_hub": ("weights/",),
     "supervision": ("export/detections.py",),
     "torchvision": (),
+    "ray": ("batch/",),
+    "pyarrow": ("batch/",),
 }
 
 PUBLIC = {
