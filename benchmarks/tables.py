@@ -1,4 +1,4 @@
-"""Puts the committed results into README.md: python -m benchmarks.tables
+"""Puts the committed results into README.md and docs/batch.md: python -m benchmarks.tables
 
 What lies between `<!-- NAME -->` and `<!-- end -->` there is the table of `results/NAME.json`.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .harness import RESULTS, table
 
-README = Path(__file__).parent / "README.md"
+PAGES = (Path(__file__).parent / "README.md", Path(__file__).parents[1] / "docs" / "batch.md")
 SECTION = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -26,4 +26,5 @@ def with_tables(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,16 +1,20 @@
 import json
 
+import pytest
+
 from benchmarks import tables
 from benchmarks.harness import RESULTS
 
 
-def test_the_readme_shows_the_committed_results():
-    text = tables.README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
+def test_a_page_shows_the_committed_results(page):
+    text = page.read_text(encoding="utf-8")
     assert tables.with_tables(text) == text, "run python -m benchmarks.tables"
 
 
 def test_every_committed_result_is_shown():
-    shown = set(tables.SECTION.findall(tables.README.read_text(encoding="utf-8")))
+    text = "".join(page.read_text(encoding="utf-8") for page in tables.PAGES)
+    shown = set(tables.SECTION.findall(text))
     assert {name for _, name, _ in shown} == {path.stem for path in RESULTS.glob("*.json")}
 
 
