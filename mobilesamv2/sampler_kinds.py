@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from .errors import PromptError, UnknownModelError
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,19 @@ SAMPLERS = {
     ),
 }
 """All samplers, in the order of menus."""
+
+
+def chosen_samplers(names: str | Sequence[str]) -> tuple[str, ...]:
+    """The samplers that people name: "grid,coverage", a list of names, or "all"; in the order of `SAMPLERS`.
+
+    Raises:
+        UnknownModelError: if there is no such sampler.
+        PromptError: if none is named.
+    """
+    given = names.split(",") if isinstance(names, str) else names
+    wanted = {str(name).strip() for name in given} - {""}
+    for name in sorted(wanted - {"all", *SAMPLERS}):
+        raise UnknownModelError(f"There is no sampler {name!r:.60}. Known: {', '.join(SAMPLERS)}.")
+    if not wanted:
+        raise PromptError(f"Name at least one sampler: {', '.join(SAMPLERS)}, or all.")
+    return tuple(name for name in SAMPLERS if name in wanted or "all" in wanted)

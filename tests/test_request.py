@@ -13,6 +13,7 @@ from mobilesamv2.errors import PromptError, UnknownModelError
 from mobilesamv2.filters import MaskFilters, ViewFilters
 from mobilesamv2.prompts import SAMPLERS, GridSampler, ObjectAwareSampler, make_sampler
 from mobilesamv2.request import Request
+from mobilesamv2.sampler_kinds import chosen_samplers
 
 from .tiny import Boxes
 
@@ -23,6 +24,11 @@ from .tiny import Boxes
         ("grid", Request("grid", points_per_side=8), 64),
         ("grid:16", Request("grid", points_per_side=16), 256),
         ("object-aware", Request("object-aware", max_prompts=100), 100),
+        ("grid:16:single", Request("grid", points_per_side=16, multimask=False), 256),
+        ("hierarchical", Request("hierarchical", points_per_side=8), 64),
+        ("box-centres:9", Request("box-centres", max_prompts=9), 9),
+        ("box-centres:single", Request("box-centres", max_prompts=100, multimask=False), 100),
+        ("coverage", Request("coverage", max_prompts=100), 100),
         (" object-aware:64 ", Request("object-aware", max_prompts=64), 64),
     ],
 )
@@ -45,6 +51,9 @@ def test_a_request_without_numbers_has_the_usual_ones():
         ("dots", UnknownModelError, "There is no sampler 'dots'"),
         ("", UnknownModelError, "There is no sampler ''"),
         ("grid:", PromptError, "whole number"),
+        ("grid:16:double", PromptError, "'grid:16:double'"),
+        ("grid:single:16", PromptError, ":single"),
+        ("object-aware:9:9", PromptError, "whole number"),
         ("grid:many", PromptError, "'grid:many'"),
         ("grid:-4", PromptError, "whole number"),
         ("grid:" + "9" * 5000, PromptError, "whole number"),
@@ -64,6 +73,25 @@ def test_what_names_no_request_is_refused(text, error, words):
 def test_points_belong_to_grids():
     with pytest.raises(PromptError, match="belongs to grid search"):
         Request("object-aware", points_per_side=4)
+
+
+@pytest.mark.parametrize(
+    ("names", "samplers"),
+    [
+        ("coverage, grid", ("grid", "coverage")),
+        (["box-centres"], ("box-centres",)),
+        ("all", tuple(SAMPLERS)),
+    ],
+)
+def test_samplers_are_named_in_one_text_or_in_a_list(names, samplers):
+    assert chosen_samplers(names) == samplers
+
+
+def test_no_sampler_and_unknown_ones_are_refused():
+    with pytest.raises(PromptError, match="at least one sampler: object-aware, grid"):
+        chosen_samplers([])
+    with pytest.raises(UnknownModelError, match="There is no sampler 'dots'"):
+        chosen_samplers("grid,dots")
 
 
 def test_every_sampler_can_be_made_by_its_name() -> None:
@@ -94,6 +122,11 @@ def test_a_sampler_is_made_with_what_the_request_says() -> None:
         ({"max_prompts": "9"}, "max_prompts must be a whole number; got '9'"),
         ({"confidence": math.nan}, "confidence must lie within 0 to 1"),
         ({"sampler": "grid", "confidence": 0.5}, "grid search has none"),
+        ({"sampler": "hierarchical", "confidence": 0.5}, "hierarchical search has none"),
+        ({"sampler": "coverage", "points_per_side": 4}, "coverage sampling takes max_prompts"),
+        ({"multimask": True}, "object-aware sampling asks for one mask of each box"),
+        ({"sampler": "grid", "multimask": "yes"}, "multimask must be true or false; got 'yes'"),
+        ({"sampler": "grid", "multimask": 1}, "multimask must be true or false; got 1"),
     ],
 )
 def test_options_out_of_range_are_refused(options, words) -> None:
@@ -116,4 +149,7 @@ def test_requests_are_values() -> None:
     one = Request(max_prompts=5, view=ViewFilters(min_area=3))
     assert pickle.loads(pickle.dumps(one)) == one
     assert len({one, Request(max_prompts=5, view=ViewFilters(min_area=3)), Request()}) == 2
+    assert Request("grid").source != Request("grid", multimask=False).source
+    assert Request("grid").to_record()["multimask"] is True
+    assert one.to_record()["multimask"] is False
     assert one.source == Request(max_prompts=9, confidence=0.4).source != Request(confidence=0.5).source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..sampler_kinds import SAMPLERS, chosen_samplers
 from .options import Commands, add_model_options, load_segmenter, positive
 from .table import table
 
@@ -21,6 +22,12 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--largest", type=positive, default=1024, metavar="K", help="where to stop (default: %(default)s)"
     )
+    parser.add_argument(
+        "--samplers",
+        default="object-aware,grid",
+        metavar="NAME,...",
+        help=f"which, of {', '.join(SAMPLERS)}, or all (default: %(default)s)",
+    )
     add_model_options(parser)
     parser.set_defaults(run=run)
 
@@ -31,9 +38,11 @@ def run(options: argparse.Namespace) -> int:
     from ..comparison.report import budget_verdict
     from ..images import load_image
 
-    picture = load_image(options.photo)
-    curves = budget_curves(load_segmenter(options), picture, budgets=budgets_up_to(options.largest))
+    samplers, picture = chosen_samplers(options.samplers), load_image(options.photo)
+    curves = budget_curves(
+        load_segmenter(options), picture, samplers=samplers, budgets=budgets_up_to(options.largest)
+    )
     print(f"{options.photo}: {curves.model} on {curves.device}")
-    print(table([vars(point) for point in (*curves.object_aware, *curves.grid)]))
+    print(table([vars(point) for point in curves.points]))
     print(budget_verdict(curves))
     return 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import WeightsError
+from ..sampler_kinds import SAMPLERS
 
 if TYPE_CHECKING:
     from ..request import Request
@@ -82,10 +83,14 @@ def add_request_options(parser: argparse.ArgumentParser, *, sampler: bool = True
             "--sampler",
             default="object-aware",
             metavar="NAME[:N]",
-            help="object-aware (the default) or grid; object-aware:64 for 64 boxes, grid:16 for 16 x 16 points",
+            help=f"one of {', '.join(SAMPLERS)} (default: %(default)s); object-aware:64 for at most 64 boxes, grid:16 "
+            "for 16 x 16 points, grid:16:single for one mask of each point",
         )
     asked.add_argument("--max-prompts", type=positive, metavar="K", help="ask at most so many (320)")
-    asked.add_argument("--points-per-side", type=positive, metavar="N", help="of the grid (32)")
+    asked.add_argument("--points-per-side", type=positive, metavar="N", help="of a grid (32)")
+    asked.add_argument(
+        "--single-mask", action="store_true", help="ask for one mask of each point instead of three"
+    )
     asked.add_argument("--confidence", type=share, metavar="C", help="of the detector, 0 to 1 (0.4)")
     left = parser.add_argument_group("what is left out")
     left.add_argument("--predicted-iou", type=share, default=0.0, metavar="X", help="masks below it, 0 to 1")
@@ -129,12 +134,20 @@ def request_of(options: argparse.Namespace, sampler: str | None = None) -> Reque
         hide_nested=options.hide_nested,
         flatten=options.flatten,
     )
+    multimask = False if options.single_mask else None
     numbers = (options.max_prompts, options.points_per_side, options.confidence)
     text: str = options.sampler if sampler is None else sampler
     if sampler is None and ":" not in text:
-        return Request(text, *numbers, view=view)
+        return Request(text, *numbers, multimask=multimask, view=view)
     most, side, confidence = numbers
-    return Request.parse(text, max_prompts=most, points_per_side=side, confidence=confidence, view=view)
+    return Request.parse(
+        text,
+        max_prompts=most,
+        points_per_side=side,
+        confidence=confidence,
+        multimask=multimask,
+        view=view,
+    )
 
 
 def load_segmenter(options: argparse.Namespace, *, fall_back: bool = True) -> Segmenter:

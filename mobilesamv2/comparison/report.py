@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..formatting import count, number, percent, seconds, times
+from ..sampler_kinds import SAMPLERS
 from .budget import BudgetCurves, BudgetPoint
 from .compare import RunStatistics
 
@@ -91,40 +92,53 @@ def _capital(sentence: str) -> str:
 
 
 def budget_verdict(curves: BudgetCurves) -> str:
-    """One sentence on what boxes gave, and which grid, if any, covers as much of the photo.
+    """What boxes gave, and which grid, if any, covers as much of the photo; and of other samplers which covers most.
 
     Raises:
-        ValueError: for curves without a grid.
+        ValueError: for curves without a point.
     """
-    if not curves.grid:
-        raise ValueError("There is nothing to say before a grid is measured.")
-    largest = curves.grid[-1]
-    best = max(curves.grid, key=lambda point: (point.coverage, -point.prompts))
-    if not curves.object_aware or not curves.object_aware[-1].masks:
+    if not curves.points:
+        raise ValueError("There is nothing to say before a point is measured.")
+    said = [_boxes_and_grids(curves)] if {"object-aware", "grid"} <= set(curves.curves) else []
+    if set(curves.curves) != {"object-aware", "grid"}:
+        best = max(curves.points, key=lambda point: (point.coverage, -point.prompts))
+        kind = SAMPLERS[best.sampler]
+        asked = count(best.prompts, *kind.noun)
+        said.append(f"{_capital(kind.phrase)} covers most, with {asked}: {_gave(best)}.")
+    return " ".join(said)
+
+
+def _boxes_and_grids(curves: BudgetCurves) -> str:
+    grids, boxes = curves.curves["grid"], curves.curves["object-aware"]
+    if not grids:
+        return "No grid was measured to its end."
+    largest = grids[-1]
+    best = max(grids, key=lambda point: (point.coverage, -point.prompts))
+    if not boxes or not boxes[-1].masks:
         failed = "The detector proposed no objects on this photo"
         if curves.boxes_proposed:
             failed = f"{_boxes(curves)} gave no mask on this photo"
         if best.masks == 0:
             return f"{failed}, and no grid up to {_points(largest)} kept a mask."
         return f"{failed}; of the grids, {_points(best)} cover most: {_gave(best)}."
-    aware = curves.object_aware[-1]
+    aware = boxes[-1]
     said = f"{_boxes(curves)} gave {_gave(aware, ' of this photo')}"
     if best.masks == 0:
         return f"{said}; no grid up to {_points(largest)} kept a mask."
-    enough = next((point for point in curves.grid if point.coverage >= aware.coverage), None)
+    enough = next((point for point in grids if point.coverage >= aware.coverage), None)
     if enough is None:
         return f"{said}; no grid up to {_points(largest)} covers as much: {_points(best)} gave {_gave(best)}."
-    if enough is curves.grid[0]:
+    if enough is grids[0]:
         return f"{said}; already {_points(enough)} of a grid cover as much: {_gave(enough)}."
     return f"{said}; to cover as much a grid takes {_points(enough)}: {_gave(enough)}."
 
 
 def _boxes(curves: BudgetCurves) -> str:
     if not curves.boxes_ran_out:
-        return f"The best {count(curves.boxes_proposed, 'box', 'boxes')}"
+        return f"The best {count(curves.boxes_proposed or 0, 'box', 'boxes')}"
     if curves.boxes_proposed == 1:
         return "The only box that the detector proposed"
-    return f"All {number(curves.boxes_proposed)} boxes that the detector proposed"
+    return f"All {number(curves.boxes_proposed or 0)} boxes that the detector proposed"
 
 
 def _points(point: BudgetPoint) -> str:

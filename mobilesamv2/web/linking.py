@@ -20,26 +20,29 @@ class Setting:
     Args:
         name: in the address.
         choices: values it may have; None for a number or a yes or no.
+        is_list: whether it may have several of them, with commas between them.
         low, high: of a number; None for no number.
         is_whole: whether the number has no fraction.
     """
 
     name: str
     choices: tuple[str, ...] | None = None
+    is_list: bool = False
     low: float | None = None
     high: float | None = None
     is_whole: bool = False
 
-    def read(self, given: str) -> str | float | int | bool:
+    def read(self, given: str) -> str | float | int | bool | list[str]:
         """The value that a text of the address stands for.
 
         Raises:
             ValueError: with a sentence, if it is none.
         """
         if self.choices is not None:
-            if given not in self.choices:
+            chosen = given.split(",") if self.is_list else [given]
+            if not set(chosen) <= set(self.choices):
                 raise ValueError(text.not_a_choice(self.name, given, self.choices))
-            return given
+            return chosen if self.is_list else given
         if self.low is None or self.high is None:
             if given.lower() in _TRUE + _FALSE:
                 return given.lower() in _TRUE

@@ -15,6 +15,7 @@ from mobilesamv2.comparison.budget import (
 )
 from mobilesamv2.errors import PromptError
 from mobilesamv2.progress import Progress, run_to_end
+from mobilesamv2.sampler_kinds import SAMPLERS
 from tests.tiny import picture, tiny_segmenter
 
 FIVE = ((2, 3, 40, 30), (10, 10, 50, 38), (0, 0, 60, 40), (30, 5, 55, 20), (1, 1, 9, 9))
@@ -50,7 +51,7 @@ def test_a_budget_of_nothing_is_refused():
 
 def test_each_point_is_what_a_run_of_its_own_would_give(segmenter, curves):
     embedding = segmenter.encode(picture())
-    for point in (*curves.object_aware, *curves.grid):
+    for point in curves.points:
         alone = segmenter.segment_everything(
             picture(), sampler=point.sampler, max_prompts=point.budget, embedding=embedding
         )
@@ -59,8 +60,33 @@ def test_each_point_is_what_a_run_of_its_own_would_give(segmenter, curves):
         assert point.coverage == pytest.approx(alone.masks.coverage, abs=0.002)
 
 
+def test_every_sampler_has_a_curve_of_what_runs_of_its_own_would_give(segmenter):
+    curves = budget_curves(segmenter, picture(), samplers=tuple(SAMPLERS), budgets=(4, 16))
+    assert list(curves.curves) == list(SAMPLERS)
+    assert {name.replace("-", "_") for name in SAMPLERS} <= set(curves.to_record())
+    embedding = segmenter.encode(picture())
+    for point in curves.points:
+        alone = segmenter.segment_everything(
+            picture(), sampler=point.sampler, max_prompts=point.budget, embedding=embedding
+        )
+        assert (point.prompts, point.masks) == (len(alone.prompts), len(alone.masks))
+        assert point.coverage == pytest.approx(alone.masks.coverage)
+    assert [point.prompts for point in curves.curves["coverage"]] == [4, 16]
+    assert [point.prompts for point in curves.curves["box-centres"]] == [4, 5]
+    assert curves.boxes_proposed == 5
+
+
+def test_curves_of_grids_alone_need_no_detector():
+    curves = budget_curves(
+        tiny_segmenter(detector=None), picture(), samplers=("grid", "hierarchical"), budgets=(4,)
+    )
+    assert [(point.sampler, point.prompts) for point in curves.points] == [("grid", 4), ("hierarchical", 2)]
+    assert curves.boxes_proposed is None
+    assert not curves.boxes_ran_out
+
+
 def test_the_curve_of_boxes_ends_where_the_boxes_do(curves):
-    assert [(point.budget, point.prompts) for point in curves.object_aware] == [
+    assert [(point.budget, point.prompts) for point in curves.curves["object-aware"]] == [
         (1, 1),
         (2, 2),
         (4, 4),
@@ -72,12 +98,12 @@ def test_the_curve_of_boxes_ends_where_the_boxes_do(curves):
 
 def test_as_many_boxes_as_a_budget_allows_end_it_there(segmenter):
     curves = budget_curves(segmenter, picture(), budgets=(1, 5, 9))
-    assert [point.prompts for point in curves.object_aware] == [1, 5]
+    assert [point.prompts for point in curves.curves["object-aware"]] == [1, 5]
     assert budget_curves(segmenter, picture(), budgets=(1, 5)).boxes_ran_out is False
 
 
 def test_a_grid_is_the_largest_square_that_fits(curves):
-    assert [(point.budget, point.prompts) for point in curves.grid] == [
+    assert [(point.budget, point.prompts) for point in curves.curves["grid"]] == [
         (1, 1),
         (2, 1),
         (4, 4),
@@ -88,9 +114,9 @@ def test_a_grid_is_the_largest_square_that_fits(curves):
 
 def test_more_boxes_take_and_cover_no_less(curves):
     for name in ("masks", "coverage", "decode_seconds"):
-        values = [getattr(point, name) for point in curves.object_aware]
+        values = [getattr(point, name) for point in curves.curves["object-aware"]]
         assert (np.diff(values) >= 0).all()
-    assert all(point.decode_seconds > 0 for point in (*curves.object_aware, *curves.grid))
+    assert all(point.decode_seconds > 0 for point in curves.points)
 
 
 def test_the_picture_is_encoded_once_and_each_box_decoded_once(monkeypatch):
@@ -142,19 +168,22 @@ def test_curves_that_are_stopped_have_whole_points_only(chunks, segmenter, monke
     steps = budget_steps(segmenter, picture(), budgets=SMALL[:4], stop=lambda: len(decoded) >= chunks)
     found = run_to_end(steps)
     assert len(decoded) <= chunks
-    for part, whole in ((found.object_aware, curves.object_aware), (found.grid, curves.grid)):
+    for part, whole in (
+        (found.curves["object-aware"], curves.curves["object-aware"]),
+        (found.curves["grid"], curves.curves["grid"]),
+    ):
         pairs = list(zip(part, whole, strict=False))
         assert [(one.prompts, one.masks) for one, _ in pairs] == [
             (two.prompts, two.masks) for _, two in pairs
         ]
-    assert (len(found.grid) == 4) == (chunks >= 13)
+    assert (len(found.curves["grid"]) == 4) == (chunks >= 13)
 
 
 def test_no_boxes_leave_the_curve_of_the_grid():
     curves = budget_curves(tiny_segmenter(boxes=()), picture(), budgets=(1, 4))
-    assert curves.object_aware == ()
+    assert curves.curves["object-aware"] == ()
     assert curves.boxes_proposed == 0
-    assert [point.prompts for point in curves.grid] == [1, 4]
+    assert [point.prompts for point in curves.curves["grid"]] == [1, 4]
 
 
 @pytest.mark.parametrize("budgets", [(), (0, 4), (4, 4), (16, 4)])

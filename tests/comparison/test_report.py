@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mobilesamv2.comparison.budget import BudgetCurves, BudgetPoint
@@ -156,8 +158,10 @@ def point(sampler: str, prompts: int, masks: int, coverage: float) -> BudgetPoin
 
 def curves(*aware: tuple[int, int, float], grid: list[tuple[int, int, float]], proposed: int) -> BudgetCurves:
     return BudgetCurves(
-        object_aware=tuple(point("object-aware", *values) for values in aware),
-        grid=tuple(point("grid", *values) for values in grid),
+        curves={
+            "object-aware": tuple(point("object-aware", *values) for values in aware),
+            "grid": tuple(point("grid", *values) for values in grid),
+        },
         budgets=(16, 64),
         boxes_proposed=proposed,
         model="nano",
@@ -211,6 +215,18 @@ def test_the_sentence_on_budgets_says_what_was_measured(measured: BudgetCurves, 
     assert budget_verdict(measured) == sentence
 
 
-def test_nothing_is_said_of_curves_before_a_grid_is_measured() -> None:
-    with pytest.raises(ValueError, match="before a grid"):
-        budget_verdict(curves((5, 5, 0.2), grid=[], proposed=5))
+def test_nothing_is_said_of_curves_before_a_point_is_measured() -> None:
+    with pytest.raises(ValueError, match="before a point"):
+        budget_verdict(curves(grid=[], proposed=5))
+    assert budget_verdict(curves((5, 5, 0.2), grid=[], proposed=5)) == "No grid was measured to its end."
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+def test_of_other_samplers_the_one_that_covers_most_is_named(boxes: bool) -> None:
+    two = curves((16, 16, 0.4), grid=[(16, 3, 0.3)], proposed=16)
+    third = {"coverage": (point("coverage", 50, 20, 0.9), point("coverage", 64, 21, 0.9))}
+    said = budget_verdict(replace(two, curves=two.curves | third if boxes else third))
+    assert said.endswith(
+        "Coverage sampling covers most, with 50 prompts: 20 masks covering 90 % in 1.00 s of decoding."
+    )
+    assert said.startswith("All 16 boxes that the detector" if boxes else "Coverage")

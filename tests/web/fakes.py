@@ -331,7 +331,7 @@ class Fake:
         return self._run(partial(comparing.run_compare, self.models), photo, (left, right))
 
     def budget(self, photo: Any, largest: int = 64) -> Generator[Any, None, None]:
-        return self._run(partial(budgeting.run_budget, self.models), photo, largest)
+        return self._run(partial(budgeting.run_budget, self.models), photo, budgeting.BudgetRequest(largest))
 
     def _run(self, run: PhotoRun[Any, Any], photo: Any, asked: Any) -> Generator[Any, None, None]:
         return run_on(self.job, read_photo(self.job, str(photo)), asked, "nano", run=run)

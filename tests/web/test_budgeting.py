@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mobilesamv2.comparison.budget import BudgetCurves, BudgetPoint
-from mobilesamv2.web.budgeting import prompts_of_budget, run_budget, summary_of
+from mobilesamv2.web.budgeting import BudgetRequest, prompts_of_budget, run_budget, summary_of
 from mobilesamv2.web.text import budgeting as text
 
 from .fakes import Fake
@@ -35,11 +35,13 @@ def test_a_photo_that_was_encoded_before_is_not_encoded_again(wide_photo: Path) 
 
 
 def test_seconds_are_asked_for_all_prompts_of_all_grids() -> None:
-    assert prompts_of_budget(None, None, 64, "nano") == 64 + 16 + 25 + 64  # type: ignore[arg-type]
+    assert prompts_of_budget(None, None, BudgetRequest(64), "nano") == 64 + 16 + 25 + 64  # type: ignore[arg-type]
 
 
 def test_progress_counts_the_prompts_of_all_budgets() -> None:
-    items = run_budget(Fake(finds=10).models, np.zeros((20, 30, 3), np.uint8), None, 16, "nano")
+    items = run_budget(
+        Fake(finds=10).models, np.zeros((20, 30, 3), np.uint8), None, BudgetRequest(16), "nano"
+    )
     totals = {item.total for item in items if getattr(item, "stage", "") == "decode"}
     assert totals == {10 + 16}
 
@@ -61,7 +63,7 @@ def test_curves_show_nothing_before_anything_is_measured() -> None:
 
 def test_curves_have_a_dot_for_each_point_of_each_panel() -> None:
     html = text.curves([point("grid", 16), point("object-aware", 16), point("grid", 32)], (16, 32))
-    assert (html.count('class="dot grid"'), html.count('class="dot aware"')) == (6, 3)
+    assert (html.count('class="dot grid"'), html.count('class="dot object-aware"')) == (6, 3)
     assert "Grid search: 25 % at 32" in html
 
 

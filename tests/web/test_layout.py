@@ -18,6 +18,7 @@ from mobilesamv2.errors import MobileSamError, PromptError
 from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
 from mobilesamv2.stored import StoredEmbedding
+from mobilesamv2.web.budgeting import BudgetRequest
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.layout.sentences import sentences
 from mobilesamv2.web.models import Models
@@ -98,7 +99,9 @@ def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_
     grid, boxes = Request("grid", points_per_side=10), Request("object-aware", max_prompts=100)
     assert gpu.durations["run_compare"](picture, None, (grid, boxes), "nano") == 25.0
     assert gpu.durations["run_compare"](picture, None, (Request("grid"), Request("grid")), "nano") == 60.0
-    assert gpu.durations["run_budget"](picture, None, 25, "nano") == pytest.approx(5 + 0.1 * (25 + 16 + 25))
+    assert gpu.durations["run_budget"](picture, None, BudgetRequest(25), "nano") == pytest.approx(
+        5 + 0.1 * (25 + 16 + 25)
+    )
 
 
 def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(demo: gr.Blocks, gpu: Gpu) -> None:

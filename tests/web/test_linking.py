@@ -11,6 +11,7 @@ SETTINGS = (
     Setting("prompts", low=16, high=1024, is_whole=True),
     Setting("opacity", low=0, high=1),
     Setting("apart"),
+    Setting("several", choices=("object-aware", "grid"), is_list=True),
 )
 
 
@@ -20,9 +21,21 @@ def test_an_address_without_settings_changes_nothing() -> None:
 
 
 def test_settings_are_read_in_their_types() -> None:
-    query = {"sampler": "grid", "prompts": "256", "opacity": "0.25", "apart": "true"}
+    query = {
+        "sampler": "grid",
+        "prompts": "256",
+        "opacity": "0.25",
+        "apart": "true",
+        "several": "grid,object-aware",
+    }
     assert read_query(query, SETTINGS) == (
-        {"sampler": "grid", "prompts": 256, "opacity": 0.25, "apart": True},
+        {
+            "sampler": "grid",
+            "prompts": 256,
+            "opacity": 0.25,
+            "apart": True,
+            "several": ["grid", "object-aware"],
+        },
         None,
     )
 
@@ -34,6 +47,7 @@ def test_settings_are_read_in_their_types() -> None:
             {"sampler": "magic"},
             'sampler in the address must be one of object-aware, grid; "magic" is left out.',
         ),
+        ({"several": "grid,magic"}, 'must be one of object-aware, grid; "grid,magic" is left out.'),
         ({"prompts": "many"}, 'a whole number from 16 to 1024; "many" is left out.'),
         ({"prompts": "17.5"}, '"17.5" is left out'),
         ({"prompts": "100000"}, '"100000" is left out'),

@@ -62,6 +62,7 @@ def test_every_setting_goes_through_a_link_and_back(fake_app: FakeApp, visit: Vi
         "show": "alone",
         "draw_prompts": "true",
         "largest": "256",
+        "samplers": "grid,coverage",
         "batch_sampler": "grid",
         "batch_prompts": "128",
         "tab": "compare",

@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from ...comparison.budget import BUDGETS, BudgetCurves, BudgetPoint, budgets_up_to
+from ...comparison.budget import BUDGETS, USUAL_SAMPLERS, BudgetCurves, BudgetPoint, budgets_up_to
+from ...sampler_kinds import chosen_samplers
 from .. import budgeting
 from ..jobs import Job
 from ..photo_runs import read_photo, run_on
@@ -42,6 +43,12 @@ class BudgetTab(Tab):
                 filterable=False,
                 elem_id="budget-largest",
             )
+            self.samplers = gr.CheckboxGroup(
+                choices=list(page_text.SAMPLER_CHOICES),
+                value=list(USUAL_SAMPLERS),
+                label=text.SAMPLERS_LABEL,
+                elem_id="budget-samplers",
+            )
             self.buttons = run_buttons("budget", text.RUN_LABEL)
         with gr.Column(elem_classes="numbers"):
             self.numbers = gr.HTML(status, elem_id="budget-numbers")
@@ -59,22 +66,24 @@ class BudgetTab(Tab):
         run = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
 
         def measure(
-            job: Job, photo: str | None, largest: int, model: str
+            job: Job, photo: str | None, largest: int, chosen: list[str], model: str
         ) -> Generator[HasStage | Values, None, None]:
-            budgets = budgets_up_to(largest)
+            samplers, budgets = chosen_samplers(chosen), budgets_up_to(largest)
             points: list[BudgetPoint] = []
-            yield text.curves(points, budgets), "", gr.skip()
+            yield text.curves(points, budgets, samplers=samplers), "", gr.skip()
             yield Step("read")
-            for item in run_on(job, read_photo(job, photo), largest, model, run=run):
+            asked = budgeting.BudgetRequest(largest, samplers)
+            for item in run_on(job, read_photo(job, photo), asked, model, run=run):
                 if isinstance(item, BudgetPoint):
                     points.append(item)
-                    yield text.curves(points, budgets), text.points_table(points, budgets), gr.skip()
+                    drawn = text.curves(points, budgets, samplers=samplers)
+                    yield drawn, text.points_table(points, budgets, samplers=samplers), gr.skip()
                 elif isinstance(item, BudgetCurves):
                     summary = budgeting.summary_of(item)
-                    table = text.points_table(points, budgets, summary=summary)
+                    table = text.points_table(points, budgets, samplers=samplers, summary=summary)
                     yield gr.skip(), table, text.outcome(summary)
                 else:
                     yield item
 
-        inputs = [page.photo, self.largest, page.model]
+        inputs = [page.photo, self.largest, self.samplers, page.model]
         on_run(page, self.name, self.buttons, measure, inputs, self.outputs, cleared=self.cleared())

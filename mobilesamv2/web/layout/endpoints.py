@@ -11,11 +11,12 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from ...comparison.budget import USUAL_SAMPLERS
 from ...export import FORMATS
 from ...filters import ViewFilters
 from ...render import fit_within, label_colours, overlay
 from ...request import Request
-from ...sampler_kinds import SAMPLERS
+from ...sampler_kinds import SAMPLERS, chosen_samplers
 from ...types import Picture
 from .. import batching, budgeting, comparing, exporting, segmenting
 from ..jobs import Job
@@ -36,6 +37,7 @@ from .sentences import sentences
 from .wiring import BATCH_LANE, PROGRAM_LANE
 
 Record = dict[str, Any]
+_USUAL = ",".join(USUAL_SAMPLERS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,7 @@ def add_endpoints(page: Page) -> None:
             "flatten": inputs.yes_or_no("flatten"),
             "clean": inputs.whole_number("clean", Range(0, page.settings.most_clean, 0, 1)),
             "largest": inputs.whole_number("largest", Range(offered.low, offered.high, offered.high, 1)),
+            "samplers": inputs.names("samplers", list(SAMPLERS), first=USUAL_SAMPLERS),
             "left": inputs.words("left", "grid"),
             "right": inputs.words("right", "object-aware"),
             "draw_prompts": inputs.yes_or_no("draw_prompts"),
@@ -193,10 +196,16 @@ class _Programs:
         return one, other, comparing.summary_of(found)
 
     def budget(
-        self, photo: str, largest: int = 1024, model: str = EMBEDDED_MODEL, detector: str = OWN_BY_NAME
+        self,
+        photo: str,
+        largest: int = 1024,
+        model: str = EMBEDDED_MODEL,
+        detector: str = OWN_BY_NAME,
+        samplers: list[str] | str = _USUAL,
     ) -> Record:
         """Measure what more prompts bring on a photo."""
-        _, found = self._run(self.run_budget, photo, largest, joined(model, detector))
+        asked = budgeting.BudgetRequest(largest, chosen_samplers(samplers))
+        _, found = self._run(self.run_budget, photo, asked, joined(model, detector))
         return budgeting.summary_of(found)
 
     def export(

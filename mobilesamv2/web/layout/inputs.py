@@ -170,9 +170,10 @@ def words(name: str, first: str) -> gr.Textbox:
     return _checked(component, lambda value: isinstance(value, str), lambda got: text.words(name, got))
 
 
-def names(name: str, choices: Sequence[str]) -> gr.CheckboxGroup:
-    """An input that takes some of several names, all of them at first; where they are read they are checked."""
-    return _checked(gr.CheckboxGroup(label=name, choices=list(choices), value=list(choices)))
+def names(name: str, choices: Sequence[str], *, first: Sequence[str] | None = None) -> gr.CheckboxGroup:
+    """An input that takes some of several names, at first `first` or all of them; checked where they are read."""
+    value = list(choices if first is None else first)
+    return _checked(gr.CheckboxGroup(label=name, choices=list(choices), value=value))
 
 
 def list_of(name: str, *, lists: bool = False) -> gr.JSON:

@@ -35,6 +35,7 @@ LINKED = {
     "compare-view": "show",
     "draw-prompts": "draw_prompts",
     "budget-largest": "largest",
+    "budget-samplers": "samplers",
     "batch-sampler": "batch_sampler",
     "batch-prompts": "batch_prompts",
 }
@@ -87,6 +88,8 @@ def setting_of(name: str, component: Component) -> Setting:
     if isinstance(component, gr.Slider):
         low, high = float(component.minimum), float(component.maximum)
         return Setting(name, low=low, high=high, is_whole=float(component.step or 0).is_integer())
+    if isinstance(component, gr.CheckboxGroup):
+        return Setting(name, choices=tuple(str(value) for _, value in component.choices), is_list=True)
     if isinstance(component, (gr.Radio, gr.Dropdown)):
         return Setting(name, choices=tuple(str(value) for _, value in component.choices))
     return Setting(name)

@@ -6,7 +6,7 @@
     const names = Object.keys(firsts);
     [...values, tab || firsts.tab].forEach((value, index) => {
         const name = names[index];
-        if (value === null || value === firsts[name]) address.searchParams.delete(name);
+        if (value === null || String(value) === String(firsts[name])) address.searchParams.delete(name);
         else address.searchParams.set(name, value);
     });
     history.replaceState(history.state, "", address);

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from ...comparison.budget import BudgetPoint
+from ...comparison.budget import USUAL_SAMPLERS, BudgetPoint
 from ...formatting import count, number, percent, seconds, unbroken
+from ...sampler_kinds import SAMPLERS
 from .curves import Line, chart
 from .tables import Row, table
 
@@ -17,12 +18,7 @@ LARGEST_LABEL = "Up to"
 LARGEST_INFO = (
     "Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest."
 )
-
-
-class _Sampler(NamedTuple):
-    kind: str
-    name: str
-    prompts: str
+SAMPLERS_LABEL = "Samplers"
 
 
 class _Panel(NamedTuple):
@@ -33,10 +29,6 @@ class _Panel(NamedTuple):
     whole: bool = False
 
 
-_SAMPLERS = {
-    "object-aware": _Sampler("aware", "Object-aware", "Boxes"),
-    "grid": _Sampler("grid", "Grid search", "Points"),
-}
 _PANELS = (
     _Panel("Masks kept", lambda point: point.masks, lambda value: number(round(value)), whole=True),
     _Panel("Photo covered", lambda point: point.coverage, percent, top=1.0),
@@ -49,26 +41,32 @@ def largest_choices(budgets: Sequence[int]) -> list[tuple[str, int]]:
     return [(f"{number(budget)} prompts", budget) for budget in budgets]
 
 
-def curves(points: Sequence[BudgetPoint], budgets: Sequence[int]) -> str:
+def curves(
+    points: Sequence[BudgetPoint], budgets: Sequence[int], *, samplers: Sequence[str] = USUAL_SAMPLERS
+) -> str:
     """The curves as far as they are measured: masks, coverage and decoder seconds against prompts."""
     charts = ""
     for panel in _PANELS:
         lines = [
             Line(
-                kind,
-                name,
+                sampler,
+                SAMPLERS[sampler].title,
                 [(point.prompts, panel.value(point)) for point in points if point.sampler == sampler],
             )
-            for sampler, (kind, name, _) in _SAMPLERS.items()
+            for sampler in samplers
         ]
         charts += chart(panel.title, lines, ticks=budgets, told=panel.told, top=panel.top, whole=panel.whole)
-    legend = "".join(f'<span class="{kind}">{name}</span>' for kind, name, _ in _SAMPLERS.values())
+    legend = "".join(f'<span class="{sampler}">{SAMPLERS[sampler].title}</span>' for sampler in samplers)
     legend += "<small>against the prompts asked; each step doubles them</small>"
     return f'<div class="charts"><p class="chart-legend">{legend}</p>{charts}</div>'
 
 
 def points_table(
-    points: Sequence[BudgetPoint], budgets: Sequence[int], *, summary: dict[str, Any] | None = None
+    points: Sequence[BudgetPoint],
+    budgets: Sequence[int],
+    *,
+    samplers: Sequence[str] = USUAL_SAMPLERS,
+    summary: dict[str, Any] | None = None,
 ) -> str:
     """Every point in figures, a row for each budget; a dash where there is none.
 
@@ -76,10 +74,12 @@ def points_table(
         summary: the numbers at the end; None before.
     """
     tables = ""
-    for sampler, (kind, name, prompts) in _SAMPLERS.items():
+    for sampler in samplers:
+        kind = SAMPLERS[sampler]
         measured = {point.budget: point for point in points if point.sampler == sampler}
         rows: list[Row] = [(number(budget), _cells(measured.get(budget))) for budget in budgets]
-        tables += table(("Budget", prompts, "Masks", "Covered", "Decoder"), rows, kind=kind, caption=name)
+        head = ("Budget", kind.noun[1].capitalize(), "Masks", "Covered", "Decoder")
+        tables += table(head, rows, kind=sampler, caption=kind.title)
     note = "" if summary is None else f'<p class="note">{escape(_note(summary))}</p>'
     return f'<div class="outcome"><div class="points">{tables}</div>{note}</div>'
 
@@ -93,7 +93,7 @@ def _note(summary: dict[str, Any]) -> str:
     """What the curves were measured on, and why one of them ends early."""
     where = f"One encoding served all of it, by {summary['model']} on {summary['device']}."
     if not summary["boxes_ran_out"]:
-        return where
+        return where  # also where no sampler has boxes
     if not summary["boxes_proposed"]:
         return f"The detector proposed no box above its confidence threshold, so there is no curve of boxes. {where}"
     proposed = count(summary["boxes_proposed"], "box", "boxes")

@@ -8,13 +8,14 @@ from typing import Any
 from ...comparison.compare import SHARED_STAGES
 from ...formatting import number, percent, seconds, unbroken
 from ...request import Request
+from ...sampler_kinds import SAMPLERS
 from ..settings import Range
 from .segmenting import stage_bar
 from .tables import table
 
 IDLE = "One run asks both about one encoding of the photo and compares what they find and what they cost."
 LEFT_LABEL, RIGHT_LABEL = "Left", "Right"
-SPEC_INFO = "Grid: points a side. Object-aware: boxes at most."
+SPEC_INFO = "Grids: points a side. The others: prompts at most."
 VIEW_LABEL = "Show"
 VIEWS = (("Both", "both"), ("Left", "left"), ("Right", "right"), ("Found by one", "alone"))
 DRAW_LABEL = "Draw the prompts"
@@ -37,16 +38,20 @@ def choices(prompts: Range, grid_sides: Range) -> list[tuple[str, str]]:
         budgets.add(budget)
         budget *= 2
     sides = range(grid_sides.low, grid_sides.high + 1, grid_sides.step)
-    requests = [Request("object-aware", max_prompts=budget) for budget in sorted(budgets)]
-    requests += [Request("grid", points_per_side=side) for side in sides]
+    requests = [
+        Request.parse(f"{name}:{limit}")
+        for name, kind in SAMPLERS.items()
+        for limit in (sides if kind.is_square else sorted(budgets))
+    ]
     return [(name_of(request.to_record()), str(request)) for request in requests]
 
 
 def name_of(request: dict[str, Any]) -> str:
     """What was asked, by its record, on the page: "Grid 16 × 16", "Object-aware 64"."""
-    if side := request["points_per_side"]:
-        return f"Grid {side} × {side}"
-    return f"{request['sampler'].capitalize()} {number(request['max_prompts'])}"
+    kind, side = SAMPLERS[request["sampler"]], request["points_per_side"]
+    limit = f"{side} × {side}" if side else number(request["max_prompts"])
+    is_single = kind.has_points and not request["multimask"]
+    return f"{kind.title.removesuffix(' search')} {limit}{', one mask' if is_single else ''}"
 
 
 def names_of(summary: dict[str, Any]) -> tuple[str, str]:

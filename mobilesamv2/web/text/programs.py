@@ -18,15 +18,16 @@ ENDPOINTS = {
     ),
     "compare": (
         "Run two samplers on one encoding of a photo: by default grid search and object-aware sampling. Write a side "
-        "as grid, grid:16 (16 x 16 points), object-aware or object-aware:64 (64 boxes at most); where no number is "
-        "named, max_prompts and points_per_side hold. Returns the overlay of the left and of the right one as PNGs, "
-        "in which masks of one object share a colour, with the prompts drawn if asked, and a summary: of each its "
-        "prompts, masks decoded and kept, duplicates removed, masks that only it found, coverage and seconds of each "
-        "stage; the speed-up and a verdict in one sentence."
+        "as grid, grid:16 (16 x 16 points), hierarchical:16, object-aware:64 (64 boxes at most), box-centres:64 or "
+        "coverage:64; :single after it asks for one mask of each point. Where no number is named, max_prompts and "
+        "points_per_side hold. Returns the overlay of the left and of the right one as PNGs, in which masks of one "
+        "object share a colour, with the prompts drawn if asked, and a summary: of each its prompts, masks decoded and "
+        "kept, duplicates removed, masks that only it found, coverage and seconds of each stage; the speed-up and a "
+        "verdict in one sentence."
     ),
     "budget": (
         "Measure what more prompts bring on a photo: masks kept, share of the photo covered and decoder seconds for "
-        "16, 32, 64 ... prompts of object-aware sampling and of grid search, from one encoding. Returns every point, "
+        "16, 32, 64 ... prompts of each sampler that is named, from one encoding. Returns every point, "
         "how many boxes the detector proposed, and one sentence."
     ),
     "predict_mask": (
@@ -49,8 +50,13 @@ INPUTS = {
     "photo": "the photo, any size up to 120 megapixels.",
     "photos": "the photos, a list of files.",
     "formats": "names out of coco, label-map, masks, cutouts, overlay, as a list or with commas between them.",
-    "sampler": "object-aware asks about boxes around objects, grid about points at regular distances.",
-    "max_prompts": "at most so many boxes, or the largest square of points that fits, if nothing else names a number.",
+    "sampler": (
+        "object-aware asks about boxes around objects, box-centres about their middles, grid about points at regular "
+        "distances, hierarchical about those that no mask of a coarse grid covers, coverage about boxes and then "
+        "points that no mask covers."
+    ),
+    "samplers": "names of samplers to measure, as a list or with commas between them; or all.",
+    "max_prompts": "at most so many prompts, or the largest square grid that fits, if nothing else names a number.",
     "points_per_side": "of a grid, where a side names no number of its own.",
     "confidence": "how sure the detector must be of an object, 0 to 1, 0.4 if left out; a grid has no detector.",
     "predicted_iou": "leaves out masks whose predicted IoU is lower, 0 to 1.",
@@ -61,7 +67,7 @@ INPUTS = {
     "flatten": "true cuts overlaps: each pixel goes to the smallest mask over it.",
     "clean": "takes away islands of a mask and fills holes in it of fewer pixels than this; 0 leaves them.",
     "largest": "the largest number of prompts to measure.",
-    "left": "the first sampler: grid, grid:16, object-aware or object-aware:64.",
+    "left": "the first sampler: grid, grid:16, grid:16:single, object-aware:64, coverage:64 and so on.",
     "right": "the second sampler, written like the first.",
     "draw_prompts": "true draws the boxes and points that were asked onto the overlays.",
     "points": "[[x, y], ...] in pixels of the photo for one object, or a list of such lists for several objects.",
