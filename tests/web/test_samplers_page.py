@@ -12,7 +12,7 @@ from mobilesamv2 import load
 from mobilesamv2.sampler_kinds import SAMPLERS
 
 from .conftest import DESKTOP
-from .person import choose, open_tab, set_slider, upload
+from .person import box_of, choose, open_tab, set_slider, upload
 
 Visit = Callable[..., Page]
 
@@ -41,6 +41,11 @@ def test_each_sampler_runs_from_the_menu_and_gives_what_the_library_gives(
     upload(page, photo)
     page.locator("#advanced button").first.click()
     set_slider(page, "prompts", "32")
+    menu = box_of(page, "#sampler")
+    for label in page.locator("#sampler label").all():
+        box = label.bounding_box()
+        assert box is not None
+        assert menu["x"] <= box["x"] < box["x"] + box["width"] <= menu["x"] + menu["width"]
     for name, kind in SAMPLERS.items():
         page.locator("#sampler").get_by_label(kind.title, exact=True).check()
         page.locator("#segment-run").click()
