@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import (
     InvalidImageError,
     MobileSamError,
+    NotEnoughMemoryError,
     PromptError,
     UnknownModelError,
     WeightsError,
@@ -46,6 +47,7 @@ __all__ = [
     "MaskFilters",
     "Masks",
     "MobileSamError",
+    "NotEnoughMemoryError",
     "PartialMasks",
     "Progress",
     "PromptError",

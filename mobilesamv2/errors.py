@@ -29,6 +29,10 @@ class PromptError(MobileSamError, ValueError):
     """The prompts or the options of a sampler make no sense together."""
 
 
+class NotEnoughMemoryError(MobileSamError, MemoryError):
+    """The device or the machine has no room for what was asked, not even one prompt at a time."""
+
+
 def sentence_of(error: Exception) -> str:
     """What went wrong with a photograph or a file, for people.
 

@@ -7,6 +7,16 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
+_SHORT = ("can't allocate memory", "not enough memory", "out of memory", "Unable to allocate")
+"""What PyTorch and numpy say where memory does not suffice; on a CPU PyTorch has no error of its own for that."""
+
+
+def is_short_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the device or the machine has no memory left."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _SHORT)
+    )
+
 
 @contextmanager
 def inference(device: torch.device) -> Iterator[None]:

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .errors import PromptError
+from .errors import NotEnoughMemoryError, PromptError
 from .geometry import ResizeLongestSide
 from .images import ImageInput, load_image
-from .inference import inference
+from .inference import inference, is_short_of_memory
 from .models.chunks import suitable_chunk
 from .models.preprocess import to_input
 from .models.promptable import PromptableNetwork
@@ -80,6 +80,7 @@ class PromptableModel:
 
         Raises:
             InvalidImageError: if it cannot be read as a picture.
+            NotEnoughMemoryError: if the device has no room for it.
         """
         watch = Stopwatch(self.device)
         with watch.stage("preprocess"), inference(self.device):
@@ -88,8 +89,13 @@ class PromptableModel:
             resize = ResizeLongestSide(size_hw=size_hw, input_side=self.sam.input_side)
             pixels_resize = replace(resize, input_side=self.sam.picture_side)  # in some models a smaller one
             pixels = to_input(picture, pixels_resize, device=self.device, dtype=self.sam.dtype)
-        with watch.stage("encode"), inference(self.device):
-            features = self.sam.encode(pixels).contiguous()  # bit for bit the same when stored
+        try:
+            with watch.stage("encode"), inference(self.device):
+                features = self.sam.encode(pixels).contiguous()  # bit for bit the same when stored
+        except (RuntimeError, MemoryError) as error:
+            if is_short_of_memory(error):
+                raise self._no_memory("encoding a picture") from error
+            raise
         return Embedding(features=features, resize=resize, timings=watch.seconds, model=self.name)
 
     def decode_logits(
@@ -205,7 +211,41 @@ class PromptableModel:
         masks: Tensor | None,
         shared: object,
     ) -> tuple[Tensor, Tensor]:
-        """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk."""
+        """Logits (N, M, h, w) and predicted IoUs (N, M) of one chunk; where memory does not suffice, of its halves.
+
+        Raises:
+            NotEnoughMemoryError: if it does not suffice for one prompt.
+        """
+        try:
+            return self._decode_at_once(embedding, prompts, masks, shared)
+        except (RuntimeError, MemoryError) as error:
+            if not is_short_of_memory(error):
+                raise
+            if len(prompts) == 1:
+                raise self._no_memory("one prompt") from error
+        # Outside of the handler, which would keep what was made so far alive.
+        middle = len(prompts) // 2
+        parts = [
+            self._decode(embedding, prompts[half], None if masks is None else masks[half], shared)
+            for half in (slice(0, middle), slice(middle, len(prompts)))
+        ]
+        logits, iou = zip(*parts, strict=True)
+        return torch.cat(logits), torch.cat(iou)
+
+    def _no_memory(self, what: str) -> NotEnoughMemoryError:
+        return NotEnoughMemoryError(
+            f"There is not enough memory for {what} on {self.device_description}. Close other programs, or take a "
+            "smaller model or another device."
+        )
+
+    def _decode_at_once(
+        self,
+        embedding: Embedding,
+        prompts: Prompts,
+        masks: Tensor | None,
+        shared: object,
+    ) -> tuple[Tensor, Tensor]:
+        """What `_decode` gives, without looking at the memory."""
         if prompts.is_mixed:
             raise PromptError(
                 "The decoder takes prompts of one kind at a time, with a box or without; got both."

@@ -80,6 +80,7 @@ PUBLIC = {
     "MaskFilters",
     "Masks",
     "MobileSamError",
+    "NotEnoughMemoryError",
     "PartialMasks",
     "Progress",
     "PromptError",

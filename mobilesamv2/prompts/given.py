@@ -61,7 +61,7 @@ def prompts_from(
             if not np.isin(given, (-1, 0, 1)).all():
                 raise PromptError("Labels are 1 for foreground and 0 for background; got another number.")
             label_array = given.astype(np.int64)
-            if label_array.size == 0 == point_array.size:
+            if label_array.size == 0 and 0 in point_array.shape[:2]:
                 label_array = label_array.reshape(point_array.shape[:2])
             elif label_array.ndim == 1:
                 label_array = label_array.reshape(-1, 1)
@@ -155,7 +155,7 @@ def _regular(masks: npt.ArrayLike) -> npt.NDArray[Any]:
         array = np.asarray(masks)
     except ValueError:  # rows of different lengths
         array = np.empty(0, dtype=object)
-    return array if array.dtype.kind in "biuf" else _numbers("mask_inputs", masks)
+    return array if array.dtype.kind in "bif" else _numbers("mask_inputs", masks)
 
 
 def _numbers(name: str, values: npt.ArrayLike | Tensor) -> Floats:

@@ -66,6 +66,10 @@ def test_a_question_of_the_page_is_one_object_or_a_sentence(question: dict[str, 
 
 
 @given(st.one_of(st.none(), NEARLY), st.one_of(st.none(), NEARLY), st.one_of(st.none(), NEARLY))
+@example([0, 0], [], None)
+@example([[]], [], None)
+@example(None, None, [0, 3.4028235677973366e38])
+@example(None, None, [0, 0, 10**400, 1])
 def test_what_a_program_gives_is_prompts_within_the_picture_or_a_sentence(
     points: Any, labels: Any, boxes: Any
 ) -> None:
@@ -79,6 +83,9 @@ def test_what_a_program_gives_is_prompts_within_the_picture_or_a_sentence(
 
 
 @given(NEARLY, st.integers(0, 2))
+@example(None, 0)
+@example([[0, 0], [0, 0, 0]], 0)
+@example([2**63, 2**63], 0)
 def test_masks_to_refine_are_masks_or_a_sentence(masks: Any, count: int) -> None:
     try:
         made = masks_from(masks, count=count, side=8, resize=ResizeLongestSide(SIZE_HW, 64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import traceback
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 Yields = TypeVar("Yields")
 
 
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
 def refused(sentence_html: str) -> gr.Error:
     """The error that brings a sentence to visitors and programs, and no traceback to the log."""
     return gr.Error(sentence_html, title=text.ERROR_TITLE, print_exception=False)
@@ -38,7 +42,13 @@ def sentences() -> Iterator[None]:
     except MobileSamError as error:
         # Gradio shows the message as HTML; programs get it too, and to them an escaped quote is noise.
         raise refused(escape(str(error), quote=False)) from error
+    except MemoryError as error:
+        log.warning("A run had no memory left.")
+        raise refused(text.NO_MEMORY) from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            log.warning("The disk is full.")
+            raise refused(text.NO_ROOM) from error
         # Not what it says: that may be the name of a visitor's file.
         places = "".join(traceback.format_tb(error.__traceback__))
         log.error("A run failed unexpectedly: %s\n%s", type(error).__name__, places)

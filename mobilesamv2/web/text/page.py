@@ -13,6 +13,10 @@ TAGLINE = "Segment everything in a photo: ask about objects, not about every poi
 NO_PHOTO = "There is no photo yet: drop one, paste one or choose an example."
 ERROR_TITLE = "That did not work"
 UNEXPECTED = "Something went wrong on our side. Try again, or another photo; the details are in the log."
+NO_MEMORY = "There is not enough memory for this just now. Try again later, or with a smaller photo."
+NO_ROOM = (
+    "The disk of this machine is full, so no file could be made. Whoever runs the page has to make room."
+)
 NO_PROXY = "This server hands out its own files, and fetches none from others."
 NOT_THERE = "There is nothing of that name here; gradio_api/info lists the endpoints."
 PHOTO_PLACEHOLDER = "Drop a photo here, paste one,\nor click to choose"
