@@ -9,8 +9,6 @@ and the files allow. It takes about two minutes on two quiet cores.
 
 from __future__ import annotations
 
-import functools
-import logging
 import os
 import statistics
 import tempfile
@@ -19,15 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import ray
+import torch
 from PIL import Image, ImageOps
 
 import mobilesamv2
+from mobilesamv2.batch.cluster import connected
 from mobilesamv2.batch.run import PART_SIZE, Plan, Tally, run_batch
 from mobilesamv2.batch.worker import STEPS, Work
 from mobilesamv2.images import ReadImage
 from mobilesamv2.request import Request
 from mobilesamv2.results import SegmentationResult
+from mobilesamv2.segmenter import Segmenter
 from mobilesamv2.types import Masks, Prompts
 
 from .harness import parser_of, report
@@ -73,26 +73,22 @@ def photographs(folder: Path, count: int) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
+def one_thread() -> Segmenter:
+    """The embedded model, on one thread however many cores its worker has."""
+    torch.set_num_threads(1)
+    return mobilesamv2.load("nano", device="cpu")
+
+
 def measured(source: Path, workers: int, work: Work) -> Measured:
-    """Run over a folder on a cluster of as many cores; the rate counts from when all workers work."""
-    ray.init(
-        address="local",
-        num_cpus=workers,
-        include_dashboard=False,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-    )
-    try:
-        with tempfile.TemporaryDirectory() as output:
-            plan = Plan((str(source),), output, {}, workers=workers, part_size=1)
-            marks: list[tuple[float, int]] = []
-            tally = Tally()
-            for tally, _ in run_batch(plan, work):
-                marks.append((time.perf_counter(), tally.done))
-            (begun, before), (ended, done) = marks[workers], marks[-1]
-            return Measured((done - before) / (ended - begun), tally)
-    finally:
-        ray.shutdown()
+    """Run over a folder; the rate counts from when all workers work."""
+    with tempfile.TemporaryDirectory() as output:
+        plan = Plan((str(source),), output, {}, workers=workers, part_size=1)
+        marks: list[tuple[float, int]] = []
+        tally = Tally()
+        for tally, _ in run_batch(plan, work):
+            marks.append((time.perf_counter(), tally.done))
+        (begun, before), (ended, done) = marks[workers], marks[-1]
+        return Measured((done - before) / (ended - begun), tally)
 
 
 def row(name: str, runs: list[Measured], ratio: float) -> dict[str, object]:
@@ -134,9 +130,9 @@ def main() -> None:
     parser = parser_of("Time batch runs of one and two workers.", "batch", rounds=2)
     parser.add_argument("--pictures", type=int, default=24, help="of each run")
     options = parser.parse_args()
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", CUDA_VISIBLE_DEVICES="")
-    work = Work(make_segmenter=functools.partial(mobilesamv2.load, "nano", device="cpu"), request=Request())
-    with tempfile.TemporaryDirectory() as folder:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    work = Work(make_segmenter=one_thread, request=Request())
+    with tempfile.TemporaryDirectory() as folder, connected(None, workers=2):
         photos, tiny = Path(folder, "photos"), Path(folder, "tiny")
         size = photographs(photos, options.pictures) / options.pictures
         one, two = [], []

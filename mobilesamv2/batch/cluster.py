@@ -7,7 +7,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,13 +29,11 @@ class Pool:
     Args:
         workers: how many.
         cpus, gpus: of each. A worker's model uses so many threads.
-        cluster: where they run, for people.
     """
 
     workers: int
     cpus: int
     gpus: int
-    cluster: str
 
 
 def ray_data() -> Any:
@@ -75,8 +73,7 @@ def connected(address: str | None, *, workers: int | None, use_gpus: bool | None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     options: dict[str, Any] = {"address": address}
     if address is None:
-        # Ray listens on all addresses of the machine: only this program and its workers know the password.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        # Ray listens on all addresses of the machine and demands a token, which it would leave in the home folder.
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         options = {
             "address": "local",
@@ -84,28 +81,54 @@ def connected(address: str | None, *, workers: int | None, use_gpus: bool | None
             "object_store_memory": OBJECT_STORE_BYTES,
             "include_dashboard": False,
         }
-    try:
-        with _own_signals():
-            ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
-        where = "on this machine" if address is None else f"at {address}"
-        raise BatchError(f"There is no Ray {where}: {' '.join(str(error).split())[:300]}") from error
+    _start(ray, options, attempts=2 if address is None else 1)
     try:
         yield _pool(ray, "this machine" if address is None else address, workers, use_gpus)
     finally:
         ray.shutdown()
 
 
+def _start(ray: Any, options: Mapping[str, Any], *, attempts: int) -> None:
+    """Start or reach Ray; it waits half a minute for what it starts, which a busy machine may need twice."""
+    for left in reversed(range(attempts)):
+        try:
+            with _own_signals():
+                ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
+            return
+        except Exception as error:  # of many classes, and once of this one itself
+            ray.shutdown()
+            if not left:
+                where = "on this machine" if options["address"] == "local" else f"at {options['address']}"
+                reason = " ".join(str(error).split())[:300]
+                raise BatchError(f"There is no Ray {where}: {reason}") from error
+
+
 def _pool(ray: Any, cluster: str, workers: int | None, use_gpus: bool | None) -> Pool:
-    resources = ray.cluster_resources()
-    cpus, gpus = (int(resources.get(name, 0)) for name in ("CPU", "GPU"))
-    if use_gpus and not gpus:
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    machines = [(int(of_one.get("CPU", 0)), int(of_one.get("GPU", 0))) for of_one in alive]
+    if use_gpus and not any(gpus for _, gpus in machines):
         raise BatchError(f"There is no GPU on {cluster}.")
-    if gpus and use_gpus is not False:
-        count = min(workers or gpus, gpus)
-        return Pool(count, max(1, cpus // gpus), 1, cluster)
-    count = workers or max(1, cpus)
-    return Pool(count, max(1, cpus // count), 0, cluster)
+    return pool_of(machines, workers=workers, use_gpus=use_gpus)
+
+
+def pool_of(machines: Sequence[tuple[int, int]], *, workers: int | None, use_gpus: bool | None) -> Pool:
+    """The workers that suit some machines: one for each GPU, or for each core where there is none.
+
+    Args:
+        machines: cores and GPUs of each.
+        workers: how many; with GPUs, at most so many. Fewer than there are cores have several cores each.
+        use_gpus: whether workers have a GPU each; None: if there are any.
+    """
+    with_gpus = [(cpus, gpus) for cpus, gpus in machines if gpus]
+    if with_gpus and use_gpus is not False:
+        all_gpus = sum(gpus for _, gpus in with_gpus)
+        each = min(cpus // gpus for cpus, gpus in with_gpus)
+        return Pool(min(workers or all_gpus, all_gpus), cpus=max(1, each), gpus=1)
+    cores = [cpus for cpus, _ in machines if cpus]
+    count = workers or max(1, sum(cores))
+    # A worker must fit on one machine.
+    fitting = (each for each in range(max(cores, default=1), 1, -1) if sum(n // each for n in cores) >= count)
+    return Pool(count, cpus=next(fitting, 1), gpus=0)
 
 
 @contextmanager

@@ -77,6 +77,7 @@ class Store:
         fs, root = located(full_name(address))
         store = cls(fs, root.rstrip("/"), uuid.uuid4().hex)
         before = store._about()
+        about = json.loads(json.dumps(about))
         if before is not None and before != about:
             differing = sorted(key for key in {*before, *about} if before.get(key) != about.get(key))
             raise BatchError(

@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     from ..batch.run import run_batch
 
     plan, work = _plan_of(options)
+    print("Listing the pictures, and what is done of them.", file=sys.stderr, flush=True)
     updates = run_batch(plan, work)
     tally, _ = next(updates)
     before = f"; {count(tally.done_before, 'picture')} done before" if tally.done_before else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -16,10 +15,12 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 _HOLD = """
-import ray, sys
-ray.init(address="local", num_cpus=3, object_store_memory=100 * 2**20, include_dashboard=False)
-print("address", ray.get_runtime_context().gcs_address, flush=True)
-sys.stdin.read()
+import sys
+from mobilesamv2.batch.cluster import connected
+with connected(None, workers=3):
+    import ray
+    print("address", ray.get_runtime_context().gcs_address, flush=True)
+    sys.stdin.read()
 """
 
 
@@ -39,10 +40,12 @@ def place_for_ray() -> Iterator[dict[str, str]]:
         quiet = {
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_memory_monitor_refresh_ms": "0",
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
         }
-        yield os.environ | quiet | {"RAY_TMPDIR": folder, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        yield (
+            os.environ
+            | quiet
+            | {"RAY_TMPDIR": folder, "HOME": folder, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        )
         wait_for(lambda: not processes_of(folder), seconds=60)
 
 

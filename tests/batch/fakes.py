@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from mobilesamv2.batch import run
+from mobilesamv2.batch.cluster import Pool
 from mobilesamv2.batch.run import Plan
 from mobilesamv2.batch.worker import Work
 from mobilesamv2.request import Request
@@ -72,3 +79,41 @@ def photograph(path: Path, *, width: int = 20) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (width, 12), "grey").save(path, format="PNG")
     return path
+
+
+class RayInProcess:
+    """As much of `ray.data` as a run calls."""
+
+    def __init__(self) -> None:
+        self.given: list[int] = []
+        context = SimpleNamespace(enable_progress_bars=True)
+        self.DataContext = SimpleNamespace(get_current=lambda: context)
+        self.ActorPoolStrategy = SimpleNamespace
+
+    def from_items(self, items: list[dict[str, str]], *, override_num_blocks: int) -> RayInProcess:
+        self.given.append(len(items))
+        self.items = items
+        return self
+
+    def map_batches(
+        self, worker: Any, *, fn_constructor_args: Any, batch_size: int, **_: object
+    ) -> RayInProcess:
+        assert batch_size == 1
+        self.worker = worker(*fn_constructor_args)
+        return self
+
+    def iter_batches(self, **_: object) -> Iterator[dict[str, list[str]]]:
+        return (self.worker({"names": [item["names"]]}) for item in self.items)
+
+
+def ray_in_process(monkeypatch: pytest.MonkeyPatch) -> RayInProcess:
+    """Let runs of this process have a stand-in for Ray with two workers."""
+
+    @contextmanager
+    def connected(address: str | None, **_: object) -> Iterator[Pool]:
+        yield Pool(workers=2, cpus=1, gpus=0)
+
+    stand_in = RayInProcess()
+    monkeypatch.setattr(run, "connected", connected)
+    monkeypatch.setattr(run, "ray_data", lambda: stand_in)
+    return stand_in

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -31,7 +32,8 @@ def test_every_picture_is_there_once_whoever_was_killed(tmp_path: Path) -> None:
     names = [str(photograph(source / f"{number:02}.png")) for number in range(75)]
     broken = source / "20.png"
     broken.write_bytes(b"no picture")
-    with place_for_ray() as environment, cluster(environment) as address:
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    with place_for_ray() as place, cluster(environment := place | token) as address:
         command = [
             sys.executable,
             "-m",

@@ -3,64 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from mobilesamv2.batch import run
-from mobilesamv2.batch.cluster import Pool
 from mobilesamv2.batch.rows import rows_of
 from mobilesamv2.batch.run import Tally, run_batch
 from mobilesamv2.batch.sources import SourceError
 from mobilesamv2.batch.store import BatchError, Store
 from mobilesamv2.progress import run_to_end
 
-from .fakes import photograph, plan, work
+from .fakes import RayInProcess, photograph, plan, ray_in_process, work
 
 pytest.importorskip("ray")
 
 
-class InProcess:
-    """As much of `ray.data` as a run calls."""
-
-    def __init__(self) -> None:
-        self.given: list[int] = []
-        context = SimpleNamespace(enable_progress_bars=True)
-        self.DataContext = SimpleNamespace(get_current=lambda: context)
-        self.ActorPoolStrategy = SimpleNamespace
-
-    def from_items(self, items: list[dict[str, str]], *, override_num_blocks: int) -> InProcess:
-        self.given.append(len(items))
-        self.items = items
-        return self
-
-    def map_batches(
-        self, worker: Any, *, fn_constructor_args: Any, batch_size: int, **_: object
-    ) -> InProcess:
-        assert batch_size == 1
-        self.worker = worker(*fn_constructor_args)
-        return self
-
-    def iter_batches(self, **_: object) -> Iterator[dict[str, list[str]]]:
-        return (self.worker({"names": [item["names"]]}) for item in self.items)
-
-
 @pytest.fixture(autouse=True)
-def ray(monkeypatch: pytest.MonkeyPatch) -> InProcess:
+def ray(monkeypatch: pytest.MonkeyPatch) -> RayInProcess:
     """Ray with two workers, which take turns."""
-
-    @contextmanager
-    def connected(address: str | None, **_: object) -> Iterator[Pool]:
-        yield Pool(workers=2, cpus=1, gpus=0, cluster="here")
-
-    stand_in = InProcess()
-    monkeypatch.setattr(run, "connected", connected)
-    monkeypatch.setattr(run, "ray_data", lambda: stand_in)
-    return stand_in
+    return ray_in_process(monkeypatch)
 
 
 @pytest.fixture
@@ -95,7 +57,7 @@ def test_parts_have_the_size_that_was_asked_where_there_are_enough(source: Path,
 
 
 def test_names_are_given_to_ray_by_and_by(
-    source: Path, tmp_path: Path, ray: InProcess, monkeypatch: pytest.MonkeyPatch
+    source: Path, tmp_path: Path, ray: RayInProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "_PARTS_AT_ONCE", 7)
     run_to_end(run_batch(plan(source, output=tmp_path / "out"), work()))
