@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from .filters import KEEP_ALL, SHOW_ALL, MaskFilters, apply_filters, without_duplicates
+from .geometry import Tiles
 from .nesting import Nesting
 from .request import Request
 from .types import Masks, Prompts
@@ -29,6 +30,7 @@ class RunInfo:
         request: what was asked; None where a sampler object was.
         own_filters: the sampler's own filters, whether they were used or not.
         scaled_to_own_range: whether the picture was (`ReadImage`).
+        tiles: the windows it was segmented in, beside the whole; None: only the whole.
     """
 
     sampler: str
@@ -39,6 +41,7 @@ class RunInfo:
     request: Request | None = None
     own_filters: MaskFilters = KEEP_ALL
     scaled_to_own_range: bool = False
+    tiles: Tiles | None = None
 
     @property
     def seconds(self) -> float:
@@ -128,6 +131,7 @@ class SegmentationResult(RunInfo):
             "sampler": self.sampler,
             "request": None if self.request is None else self.request.to_record(),
             "image": {"width": width, "height": height, "scaled_to_own_range": self.scaled_to_own_range},
+            "tiles": None if self.tiles is None else self._tiles_record(self.tiles),
             "prompts": len(self.prompts),
             "masks_decoded": self.masks_decoded,
             "masks": len(self.masks),
@@ -137,3 +141,7 @@ class SegmentationResult(RunInfo):
             "total_seconds": round(self.seconds, 6),
             "is_complete": self.is_complete,
         }
+
+    def _tiles_record(self, tiles: Tiles) -> dict[str, Any]:
+        windows = len(tiles.windows(self.masks.size_hw))
+        return {"side": tiles.side, "overlap": tiles.overlap, "windows": windows}

@@ -21,7 +21,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["errors", "arrays", "progress", "formatting", "geometry", "inference", "warning_filters"],
     ["types", "ops", "images"],
-    ["nesting", "sampler_kinds"],
+    ["nesting", "sampler_kinds", "seams"],
     ["filters"],
     ["request"],
     ["results"],
@@ -33,7 +33,7 @@ LAYERS = [
     ["build"],
     ["postprocess", "promptable", "stored"],
     ["segmenter"],
-    ["comparison", "raw_masks"],
+    ["comparison", "raw_masks", "tiles"],
     ["loading"],
     ["render", "export", "evaluate"],
     ["batch"],
