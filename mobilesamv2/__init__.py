@@ -27,12 +27,14 @@ from .errors import (
 if TYPE_CHECKING:
     from .comparison.compare import Comparison, compare
     from .filters import MaskFilters, ViewFilters
+    from .geometry import Tiles
     from .loading import load
     from .progress import Progress
     from .promptable import Embedding
     from .request import Request
     from .results import PartialMasks, SegmentationResult
     from .segmenter import Segmenter
+    from .tiles import segment_in_tiles
     from .types import Masks, Prompts
     from .zoo import models
 else:
@@ -55,6 +57,7 @@ __all__ = [
     "Request",
     "SegmentationResult",
     "Segmenter",
+    "Tiles",
     "UnknownModelError",
     "ViewFilters",
     "WeightsError",
@@ -63,6 +66,7 @@ __all__ = [
     "compare",
     "load",
     "models",
+    "segment_in_tiles",
 ]
 
 _HOMES = {
@@ -76,9 +80,11 @@ _HOMES = {
     "Request": "request",
     "SegmentationResult": "results",
     "Segmenter": "segmenter",
+    "Tiles": "geometry",
     "ViewFilters": "filters",
     "compare": "comparison.compare",
     "load": "loading",
+    "segment_in_tiles": "tiles",
 }
 
 

@@ -46,12 +46,16 @@ class ResizeLongestSide:
         return np.asarray(boxes_xyxy, dtype=np.float64) * np.tile(self._scale_xy, 2)
 
 
+DEFAULT_SIDE = 1024
+"""Of tiles in pixels: the side of SAM's input, so that a window is seen as it is."""
+
+
 @dataclass(frozen=True)
 class Tiles:
     """Overlapping square windows that cover a picture.
 
     Args:
-        side: of each window in pixels; the default is the side of SAM's input, so that a window is seen as it is.
+        side: of each window in pixels.
         overlap: share of its side that a window has in common with the next one at least, 0 to 0.5. What is smaller
             than that is seen whole by some window.
 
@@ -59,7 +63,7 @@ class Tiles:
         PromptError: if a number is out of range.
     """
 
-    side: int = 1024
+    side: int = DEFAULT_SIDE
     overlap: float = 0.25
 
     def __post_init__(self) -> None:

@@ -88,6 +88,7 @@ PUBLIC = {
     "Request",
     "SegmentationResult",
     "Segmenter",
+    "Tiles",
     "UnknownModelError",
     "ViewFilters",
     "WeightsError",
@@ -96,6 +97,7 @@ PUBLIC = {
     "compare",
     "load",
     "models",
+    "segment_in_tiles",
 }
 
 

@@ -203,6 +203,7 @@ def test_the_record_says_what_was_asked_and_what_came() -> None:
         "sampler",
         "request",
         "image",
+        "tiles",
         "prompts",
         "masks_decoded",
         "masks",

@@ -7,16 +7,27 @@ import functools
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidImageError, sentence_of
 from ..formatting import count
-from .options import Commands, add_model_options, add_request_options, load_segmenter, request_of
+from .options import (
+    Commands,
+    add_model_options,
+    add_request_options,
+    load_segmenter,
+    positive,
+    request_of,
+)
 from .photos import Photo, find_photos
 
 if TYPE_CHECKING:
+    from ..geometry import Tiles
+    from ..images import ReadImage
     from ..request import Request
+    from ..results import SegmentationResult
     from ..segmenter import Segmenter
 
 
@@ -60,6 +71,15 @@ def add_parser(commands: Commands) -> None:
         action="store_true",
         help="write coco.json, one COCO data set of all photographs: --dataset coco",
     )
+    parser.add_argument(
+        "--tiles",
+        type=positive,
+        nargs="?",
+        const=0,
+        metavar="SIDE",
+        help="for very large photographs: look at overlapping windows of SIDE pixels too (1024) and join "
+        "the masks; what is asked is asked of each window",
+    )
     add_request_options(parser)
     add_model_options(parser)
     parser.set_defaults(run=run)
@@ -78,8 +98,10 @@ def _formats(text: str, *, of_data_sets: bool = False) -> tuple[str, ...]:
 def run(options: argparse.Namespace) -> int:
     """Segment the photographs; see `add_parser`."""
     from ..export import write_datasets, write_summary
+    from ..geometry import Tiles
 
     request = request_of(options)
+    tiles = None if options.tiles is None else Tiles(options.tiles) if options.tiles else Tiles()
     photos, missing = find_photos(options.photos, recursive=options.recursive, output=options.output)
     for _, sentence in missing:
         print(f"mobilesamv2: {sentence}", file=sys.stderr)
@@ -87,13 +109,15 @@ def run(options: argparse.Namespace) -> int:
     records: list[dict[str, Any]] = []
     options.output.mkdir(parents=True, exist_ok=True)
     if options.resume:
-        done = {photo: record for photo in photos if (record := _done(photo, options, request)) is not None}
+        done = {
+            photo: record for photo in photos if (record := _done(photo, options, request, tiles)) is not None
+        }
         records += done.values()
         photos = [photo for photo in photos if photo not in done]
         print(f"{count(len(done), 'photo')} done before.")
     try:
         if photos:
-            _segment_all(load_segmenter(options), photos, options, request, records, failures)
+            _segment_all(load_segmenter(options), photos, options, request, tiles, records, failures)
     finally:
         # Also after Ctrl-C and SIGTERM: what is done is done.
         write_summary(options.output, photos=records, failures=failures)
@@ -109,6 +133,7 @@ def _segment_all(
     photos: list[Photo],
     options: argparse.Namespace,
     request: Request,
+    tiles: Tiles | None,
     records: list[dict[str, Any]],
     failures: list[dict[str, str]],
 ) -> None:
@@ -121,7 +146,7 @@ def _segment_all(
             bar.set_postfix_str(photo.name)
             started = time.perf_counter()
             try:
-                record = _segment_one(segmenter, photo, options, request)
+                record = _segment_one(segmenter, photo, options, request, tiles, told=bar.set_postfix_str)
             except (InvalidImageError, OSError, MemoryError, torch.OutOfMemoryError) as error:
                 failures.append({"photo": str(photo.path), "error": sentence_of(error)})
                 tqdm.write(f"mobilesamv2: {photo.path}: {failures[-1]['error']}", file=sys.stderr)
@@ -135,29 +160,59 @@ def _segment_all(
 
 
 def _segment_one(
-    segmenter: Segmenter, photo: Photo, options: argparse.Namespace, request: Request
+    segmenter: Segmenter,
+    photo: Photo,
+    options: argparse.Namespace,
+    request: Request,
+    tiles: Tiles | None,
+    *,
+    told: Callable[[str], None],
 ) -> dict[str, Any]:
     from ..export import write_result
     from ..images import read_image
 
     read = read_image(photo.path)
-    result = segmenter.segment_everything(read, request=request)
+    if tiles is None:
+        result = segmenter.segment_everything(read, request=request)
+    else:
+        result = _in_tiles(segmenter, read, request, tiles, told=lambda said: told(f"{photo.name}, {said}"))
     folder = options.output / photo.name
     write_result(folder, read.picture, result, file_name=photo.file_name, formats=options.export)
     return _of_photo(photo, result.to_record())
+
+
+def _in_tiles(
+    segmenter: Segmenter, read: ReadImage, request: Request, tiles: Tiles, *, told: Callable[[str], None]
+) -> SegmentationResult:
+    """The result of all windows, telling which one is at work."""
+    from ..tiles import tile_steps
+
+    steps = tile_steps(segmenter, read, request, tiles=tiles)
+    while True:
+        try:
+            item = next(steps)
+        except StopIteration as stop:
+            result: SegmentationResult = stop.value
+            return result
+        if item.stage == "tiles":
+            told(f"window {item.done + 1} of {item.total}")
 
 
 def _of_photo(photo: Photo, record: dict[str, Any]) -> dict[str, Any]:
     return {"photo": str(photo.path), "folder": photo.name, **record}
 
 
-def _done(photo: Photo, options: argparse.Namespace, request: Request) -> dict[str, Any] | None:
+def _done(
+    photo: Photo, options: argparse.Namespace, request: Request, tiles: Tiles | None
+) -> dict[str, Any] | None:
     """The record of a photograph that was segmented before, as is asked now; None if it was not."""
     from ..export import MASKS_NAME
 
     try:
         kept = json.loads((options.output / photo.name / MASKS_NAME).read_text(encoding="utf-8"))
         same = kept["image"].pop("file_name") == photo.file_name and kept["model"] == options.model
+        side = None if kept["tiles"] is None else kept["tiles"]["side"]
+        same = same and side == (None if tiles is None else tiles.side)
         if same and kept["request"] == request.to_record():
             return _of_photo(
                 photo, {k: v for k, v in kept.items() if k not in ("prompt_list", "annotations")}
