@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from .ops.rle import run_lengths
+from .ops.rle import run_lengths, window_runs
+from .ops.runs import edge_runs, runs_of
 from .types import Bools, Ints, Masks, Picture, Prompts, Rle
 
 _GOLDEN_TURN = (5**0.5 - 1) / 2
@@ -147,7 +148,7 @@ def on_top(masks: Masks, size_hw: tuple[int, int]) -> npt.NDArray[np.int32]:
     Args:
         size_hw: height and width of the answer: the picture's or those of a smaller copy.
     """
-    return _paint(masks, size_hw, thickness=0)[0]
+    return _paint(masks, size_hw, thickness=0)[0].astype(np.int32)
 
 
 def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int] | None = None) -> Picture:
@@ -201,24 +202,35 @@ def _line_width(size_hw: tuple[int, int]) -> int:
     return max(1, int(max(size_hw) / 800 + 0.5))
 
 
-def _paint(masks: Masks, size_hw: tuple[int, int], *, thickness: int) -> tuple[npt.NDArray[np.int32], Bools]:
-    """Which mask is on top of each pixel, int32 (h, w), -1 for none; and where that one's contour runs."""
-    painted, edges = np.full(size_hw[::-1], -1, dtype=np.int32), np.zeros(size_hw[::-1], dtype=np.uint8)
+def _paint(
+    masks: Masks, size_hw: tuple[int, int], *, thickness: int
+) -> tuple[npt.NDArray[np.signedinteger], Bools]:
+    """Which mask is on top of each pixel, integers (h, w), -1 for none; and where that one's contour runs.
+
+    Runs are painted, not pixels: of a mask of megapixels there are a few thousand.
+    """
+    dtype = np.int16 if len(masks) < np.iinfo(np.int16).max else np.int32
+    painted = np.full(size_hw[1] * size_hw[0], -1, dtype=dtype)  # column by column, as runs go
+    edges = np.zeros(len(painted), dtype=np.uint8)
     for index in masks.painting_order():
-        rows, row_centres = _samples(masks.boxes_xyxy[index, 1::2], masks.size_hw[0], size_hw[0])
-        columns, column_centres = _samples(masks.boxes_xyxy[index, 0::2], masks.size_hw[1], size_hw[1])
-        if len(row_centres) == 0 or len(column_centres) == 0:
-            continue
-        if size_hw == tuple(masks.size_hw):
-            window = masks.window(index).T  # the same, without a search for every pixel
-        else:
-            window = _sampled(masks.rles[index], rows=row_centres, columns=column_centres)
-        # Both are drawn column by column, as run lengths go, and turned at the end.
-        place = np.s_[columns : columns + window.shape[0], rows : rows + window.shape[1]]
-        np.copyto(painted[place], index, where=window)
-        if thickness:
-            np.copyto(edges[place], _inner_edge(window, place, painted.shape, thickness), where=window)
-    return np.asarray(cv2.transpose(painted), dtype=np.int32), np.asarray(cv2.transpose(edges)).view(np.bool_)
+        runs = _drawn_runs(masks, index, size_hw)
+        for start, stop in runs.tolist():
+            painted[start:stop] = index
+            edges[start:stop] = 0
+        for start, stop in edge_runs(runs, size_hw=size_hw, thickness=thickness).tolist():
+            edges[start:stop] = 1
+    columns = painted.reshape(size_hw[::-1]), edges.reshape(size_hw[::-1])
+    return np.asarray(cv2.transpose(columns[0])), np.asarray(cv2.transpose(columns[1])).view(np.bool_)
+
+
+def _drawn_runs(masks: Masks, index: int, size_hw: tuple[int, int]) -> Ints:
+    """The runs of a mask at the size of the drawing."""
+    if size_hw == tuple(masks.size_hw):
+        return runs_of(masks.rles[index])
+    top, rows = _samples(masks.boxes_xyxy[index, 1::2], masks.size_hw[0], size_hw[0])
+    left, columns = _samples(masks.boxes_xyxy[index, 0::2], masks.size_hw[1], size_hw[1])
+    window = _sampled(masks.rles[index], rows=rows, columns=columns).T
+    return window_runs(window, origin_yx=(top, left), height=size_hw[0])
 
 
 def _samples(span: npt.NDArray[np.float32], full: int, drawn: int) -> tuple[int, Ints]:
@@ -236,17 +248,3 @@ def _sampled(rle: Rle, *, rows: Ints, columns: Ints) -> Bools:
     turns = np.searchsorted(positions, np.cumsum(run_lengths(rle)), side="left")
     flips = np.bincount(turns, minlength=len(positions) + 1)[: len(positions)]
     return np.asarray(np.cumsum(flips) % 2 == 1).reshape(len(columns), len(rows))
-
-
-def _inner_edge(
-    window: Bools, place: tuple[slice, slice], shape: tuple[int, ...], thickness: int
-) -> npt.NDArray[np.uint8]:
-    """1 for what is within `thickness` steps of leaving the mask; where it leaves the picture it has no edge."""
-    (top, bottom), (left, right) = (
-        (int(axis.start > 0), int(axis.stop < side)) for axis, side in zip(place, shape, strict=True)
-    )
-    framed = np.pad(window.view(np.uint8), ((top, bottom), (left, right)))
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    inner = cv2.erode(framed, cross, iterations=thickness)  # what lies beyond the array counts as inside
-    inner = inner[top : framed.shape[0] - bottom, left : framed.shape[1] - right]
-    return np.asarray(1 - inner, dtype=np.uint8)

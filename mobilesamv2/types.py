@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
@@ -14,6 +15,7 @@ from pycocotools import mask as coco_mask
 from .arrays import Bools, Floats, Ints, Picture, Rle
 from .errors import PromptError
 from .ops.rle import decode_rle
+from .ops.runs import runs_of
 
 __all__ = ["Bools", "Floats", "Ints", "Masks", "Picture", "Prompts", "Rle"]
 
@@ -284,17 +286,21 @@ class Masks:
             out[index] = self.dense_one(index)
         return out
 
-    def label_map(self) -> npt.NDArray[np.int32]:
-        """Give each pixel to one mask: int32 (H, W), 0 for none, i + 1 for mask i.
+    def label_map(self, dtype: type[np.integer] = np.int32) -> npt.NDArray[Any]:
+        """Give each pixel to one mask: integers (H, W), 0 for none, i + 1 for mask i.
 
         Larger masks are painted first, so that a part stays visible on the whole it lies on; of equally large
         ones the better ranked is on top.
+
+        Args:
+            dtype: of the numbers; it must hold as many as there are masks.
         """
-        labels = np.zeros(self.size_hw[::-1], dtype=np.int32)  # column by column, as run lengths go
+        height, width = self.size_hw
+        labels = np.zeros(width * height, dtype=dtype)  # column by column, as runs go
         for index in self.painting_order():
-            x0, y0, x1, y1 = (int(edge) for edge in self.boxes_xyxy[index])
-            np.copyto(labels[x0:x1, y0:y1], index + 1, where=self.window(index).T)
-        return np.ascontiguousarray(labels.T)
+            for start, stop in runs_of(self.rles[index]).tolist():
+                labels[start:stop] = index + 1
+        return np.ascontiguousarray(cv2.transpose(labels.reshape(width, height)))
 
     def painting_order(self) -> list[int]:
         """Larger masks first, so that parts lie on wholes; of equally large ones the best ranked last."""

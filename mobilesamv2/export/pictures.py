@@ -28,7 +28,7 @@ def label_map_image(masks: Masks) -> Image.Image:
     if len(masks) > np.iinfo(np.uint16).max:
         raise ValueError(f"A label map of 16 bits numbers at most 65,535 masks; there are {len(masks):,}.")
     dtype = np.uint8 if len(masks) <= np.iinfo(np.uint8).max else np.uint16
-    return Image.fromarray(masks.label_map().astype(dtype))
+    return Image.fromarray(masks.label_map(dtype))
 
 
 def mask_image(masks: Masks, index: int) -> Image.Image:

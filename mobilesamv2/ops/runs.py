@@ -1,0 +1,75 @@
+"""Runs of set pixels, counted down the columns as COCO does: sets of places, without an array of the picture.
+
+Runs are int64 (R, 2): where each starts and the place after its end.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..arrays import Ints, Rle
+from .rle import run_lengths
+
+
+def runs_of(rle: Rle) -> Ints:
+    """The runs of a compressed mask, rising."""
+    turns = np.cumsum(run_lengths(rle))
+    return turns[: len(turns) // 2 * 2].reshape(-1, 2)
+
+
+def within_columns(runs: Ints, *, height: int) -> Ints:
+    """The same places, in runs that end where their column does."""
+    first, last = runs[:, 0] // height, (runs[:, 1] - 1) // height
+    pieces = last - first + 1
+    column = np.repeat(first - np.cumsum(pieces) + pieces, pieces) + np.arange(pieces.sum())
+    starts = np.maximum(np.repeat(runs[:, 0], pieces), column * height)
+    stops = np.minimum(np.repeat(runs[:, 1], pieces), (column + 1) * height)
+    return np.stack([starts, stops], axis=1)
+
+
+def intersection(runs: Ints, others: Ints) -> Ints:
+    """Places of rising runs that also lie in at least one of the others, which may overlap and be in any order."""
+    return _where(runs, others, wanted=True)
+
+
+def difference(runs: Ints, others: Ints) -> Ints:
+    """Places of rising runs that lie in none of the others, which may overlap and be in any order."""
+    return _where(runs, others, wanted=False)
+
+
+def _where(runs: Ints, others: Ints, *, wanted: bool) -> Ints:
+    places = np.concatenate([runs[:, 0], runs[:, 1], others[:, 0], others[:, 1]])
+    order = np.argsort(places, kind="stable")
+    steps = np.zeros((2, len(places)), dtype=np.int32)
+    for row, (begin, count) in enumerate(((0, len(runs)), (2 * len(runs), len(others)))):
+        steps[row, begin : begin + count] = 1
+        steps[row, begin + count : begin + 2 * count] = -1
+    inside, covered = np.cumsum(steps[:, order], axis=1) > 0
+    found = np.flatnonzero(inside & (covered == wanted))  # never the last place: nothing is inside after it
+    starts, stops = places[order[found]], places[order[found + 1]]
+    real = stops > starts
+    return np.stack([starts[real], stops[real]], axis=1)
+
+
+def edge_runs(runs: Ints, *, size_hw: tuple[int, int], thickness: int) -> Ints:
+    """Places of a mask within `thickness` steps of leaving it, up, down, left or right; leaving the picture is none.
+
+    Args:
+        runs: of the mask, rising.
+        size_hw: height and width of the picture.
+    """
+    height, width = size_hw
+    if len(runs) == 0 or thickness < 1:
+        return np.zeros((0, 2), dtype=np.int64)
+    down = within_columns(runs, height=height)
+    starts, stops = down[:, 0], down[:, 1]
+    top = np.stack([starts, np.minimum(starts + thickness, stops)], axis=1)[starts % height != 0]
+    bottom = np.stack([np.maximum(stops - thickness, starts), stops], axis=1)[stops % height != 0]
+    # Where the next column is not in the mask, and the columns before these places.
+    right = difference(runs, runs - height)
+    left = difference(runs, runs + height)
+    right = intersection(right, np.array([[0, (width - 1) * height]]))
+    left = intersection(left, np.array([[height, width * height]]))
+    steps = height * np.arange(thickness)[:, None, None]
+    beside = [(right[None] - steps).reshape(-1, 2), (left[None] + steps).reshape(-1, 2)]
+    return intersection(runs, np.concatenate([top, bottom, *beside]))
