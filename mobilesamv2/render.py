@@ -103,15 +103,18 @@ def overlay(
     scale = max(height, width) / max(masks.size_hw)
     if any(abs(drawn - full * scale) > 1 for drawn, full in zip((height, width), masks.size_hw, strict=True)):
         raise ValueError(f"A picture of {(height, width)} is no copy of one of {masks.size_hw}.")
-    painted, edges = _paint(masks, (height, width), thickness=_line_width((height, width)) if contours else 0)
-    fills = np.concatenate([colours, np.zeros((1, 3), dtype=np.uint8)])  # label -1 is the last row: no mask
+    painted = _paint(masks, (height, width), thickness=_line_width((height, width)) if contours else 0)
+    fills = np.concatenate(
+        [colours, colours, np.zeros((1, 3), dtype=np.uint8)]
+    )  # -1 is the last row: no mask
     lines = 0.7 * colours.astype(np.float32) + 0.3 * 255  # a lighter line stands out from its own area
     line_share = max(opacity, _CONTOUR_OPACITY)
     out = picture.copy()
     for top in range(0, height, _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
-        band, labels, on_line = out[rows], painted[rows], edges[rows]
-        drawn = lines[labels[on_line]] * line_share + band[on_line] * (1 - line_share)
+        band, labels = out[rows], painted[rows]
+        on_line = labels >= len(masks)
+        drawn = lines[labels[on_line] - len(masks)] * line_share + band[on_line] * (1 - line_share)
         mixed = cv2.addWeighted(band, 1 - opacity, fills.take(labels, axis=0), opacity, 0)
         np.copyto(band, mixed, where=(labels >= 0)[:, :, None])
         band[on_line] = np.rint(drawn)
@@ -134,9 +137,9 @@ def mask_layer(
     """
     colours = label_colours(len(masks)) if colours is None else colours
     layer = np.zeros((*size_hw, 4), dtype=np.uint8)
-    painted, edges = _paint(masks, size_hw, thickness=_line_width(size_hw))
-    inside = painted >= 0
-    layer[inside, :3] = colours[painted[inside]]
+    painted = _paint(masks, size_hw, thickness=_line_width(size_hw))
+    inside, edges = painted >= 0, painted >= len(masks)
+    layer[inside, :3] = np.concatenate([colours, colours])[painted[inside]]
     layer[inside, 3] = round(255 * opacity)
     layer[edges, 3] = round(255 * max(opacity, _CONTOUR_OPACITY))
     return layer
@@ -148,7 +151,7 @@ def on_top(masks: Masks, size_hw: tuple[int, int]) -> npt.NDArray[np.int32]:
     Args:
         size_hw: height and width of the answer: the picture's or those of a smaller copy.
     """
-    return _paint(masks, size_hw, thickness=0)[0].astype(np.int32)
+    return _paint(masks, size_hw, thickness=0).astype(np.int32)
 
 
 def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int] | None = None) -> Picture:
@@ -202,25 +205,20 @@ def _line_width(size_hw: tuple[int, int]) -> int:
     return max(1, int(max(size_hw) / 800 + 0.5))
 
 
-def _paint(
-    masks: Masks, size_hw: tuple[int, int], *, thickness: int
-) -> tuple[npt.NDArray[np.signedinteger], Bools]:
-    """Which mask is on top of each pixel, integers (h, w), -1 for none; and where that one's contour runs.
+def _paint(masks: Masks, size_hw: tuple[int, int], *, thickness: int) -> npt.NDArray[np.signedinteger]:
+    """Which of N masks is on top of each pixel, integers (h, w): -1 for none, N more where its contour runs.
 
     Runs are painted, not pixels: of a mask of megapixels there are a few thousand.
     """
-    dtype = np.int16 if len(masks) < np.iinfo(np.int16).max else np.int32
+    dtype = np.int16 if 2 * len(masks) < np.iinfo(np.int16).max else np.int32
     painted = np.full(size_hw[1] * size_hw[0], -1, dtype=dtype)  # column by column, as runs go
-    edges = np.zeros(len(painted), dtype=np.uint8)
     for index in masks.painting_order():
         runs = _drawn_runs(masks, index, size_hw)
         for start, stop in runs.tolist():
             painted[start:stop] = index
-            edges[start:stop] = 0
         for start, stop in edge_runs(runs, size_hw=size_hw, thickness=thickness).tolist():
-            edges[start:stop] = 1
-    columns = painted.reshape(size_hw[::-1]), edges.reshape(size_hw[::-1])
-    return np.asarray(cv2.transpose(columns[0])), np.asarray(cv2.transpose(columns[1])).view(np.bool_)
+            painted[start:stop] = len(masks) + index
+    return np.asarray(cv2.transpose(painted.reshape(size_hw[::-1])))
 
 
 def _drawn_runs(masks: Masks, index: int, size_hw: tuple[int, int]) -> Ints:

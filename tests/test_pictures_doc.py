@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 import mobilesamv2
+from mobilesamv2.cli import main
 from tests.tiny import picture, tiny_segmenter
 
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "pictures.md").read_text(encoding="utf-8")
@@ -29,3 +31,18 @@ def test_every_form_of_one_picture_gives_the_same_masks() -> None:
     assert len(results) == 6
     masks = [result.masks.rles for result in results]  # type: ignore[attr-defined]
     assert all(rles == masks[0] for rles in masks)
+
+
+def test_the_example_of_tiles() -> None:
+    Image.fromarray(picture(height=500, width=900)).save("photo.jpg")
+    values = {"mobilesamv2": mobilesamv2, "model": tiny_segmenter()}
+    exec(PYTHON[1], values)  # it is our own text
+    assert values["result"].to_record()["tiles"] == {"side": 640, "overlap": 0.25, "windows": 2}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("line", re.findall(r"^mobilesamv2 (segment .*?) *#", TEXT, flags=re.MULTILINE))
+def test_the_commands_of_tiles(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: tiny_segmenter())
+    assert main(line.split()) == 0
+    (record,) = json.loads(Path("out/summary.json").read_text())["photos"]
+    assert record["tiles"]["side"] == (640 if "640" in line else 1024)

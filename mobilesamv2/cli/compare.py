@@ -40,12 +40,12 @@ def run(options: argparse.Namespace) -> int:
     from ..comparison.compare import Comparison, compare
     from ..comparison.report import verdict
     from ..export import write_comparison
-    from ..images import load_image
+    from ..images import read_image
 
     first, second = (request_of(options, text) for text in (options.first, options.second))
-    picture = load_image(options.photo)
-    found: Comparison = compare(load_segmenter(options), picture, first, second)
-    write_comparison(options.output, picture, found, file_name=options.photo.name)
+    read = read_image(options.photo)
+    found: Comparison = compare(load_segmenter(options), read, first, second)
+    write_comparison(options.output, read.picture, found, file_name=options.photo.name)
     print(f"{options.photo}: {found.first.model} on {found.first.device}, seconds per stage")
     print(table([_row(record) for record in found.records()]))
     print(f"{verdict(*found.statistics)} Both share one encoding.")

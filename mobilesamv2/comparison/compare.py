@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..images import ImageInput, load_image
+from ..images import ImageInput, read_image
 from ..progress import Progress, only_progress, run_to_end
 from ..prompts import ObjectAwareSampler
 from ..request import Request
@@ -151,14 +151,15 @@ def compare_steps(
     Args:
         stop: as for `Segmenter.steps`; the results tell whether they are complete.
     """
-    picture = load_image(image)
+    read = read_image(image)
+    picture = read.picture
     if embedding is None:
         yield Progress("encode", 0, 1)
         embedding = segmenter.encode(picture)
     warm_up(segmenter, picture, embedding)
     results = []
     for request in (first, second):
-        steps = segmenter.steps(picture, request, embedding=embedding, stop=stop)
+        steps = segmenter.steps(read, request, embedding=embedding, stop=stop)
         results.append((yield from only_progress(steps)))
     return Comparison(first=results[0], second=results[1], requests=(first, second))
 

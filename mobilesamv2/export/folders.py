@@ -56,11 +56,7 @@ def write_result(
     for path, content in files_of(picture, result.masks, formats=formats, file_name=file_name, info=record):
         write_file(folder / path, content)
     if "overlay" not in formats:
-        suffix, content = photo_file(Image.fromarray(render.overlay(picture, result.masks)))
-        write_file(folder / f"overlay{suffix}", content)
-        (folder / ("overlay.png" if suffix == ".jpg" else "overlay.jpg")).unlink(
-            missing_ok=True
-        )  # an earlier one
+        _write_photo(folder, "overlay", render.overlay(picture, result.masks))
     if "label-map" not in formats:
         write_file(folder / "label_map.png", png_bytes(label_map_image(result.masks)))
     # Last: where it lies, everything else does.
@@ -68,6 +64,13 @@ def write_result(
     write_json(
         folder / MASKS_NAME, {**named, "prompt_list": asked, "annotations": annotation_records(result.masks)}
     )
+
+
+def _write_photo(folder: Path, stem: str, drawn: Picture) -> None:
+    """Write a drawing as PNG, a large one as JPEG; an earlier one of the other kind goes."""
+    suffix, content = photo_file(Image.fromarray(drawn))
+    write_file(folder / f"{stem}{suffix}", content)
+    (folder / f"{stem}{'.png' if suffix == '.jpg' else '.jpg'}").unlink(missing_ok=True)
 
 
 def _make_room(folder: Path) -> None:
@@ -79,7 +82,8 @@ def _make_room(folder: Path) -> None:
 
 
 def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, file_name: str = "") -> None:
-    """Write `comparison.json` and, for each request, `NAME-overlay.png` and `NAME-prompts.png`.
+    """Write `comparison.json` and, for each request, `NAME-overlay.png` and `NAME-prompts.png`, of a large
+    picture `.jpg`.
 
     NAME is the sampler, with its budget where both are of one sampler: `grid`, `grid-16`. Masks of one object have one
     colour in both overlays.
@@ -106,10 +110,8 @@ def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, 
         comparison.names, results, comparison.matching.colour_ranks(), strict=True
     ):
         stem = name.replace(":", "-").replace(" ", "-")
-        drawn = render.overlay(picture, result.masks, colours=palette[ranks])
-        write_file(folder / f"{stem}-overlay.png", png_bytes(Image.fromarray(drawn)))
-        prompts = render.draw_prompts(picture, result.prompts)
-        write_file(folder / f"{stem}-prompts.png", png_bytes(Image.fromarray(prompts)))
+        _write_photo(folder, f"{stem}-overlay", render.overlay(picture, result.masks, colours=palette[ranks]))
+        _write_photo(folder, f"{stem}-prompts", render.draw_prompts(picture, result.prompts))
 
 
 def write_summary(

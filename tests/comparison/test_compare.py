@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mobilesamv2.comparison.compare import (
     Comparison,
@@ -119,3 +121,9 @@ def test_before_seconds_are_measured_on_a_gpu_one_mask_of_each_kind_is_asked_for
         (False, False),
         (True, True),
     ]
+
+
+def test_the_records_say_that_a_dim_picture_was_brightened() -> None:
+    deep = Image.fromarray(np.linspace(0, 4095, 20 * 30).reshape(20, 30).astype(np.uint16))
+    found = compare(tiny_segmenter(), deep, Request(max_prompts=1), Request("grid", points_per_side=2))
+    assert [record["image"]["scaled_to_own_range"] for record in found.records()] == [True, True]

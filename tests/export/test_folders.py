@@ -186,3 +186,15 @@ def test_the_three_usual_files_are_the_same_whatever_else_is_asked_for(
     for name in ("overlay.png", "label_map.png"):
         with Image.open(tmp_path / "plain" / name) as plain, Image.open(tmp_path / "more" / name) as more:
             assert (np.asarray(plain) == np.asarray(more)).all()
+
+
+def test_the_pictures_of_a_large_comparison_are_jpegs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparison = compare(tiny_segmenter(), picture(), Request(max_prompts=1), Request(max_prompts=2))
+    write_comparison(tmp_path, picture(), comparison)
+    monkeypatch.setattr(pictures, "LARGE_PIXELS", 60 * 40 - 1)
+    write_comparison(tmp_path, picture(), comparison)
+    names = {path.name for path in tmp_path.iterdir()} - {"comparison.json"}
+    assert len(names) == 4
+    assert {name[-4:] for name in names} == {".jpg"}  # and none of the smaller picture
