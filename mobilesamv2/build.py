@@ -59,7 +59,7 @@ def build_sam(
     entry = zoo.find_model(name)
     device = choose_device(device)
     dtype = choose_dtype(device, dtype)
-    files = _found(entry.files) if weights is None else _given(weights)
+    files = _found(entry.files) if weights is None else given_files(weights)
     sam: Sam | NanoModel
     with LeftUnset(), torch.device("cpu"):
         if isinstance(entry.config, NanoConfig):
@@ -82,7 +82,7 @@ def _found(files: Mapping[str, WeightsFile]) -> dict[str, Path]:
     return dict(zip(files, paths, strict=True))
 
 
-def _given(weights: SamWeights) -> dict[str, Path]:
+def given_files(weights: SamWeights) -> dict[str, Path]:
     """The files of a user, before anything is made: all must be there."""
     if isinstance(weights, Mapping):
         if set(weights) != {"encoder", "decoder"}:

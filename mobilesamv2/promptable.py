@@ -69,7 +69,8 @@ class PromptableModel:
             return f"{torch.cuda.get_device_name(self.device)}, {str(self.sam.dtype).removeprefix('torch.')}"
         if self.device.type == "cpu":
             threads = torch.get_num_threads()
-            return f"CPU, {threads} thread{'' if threads == 1 else 's'}"
+            runtime = getattr(self.sam, "runtime", None)  # of networks that PyTorch does not run
+            return f"CPU, {threads} thread{'' if threads == 1 else 's'}{f', {runtime}' if runtime else ''}"
         return self.device.type.upper()
 
     def encode(self, image: ImageInput) -> Embedding:

@@ -16,8 +16,10 @@ LARGE = (
     "test_efficientvit.py",
     "test_tiny_vit.py",
     "test_three_calls.py",
+    "test_graphs.py",
+    "test_exported.py",
 )
-"""Files whose tests make networks of published size."""
+"""Files whose tests make networks of published size, or export some."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -31,6 +31,7 @@ LAYERS = [
     ["zoo"],
     ["weights"],
     ["build"],
+    ["onnx"],
     ["postprocess", "promptable", "stored"],
     ["segmenter"],
     ["comparison", "raw_masks", "tiles"],
@@ -71,6 +72,8 @@ RESERVED = {
     "torchvision": (),
     "ray": ("batch/",),
     "pyarrow": ("batch/",),
+    "onnx": ("onnx/",),
+    "onnxruntime": ("onnx/",),
 }
 
 PUBLIC = {

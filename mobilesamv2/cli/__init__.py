@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import MobileSamError, sentence_of
-from . import batch, budget, compare, evaluate, segment, serve, weights
+from . import batch, budget, compare, evaluate, export, segment, serve, weights
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -64,6 +64,6 @@ def _parser() -> argparse.ArgumentParser:
         description="Segment everything in photographs, by a grid of points or by boxes around objects.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (segment, batch, compare, budget, evaluate, weights, serve):
+    for command in (segment, batch, compare, budget, evaluate, export, weights, serve):
         command.add_parser(commands)
     return parser

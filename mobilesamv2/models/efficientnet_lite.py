@@ -78,7 +78,8 @@ class SameConv(nn.Conv2d):
 
 def same_padding(size_hw: tuple[int, int], kernel: int, stride: int) -> tuple[int, int, int, int]:
     """How many zeros "SAME" adds: left, right, top, bottom, as `torch.nn.functional.pad` takes them."""
-    height, width = (max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in size_hw)
+    # Of the last stride along a side `side % stride` pixels are there, or all of them.
+    height, width = (max(kernel - (side % stride or stride), 0) for side in size_hw)
     return width // 2, width - width // 2, height // 2, height - height // 2
 
 

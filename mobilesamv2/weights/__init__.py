@@ -11,7 +11,7 @@ from .places import FOLDER_VARIABLE, OFFLINE_VARIABLES, folders, is_here, locate
 from .read import expanded, read_state_dict
 from .record import forget
 from .sam import load_sam
-from .verify import expected_sha256, hash_source, verify
+from .verify import expected_sha256, hash_source, sha256_of, verify
 
 __all__ = [
     "FOLDER_VARIABLE",
@@ -33,6 +33,7 @@ __all__ = [
     "offline",
     "reachable",
     "read_state_dict",
+    "sha256_of",
     "show_progress",
     "verify",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -95,12 +95,15 @@ class ObjectDetector(nn.Module):
         self.input_side = input_side
         self.second_side = second_side
         self.nms_iou = nms_iou
+        self.strides = tuple(
+            float(stride) for stride in self._head.stride
+        )  # numbers: tensors could not be traced
         self.eval()
 
     @property
     def stride(self) -> int:
         """Multiple that both sides of the input are padded to: the coarsest stride of the network."""
-        return int(max(self._head.stride))
+        return int(max(self.strides))
 
     @property
     def _head(self) -> Any:
@@ -126,9 +129,21 @@ class ObjectDetector(nn.Module):
         """
         raw = self.network(pictures)
         sizes = [tuple(level.shape[-2:]) for level in raw["feats"]]
-        strides = [float(stride) for stride in self._head.stride]
-        boxes = decode_boxes(raw["boxes"].float(), sizes_hw=sizes, strides=strides)
+        boxes = decode_boxes(raw["boxes"].float(), sizes_hw=sizes, strides=self.strides)
         return torch.cat([boxes, raw["scores"].float().sigmoid()], dim=1)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.network.parameters()).device
+
+    def predict(self, pixels: Picture) -> Tensor:
+        """As `forward`, for one input in 8 bits (H, W, 3): float32 (4 + classes, A)."""
+        parameter = next(self.network.parameters())
+        moved = torch.from_numpy(pixels).to(parameter.device)
+        pictures = moved.permute(2, 0, 1)[None].to(parameter.dtype) / 255  # (1, 3, H, W)
+        predictions: Tensor = self(pictures)
+        return predictions[0]
 
     def detect(
         self, picture: Picture, *, confidence: float = 0.4, iou: float | None = None, max_boxes: int = 320
@@ -141,38 +156,87 @@ class ObjectDetector(nn.Module):
             iou: of two boxes that overlap by more than this, only the better is given; None: `nms_iou`.
             max_boxes: at most so many boxes, the best ones.
         """
-        iou = self.nms_iou if iou is None else iou
-        if not self.second_side:
-            return self._look(
-                picture, input_side=self.input_side, confidence=confidence, iou=iou, max_boxes=max_boxes
-            )
-        # Of each look only some sizes count, so the best few of all sizes would not do.
-        look = partial(self._look, picture, confidence=confidence, iou=iou, max_boxes=LOOK_BOXES)
-        found = look(input_side=self.input_side)
-        size_hw = picture.shape[0], picture.shape[1]
-        return merge_looks(
-            found, look(input_side=self.second_side), size_hw=size_hw, iou=iou, max_boxes=max_boxes
-        )
+        return find_boxes(self, picture, confidence=confidence, iou=iou, max_boxes=max_boxes)
 
-    def _look(
-        self, picture: Picture, *, input_side: int, confidence: float, iou: float, max_boxes: int
-    ) -> Detections:
-        """Find boxes at one scale."""
-        size_hw = picture.shape[0], picture.shape[1]
-        letterbox = Letterbox(size_hw=size_hw, input_side=input_side, stride=self.stride)
-        parameter = next(self.network.parameters())
-        with inference(parameter.device):
-            pixels = torch.from_numpy(letterbox.apply(picture)).to(parameter.device)
-            pictures = pixels.permute(2, 0, 1)[None].to(parameter.dtype) / 255  # (1, 3, H, W)
-            predictions = self(pictures)[0]
-            return boxes_from_predictions(
-                predictions,
-                letterbox,
-                confidence=confidence,
-                iou=iou,
-                max_boxes=max_boxes,
-                classes=len(predictions) - 4,
-            )
+
+class BoxPredictor(Protocol):
+    """What predicts a box for each anchor of an input: an `ObjectDetector`, or its network on another runtime."""
+
+    @property
+    def input_side(self) -> int:
+        """Longer side in pixels that pictures are scaled to."""
+        ...
+
+    @property
+    def second_side(self) -> int:
+        """The same of a second look; 0: there is none."""
+        ...
+
+    @property
+    def nms_iou(self) -> float:
+        """Non-maximum suppression that suits the network."""
+        ...
+
+    @property
+    def stride(self) -> int:
+        """Multiple that both sides of the input are padded to."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where `predict` runs."""
+        ...
+
+    def predict(self, pixels: Picture) -> Tensor:
+        """Predict on an input in 8 bits (H, W, 3): (4 + classes, A), as `boxes_from_predictions` reads it."""
+        ...
+
+
+def find_boxes(
+    predictor: BoxPredictor, picture: Picture, *, confidence: float, iou: float | None, max_boxes: int
+) -> Detections:
+    """Find the boxes of objects in a picture, in one look or two; takes what `ObjectDetector.detect` takes."""
+    iou = predictor.nms_iou if iou is None else iou
+    if not predictor.second_side:
+        return _look(
+            predictor,
+            picture,
+            input_side=predictor.input_side,
+            confidence=confidence,
+            iou=iou,
+            max_boxes=max_boxes,
+        )
+    # Of each look only some sizes count, so the best few of all sizes would not do.
+    look = partial(_look, predictor, picture, confidence=confidence, iou=iou, max_boxes=LOOK_BOXES)
+    found = look(input_side=predictor.input_side)
+    size_hw = picture.shape[0], picture.shape[1]
+    return merge_looks(
+        found, look(input_side=predictor.second_side), size_hw=size_hw, iou=iou, max_boxes=max_boxes
+    )
+
+
+def _look(
+    predictor: BoxPredictor,
+    picture: Picture,
+    *,
+    input_side: int,
+    confidence: float,
+    iou: float,
+    max_boxes: int,
+) -> Detections:
+    """Find boxes at one scale."""
+    size_hw = picture.shape[0], picture.shape[1]
+    letterbox = Letterbox(size_hw=size_hw, input_side=input_side, stride=predictor.stride)
+    with inference(predictor.device):
+        predictions = predictor.predict(letterbox.apply(picture))
+        return boxes_from_predictions(
+            predictions,
+            letterbox,
+            confidence=confidence,
+            iou=iou,
+            max_boxes=max_boxes,
+            classes=len(predictions) - 4,
+        )
 
 
 def merge_looks(

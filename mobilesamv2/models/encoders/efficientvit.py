@@ -290,6 +290,7 @@ class LinearAttention(nn.Module):
         queries, keys, values = F.relu(heads[:, :, 0]), F.relu(heads[:, :, 1]), heads[:, :, 2]
         summed = values @ keys.transpose(-1, -2)  # (N, heads, D, D)
         weight = keys.sum(-1, keepdim=True).transpose(-1, -2) @ queries  # (N, heads, 1, H * W)
-        attended = (summed @ queries) / (weight + 1e-15)
+        # Published as `weight + 1e-15`: the same but for rounding, and no exporter takes it for a sum with 0.
+        attended = (summed @ queries) / weight.clamp(min=1e-15)
         merged = attended.reshape(count, 2 * self.heads * self.head_width, height, width)
         return torch.as_tensor(self.proj(merged.to(x.dtype)))

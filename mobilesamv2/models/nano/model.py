@@ -19,6 +19,8 @@ OUTSIDE = -3.0
 """Logit where a window ends."""
 TIGHTER_AND_LOOSER = (0.0, -1.5, 1.5)
 """Added to the logits of a box for its three masks: the best guess, less of it, more of it."""
+BOX_IOU_SHARES = (1.0, 0.9, 0.9)
+"""Predicted IoUs of these three masks, as shares of the best guess's."""
 _WINDOWS_AT_ONCE = 16
 
 
@@ -186,7 +188,7 @@ class NanoModel(nn.Module):
         logits, iou = logits.view(count, each, *logits.shape[1:]), iou.view(count, each)
         if each == 1 and multimask:
             logits = logits + logits.new_tensor(TIGHTER_AND_LOOSER)[:, None, None]
-            iou = iou * iou.new_tensor([1.0, 0.9, 0.9])
+            iou = iou * iou.new_tensor(BOX_IOU_SHARES)
             windows = windows.expand(-1, 3, -1)
         elif each > 1 and not multimask:
             best, every = iou.argmax(1), torch.arange(count, device=iou.device)

@@ -108,7 +108,11 @@ class FeatureSheet:
             scale: (N,), of `scale_of`.
             cells: along a side.
         """
-        height, width = (torch.tensor(side, device=scale.device) >> scale for side in self.size_hw)  # (N,)
+        steps = range(SCALES)
+        height, width = (  # (N,) each
+            torch.tensor([side >> step for step in steps], device=scale.device)[scale]
+            for side in self.size_hw
+        )
         first = self._first_row(scale) + picture * height
         x, y = cell_centres(windows, cells)
         pixel = (self.stride * 2.0**scale)[:, None]

@@ -99,7 +99,7 @@ class PromptEncoder(nn.Module):
             if boxes_xyxy is None:  # a point that is none, so that points have as many tokens as with a box
                 points = torch.cat([points, points.new_zeros(len(points), 1, 2)], dim=1)
                 labels = torch.cat([labels, -labels.new_ones(len(labels), 1)], dim=1)
-            tokens.append(self._embed_points((points + 0.5) / input_size, labels))
+            tokens.append(self.embed_points((points + 0.5) / input_size, labels))
         if boxes_xyxy is not None:
             corners = self.pe_layer((boxes_xyxy.reshape(-1, 2, 2) + 0.5) / input_size)
             tokens.append(corners + torch.stack([self._point_weight(2)[0], self._point_weight(3)[0]]))
@@ -112,10 +112,16 @@ class PromptEncoder(nn.Module):
     def _point_weight(self, index: int) -> Tensor:
         return cast(nn.Embedding, self.point_embeddings[index]).weight  # (1, width)
 
-    def _embed_points(self, xy: Tensor, labels: Tensor) -> Tensor:
+    def embed_points(self, xy: Tensor, labels: Tensor) -> Tensor:
+        """Tokens (N, P, width) of points.
+
+        Args:
+            xy: (N, P, 2), shares of the input's sides.
+            labels: (N, P), 1 foreground, 0 background, 2 and 3 a box's top left and bottom right corner, -1 padding.
+        """
         code = self.pe_layer(xy)
-        background, foreground = self._point_weight(0), self._point_weight(1)
         kind = labels[..., None]
         code = torch.where(kind == -1, self.not_a_point_embed.weight, code)
-        code = torch.where(kind == 0, code + background, code)
-        return torch.where(kind == 1, code + foreground, code)
+        for index in range(4):
+            code = torch.where(kind == index, code + self._point_weight(index), code)
+        return code

@@ -1,0 +1,107 @@
+"""The page of examples/browser in a real browser: a photo becomes masks without a server."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import mobilesamv2
+from mobilesamv2.onnx.writing import export_onnx
+
+from .conftest import PHONE, ROOT, _leaves
+
+BUILD = ROOT / "examples" / "browser" / "build.py"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *said: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("onnxscript")
+    folder = tmp_path_factory.mktemp("models")
+    export_onnx("nano", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The folder that build.py makes, served as any static host would."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, str(BUILD), "-o", str(folder), "--models", str(models)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if run.returncode and "npm" in run.stderr:
+        pytest.skip(f"ONNX Runtime Web cannot be had from npm: {run.stderr.strip()[:300]}")
+    assert run.returncode == 0, run.stderr
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def open_site(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
+    """Opens the page. At the end: no error in its console, and nothing was asked of another machine."""
+    contexts, complaints = [], []
+
+    def open_page(size: tuple[int, int]) -> Page:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda asked: complaints.append(asked.url) if _leaves(asked.url) else None)
+        page.goto(site)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def test_a_photo_becomes_the_masks_that_the_library_finds(
+    open_site: Callable[..., Page], photo: Path, models: Path, tmp_path: Path
+) -> None:
+    page = open_site(PHONE)
+    page.locator("#file").set_input_files(photo)
+    expect(page.locator("#status")).to_have_text(re.compile(r"^\d+ masks in"), timeout=240_000)
+    model = mobilesamv2.load("nano", weights=models, backend="onnx")
+    expected = model.segment_everything(photo)
+    masks = int(page.locator("body").get_attribute("data-masks") or 0)
+    assert masks == pytest.approx(len(expected.masks), rel=0.25)  # browsers scale photos a little differently
+    painted = page.evaluate(
+        "() => { const c = document.getElementById('overlay');"
+        " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        " return [c.width, c.height, Array.from(d.filter((_, i) => i % 4 === 3), v => v > 0 ? 1 : 0)]; }"
+    )
+    covered = np.array(painted[2], dtype=bool).reshape(painted[1], painted[0])
+    ours = expected.masks.dense().any(axis=0)
+    assert covered.shape == ours.shape
+    assert (covered & ours).sum() / (covered | ours).sum() > 0.9
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    before = page.locator("#overlay").screenshot()
+    page.locator("#overlay").hover(position={"x": 150, "y": 120})
+    assert page.locator("#overlay").screenshot() != before
+
+
+def test_a_file_that_is_no_picture_gets_a_sentence(open_site: Callable[..., Page], tmp_path: Path) -> None:
+    (tmp_path / "notes.jpg").write_text("no picture")
+    page = open_site((1280, 800))
+    page.locator("#file").set_input_files(tmp_path / "notes.jpg")
+    expect(page.locator("#status")).to_contain_text("no picture that the browser can read")
