@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from pycocotools import mask as coco_mask
 
 import mobilesamv2
+from mobilesamv2 import loading
 from mobilesamv2.cli import main
 from mobilesamv2.errors import MobileSamError, WeightsError
 from mobilesamv2.images import load_image
@@ -134,3 +136,17 @@ def test_a_name_that_there_is_not_is_refused(tmp_path: Path, capsys: pytest.Capt
     assert main(["export", "nano-objects", "--detector", "yolov8n", "-o", str(tmp_path)]) == 1
     assert "no model but a detector" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_example_of_the_documentation_runs(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("cached_segmenter", "cached_detector"):
+        monkeypatch.setattr(loading, name, lambda *given: exported)
+    (tmp_path / "exported").symlink_to(exported)
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "onnx.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code, names)  # our own documentation
+    assert isinstance(names["model"], Segmenter)
