@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from .. import __version__
+import mobilesamv2
+
 from .. import weights as checkpoints
 from ..build import SamWeights, given_files
 from ..zoo import DETECTORS, MODELS
@@ -51,7 +52,7 @@ def cached_detector(name_or_path: str | Path) -> Path:
 
 def _folder(name: str, paths: Iterable[Path]) -> Path:
     """Another one for other weights, and for what else makes other files."""
-    made_of = [__version__, torch.__version__, str(OPSET), *map(checkpoints.sha256_of, paths)]
+    made_of = [mobilesamv2.__version__, torch.__version__, str(OPSET), *map(checkpoints.sha256_of, paths)]
     digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
     named = os.environ.get(FOLDER_VARIABLE)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
