@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ...export import FORMATS
+
 PHOTO = (
     "photo must be a file: handle_file(path) in Python, "
     '{"path": ..., "meta": {"_type": "gradio.FileData"}} of an upload in JSON.'
@@ -49,7 +51,7 @@ ENDPOINTS = {
 INPUTS = {
     "photo": "the photo, any size up to 120 megapixels.",
     "photos": "the photos, a list of files.",
-    "formats": "names out of coco, label-map, masks, cutouts, overlay, as a list or with commas between them.",
+    "formats": f"names out of {', '.join(FORMATS)}, as a list or with commas between them.",
     "sampler": (
         "object-aware asks about boxes around objects, box-centres about their middles, grid about points at regular "
         "distances, hierarchical about those that no mask of a coarse grid covers, coverage about boxes and then "
