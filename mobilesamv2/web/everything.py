@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Generator
@@ -13,6 +14,7 @@ from ..errors import MobileSamError
 from ..filters import KEEP_ALL
 from ..raw_masks import RawMasks
 from ..render import fit_within
+from ..request import MOST_PROMPTS
 from ..results import PartialMasks, SegmentationResult
 from ..stored import StoredEmbedding
 from ..types import Picture
@@ -152,7 +154,9 @@ def _unlimited(wanted: ViewRequest) -> ViewRequest:
     """The same without a budget: of a grid that is not whole there is no smaller one to take."""
     if not wanted.request.kind.is_square:
         return wanted
-    return replace(wanted, request=replace(wanted.request, max_prompts=None, points_per_side=10**4))
+    return replace(
+        wanted, request=replace(wanted.request, max_prompts=None, points_per_side=math.isqrt(MOST_PROMPTS))
+    )
 
 
 def _joined(before: RawMasks | None, found: RawMasks, seen: Shown | None) -> RawMasks:
