@@ -20,13 +20,15 @@ _BESIDE = (
     "README.md",
     "requirements.txt",
     "benchmarks",
+    "deploy",
+    "docs",
     "examples",
     "tests",
     "training",
     "weights",
 )
 """What belongs to the program in a checkout, beside the package."""
-_SUFFIXES = frozenset((".css", ".js", ".json", ".md", ".py", ".sh", ".toml", ".txt", ""))
+_SUFFIXES = frozenset((".conf", ".css", ".js", ".json", ".md", ".py", ".service", ".sh", ".toml", ".txt", ""))
 """Text only: photographs, recorded values and weights would make it a hundred times as large."""
 
 

@@ -1,0 +1,135 @@
+"""docs/deploy.md and the files of deploy/: the table of limits, nginx in front of a page, unit, container file."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+
+from mobilesamv2.web.settings import LIMITS, Limit, Range, Settings
+
+from .conftest import ROOT, FakeApp, free_port
+from .person import until
+
+DEPLOY = ROOT / "deploy"
+PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+
+def row(limit: Limit) -> str:
+    """The line of the table that a limit has."""
+    value = getattr(Settings(), limit.field)
+    value = value.high if isinstance(value, Range) else value
+    return f"| `{limit.variable}` | {value:,} | {limit.what} | {limit.passed} |"
+
+
+def test_the_table_is_that_of_the_settings() -> None:
+    rows = [line for line in PAGE.splitlines() if line.startswith("| `MOBILESAMV2_")]
+    assert rows == [row(limit) for limit in LIMITS], "\n".join(["The table should be:", *map(row, LIMITS)])
+
+
+def test_every_variable_that_is_named_exists() -> None:
+    package = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "mobilesamv2").rglob("*.py"))
+    texts = [PAGE, *(path.read_text(encoding="utf-8") for path in DEPLOY.iterdir())]
+    named = {name for text in texts for name in re.findall(r"MOBILESAMV2_[A-Z_]+", text)}
+    assert len(named) > 10
+    assert not {name for name in named if f'"{name}"' not in package}
+
+
+def test_paths_that_the_commands_name_exist() -> None:
+    for name in set(re.findall(r"\bdeploy/[\w.@-]+", PAGE)):
+        assert (ROOT / name).is_file(), name
+    container = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    copied = [line.split()[1:-1] for line in container.splitlines() if line.startswith("COPY")]
+    assert all((ROOT / name).exists() for names in copied for name in names)
+
+
+def test_the_numbers_of_the_page_are_those_that_are_served(fake_app: FakeApp) -> None:
+    served = httpx.get(f"{fake_app.address}metrics").text
+    for name in set(re.findall(r"`(mobilesamv2_[a-z_]+)`", PAGE)):
+        assert f"# TYPE {name} " in served, name
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not on this machine")
+def test_the_unit_is_one(tmp_path: Path) -> None:
+    unit = (DEPLOY / "mobilesamv2@.service").read_text(encoding="utf-8")
+    command = re.search(r"^ExecStart=(\S+)", unit, flags=re.MULTILINE)
+    assert command is not None
+    written = tmp_path / "mobilesamv2@7860.service"
+    written.write_text(unit.replace(command[1], "/bin/true"), encoding="utf-8")  # is not installed here
+    told = subprocess.run(["systemd-analyze", "verify", written], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def proxy(fake_app_of_the_session: FakeApp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """nginx with the committed file, on free ports and with a certificate of its own, before a page."""
+    nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if nginx is None:
+        pytest.skip("nginx is not on this machine")
+    folder = tmp_path_factory.mktemp("nginx")
+    (certificate,) = re.findall(r"^openssl .*$", PAGE, flags=re.MULTILINE)
+    subprocess.run(shlex.split(certificate), cwd=folder, check=True, capture_output=True)
+    port = free_port()
+    site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    for old, new in (
+        ("127.0.0.1:7860", fake_app_of_the_session.address.split("/")[2]),
+        ("127.0.0.1:7861", fake_app_of_the_session.address.split("/")[2]),
+        ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
+        ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+        ("/etc/ssl/mobilesamv2", str(folder)),
+    ):
+        assert old in site
+        site = site.replace(old, new)
+    (folder / "site.conf").write_text(site, encoding="utf-8")
+    kept = "".join(
+        f"{kind}_temp_path {folder}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
+        f"http {{\n{kept}include {folder}/site.conf;\n}}\n",
+        encoding="utf-8",
+    )
+    served = subprocess.Popen([nginx, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"])
+    address = f"https://127.0.0.1:{port}"
+    try:
+        until(lambda: served.poll() is not None or answers(f"{address}/health"))
+        assert served.poll() is None, (folder / "error.log").read_text()
+        yield address
+    finally:
+        served.terminate()
+        served.wait(timeout=30)
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(address, verify=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_a_run_goes_through_nginx(proxy: str, wide_photo: Path) -> None:
+    client = Client(proxy, verbose=False, analytics_enabled=False, ssl_verify=False)
+    overlay, summary = client.predict(handle_file(str(wide_photo)), api_name="/segment")
+    client.close()
+    assert Path(overlay).is_file()
+    assert summary["masks"] == 12
+
+
+def test_nginx_refuses_bodies_that_are_too_large_and_others_who_ask_for_the_numbers(proxy: str) -> None:
+    files = {"files": ("large.png", bytes(43 * 1024**2))}
+    with httpx.Client(verify=False, timeout=60) as client:
+        assert client.post(f"{proxy}/gradio_api/upload", files=files).status_code == 413
+        assert client.get(f"{proxy}/metrics").status_code == 200  # from this machine
+        told = client.get(f"{proxy}/").headers
+    assert "max-age" in told["strict-transport-security"]
+    assert "default-src 'self'" in told["content-security-policy"]
+    assert "deny all" in (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
