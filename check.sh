@@ -25,6 +25,8 @@ venv="${VENV:-.venv}"
 "$venv/bin/ruff" check .
 "$venv/bin/mypy"
 
+bash .ci/audit "$venv/bin/python"
+
 missing=()
 if [ -z "$quick" ]; then
     "$venv/bin/python" -c "from tests.web.browser import find_chromium; raise SystemExit(not find_chromium())" || missing+=(chromium)
@@ -52,7 +54,7 @@ run_tests() {
 }
 
 if [ -n "$quick" ]; then
-    run_tests -m "not browser and not large" "$@"
+    run_tests -m "not browser and not large and not slow" "$@"
 else
     bash docs/build.sh "$venv/bin/python"
     run_tests -m "not browser" --cov --cov-report=term "$@"

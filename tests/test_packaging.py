@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,31 @@ def test_a_space_has_the_files_of_the_model_it_starts_with() -> None:
     assert set(values["models"]) == {repo for repo, _ in preloaded}
 
 
+SPACE_ADDS = ("uvicorn", "websockets", "spaces", "datasets")
+"""What the builder of a Gradio Space installs in the same command as requirements.txt, besides Gradio."""
+
+
+@pytest.mark.slow
+def test_what_a_space_installs_can_be_resolved_for_its_python(tmp_path: Path) -> None:
+    values = _front_matter()
+    asked = [f"gradio[oauth,mcp]=={values['sdk_version']}", *SPACE_ADDS]
+    options = ["--dry-run", "--quiet", "--only-binary=:all:", f"--python-version={values['python_version']}"]
+    options += [f"--target={tmp_path}", f"--report={tmp_path / 'report.json'}"]
+    command = [sys.executable, "-m", "pip", "install", *options, "-r", "requirements.txt", *asked]
+    try:
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    except subprocess.TimeoutExpired:
+        pytest.skip("the package index does not answer within five minutes")
+    if run.returncode and not re.search(r"ResolutionImpossible|conflicting dependencies", run.stderr):
+        pytest.skip(f"the package index cannot be used: {run.stderr.strip().splitlines()[-1]}")
+    assert run.returncode == 0, run.stderr
+    found = json.loads((tmp_path / "report.json").read_text())["install"]
+    versions = {_name(Requirement(each["metadata"]["name"])): each["metadata"]["version"] for each in found}
+    assert versions["gradio"] == values["sdk_version"]
+    assert {_name(line) for line in SPACE_REQUIREMENTS.values()} <= set(versions)
+    assert Version(versions["torch"]).release[:2] in {Version(each).release[:2] for each in ZERO_GPU_TORCH}
+
+
 def test_test_tools_are_pinned_too() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extra = [Requirement(line) for line in project["optional-dependencies"]["test"]]
@@ -176,7 +203,29 @@ def test_continuous_integration_fails_when_the_readme_has_no_test_command(tmp_pa
     assert "no code block" in run.stderr
 
 
-@pytest.mark.parametrize("script", ["check.sh", ".ci/run"])
+AUDITS = {
+    "No known vulnerabilities found": (0, 0, "No dependency has a known weakness."),
+    "Found 2 known vulnerabilities in 1 package": (1, 1, "Found 2 known vulnerabilities"),
+    "ERROR: Max retries exceeded": (1, 0, "cannot be reached"),
+    "numpy  Dependency not found and could not be audited": (0, 0, "Of 1 dependencies"),
+}
+"""What pip-audit prints: its exit status, that of `.ci/audit`, and what that says."""
+
+
+@pytest.mark.parametrize("said", AUDITS)
+def test_the_audit_fails_only_where_a_weakness_is_named(tmp_path: Path, said: str) -> None:
+    status, expected, told = AUDITS[said]
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho '{said}'\nexit {status}\n", encoding="utf-8")
+    python.chmod(0o755)
+    run = subprocess.run(
+        ["bash", ROOT / ".ci" / "audit", python], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == expected
+    assert told in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("script", ["check.sh", ".ci/run", ".ci/audit"])
 def test_scripts_can_be_run_and_parse(script: str) -> None:
     assert os.stat(ROOT / script).st_mode & stat.S_IXUSR
     subprocess.run(["bash", "-n", script], cwd=ROOT, check=True)
