@@ -20,14 +20,14 @@ class StoredEmbedding:
         resize: where the picture lies in the model's input.
         timings: seconds spent in "preprocess" and "encode".
         model: name of the model that made it.
-        dtype: number format it had on its device; float32 holds each value of it.
+        dtype: name of the number format it had on its device, "bfloat16" or so; float32 holds each value of it.
     """
 
     features: Floats
     resize: ResizeLongestSide
     timings: dict[str, float]
     model: str
-    dtype: torch.dtype
+    dtype: str
 
     @classmethod
     def of(cls, embedding: Embedding) -> StoredEmbedding:
@@ -37,13 +37,15 @@ class StoredEmbedding:
             resize=embedding.resize,
             timings=dict(embedding.timings),
             model=embedding.model,
-            dtype=embedding.features.dtype,
+            dtype=str(embedding.features.dtype).removeprefix("torch."),
         )
 
     def on(self, device: torch.device) -> Embedding:
         """The embedding it was made of, on `device`, value for value."""
         return Embedding(
-            features=torch.tensor(self.features, device="cpu").to(device=device, dtype=self.dtype),
+            features=torch.tensor(self.features, device="cpu").to(
+                device=device, dtype=getattr(torch, self.dtype)
+            ),
             resize=self.resize,
             timings=dict(self.timings),
             model=self.model,
