@@ -146,7 +146,9 @@ def test_what_a_space_installs_can_be_resolved_for_its_python(tmp_path: Path) ->
     asked = [f"gradio[oauth,mcp]=={values['sdk_version']}", *SPACE_ADDS]
     options = ["--dry-run", "--quiet", "--only-binary=:all:", f"--python-version={values['python_version']}"]
     options += [f"--target={tmp_path}", f"--report={tmp_path / 'report.json'}"]
-    command = [sys.executable, "-m", "pip", "install", *options, "-r", "requirements.txt", *asked]
+    # pip would read markers as for the Python that runs it.
+    asked += [f"{line.name}{line.specifier}" for line in SPACE_REQUIREMENTS.values()]
+    command = [sys.executable, "-m", "pip", "install", *options, *asked]
     try:
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     except subprocess.TimeoutExpired:
