@@ -25,8 +25,9 @@ def arguments_of(step: Step, *, data: Path, scenes: Path, at_most: int | None) -
         ["--data", str(data), "--split", "val"] if step.data == "val" else ["--data", str(scenes / step.data)]
     )
     pictures = step.pictures if at_most is None else min(step.pictures, at_most)
+    left = ["--leave-out", *step.leave_out] if step.leave_out else []
     into = EVALUATION / f"{step.name}.json"
-    return ["-m", *shlex.split(step.command), *folder, "--limit", str(pictures), "-o", str(into)]
+    return ["-m", *shlex.split(step.command), *folder, "--limit", str(pictures), *left, "-o", str(into)]
 
 
 def main() -> None:

@@ -12,12 +12,15 @@ matplotlib.use("agg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from mobilesamv2.evaluate.objects import FATES
 
 Rows = Sequence[Mapping[str, Any]]
 COLOURS = ("#0f766e", "#b45309", "#4338ca", "#be123c", "#4d7c0f")
 FATE_COLOURS = ("#0f766e", "#b45309", "#a8a29e", "#44403c")
+LEGEND = {"fontsize": 7, "loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
+"""Below the axes: finding the best place takes matplotlib longer than all the rest."""
 STYLE = {"svg.hashsalt": "mobilesamv2", "svg.fonttype": "none", "font.size": 9.0}
 
 
@@ -36,7 +39,8 @@ def plot_samplers(tables: Mapping[str, Rows], into: Path) -> None:
                     f"{prompts:.0f}", (seconds, recall), fontsize=7, xytext=(3, 3), textcoords="offset points"
                 )
         axis.set(xscale="log", title=data, xlabel="seconds a picture; numbers: prompts")
-        axis.legend(fontsize=7)
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.legend(**LEGEND)
     panels[0].set_ylabel("mask AR@1000, %")
     _save(figure, into)
 
@@ -58,7 +62,7 @@ def plot_prompts(tables: Mapping[str, Rows], into: Path) -> None:
         axis.set(xscale="log", title=data, xlabel="boxes asked at most")
         axis.set_xticks([8, 32, 128, 320], labels=["8", "32", "128", "320"])
         axis.minorticks_off()
-        axis.legend(fontsize=7)
+        axis.legend(**LEGEND)
     panels[0].set_ylabel("recall, mean over IoU .50 to .95, %")
     _save(figure, into)
 
@@ -84,7 +88,7 @@ def plot_detectors(rows: Rows, into: Path) -> None:
         )
     axis.set(xlabel="object discovery, ms a picture; numbers: input sides", ylabel="%")
     axis.set_ylim(bottom=0)
-    axis.legend(fontsize=7)
+    axis.legend(**LEGEND)
     _save(figure, into)
 
 
@@ -100,11 +104,11 @@ def plot_fates(rows: Rows, into: Path) -> None:
         left = [before + width for before, width in zip(left, widths, strict=True)]
     axis.invert_yaxis()
     axis.set(xlabel="% of objects", xlim=(0, 100))
-    axis.legend(fontsize=7, ncols=4, loc="lower center", bbox_to_anchor=(0.4, 1.0))
+    axis.legend(**LEGEND | {"bbox_to_anchor": (0.3, -0.12)})
     _save(figure, into)
 
 
-def _panels(count: int, *, height: float = 3.4) -> tuple[Figure, list[Axes]]:
+def _panels(count: int, *, height: float = 4.2) -> tuple[Figure, list[Axes]]:
     with matplotlib.rc_context(STYLE):
         figure, axes = pyplot.subplots(
             1, count, figsize=(max(6.0, 3.6 * count), height), layout="constrained", squeeze=False

@@ -82,10 +82,10 @@ def run(options: argparse.Namespace) -> int:
         options.data, annotations=options.annotations, images=options.images, split=options.split
     )
     dataset = Dataset(dataset.photographs[: options.limit], dataset.is_federated)
+    if options.preset or options.leave_out:
+        return run_presets(options, dataset)
     if options.prompted:
         return _prompted(options, dataset)
-    if options.preset:
-        return run_presets(options, dataset)
     results = _measure(options, dataset)
     print(f"{results['model']}: {results['rows'][0]['objects']} objects in {results['pictures']} pictures")
     print(table([_line(row) for row in results["rows"]]))

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import given_weights
+from ..errors import PromptError
+from .options import given_weights, request_of
 from .table import table
 
 if TYPE_CHECKING:
@@ -35,13 +36,22 @@ def add_preset_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_presets(options: argparse.Namespace, dataset: Dataset) -> int:
-    """Measure and print the presets that the options name."""
+    """Measure and print the presets that the options name.
+
+    Raises:
+        PromptError: if options say what is asked, which a preset does by itself.
+    """
     from tqdm import tqdm
 
     from ..evaluate.preset_run import ModelChoice, run_presets
     from ..evaluate.presets import PRESETS
     from ..export import json_bytes, write_file
+    from ..request import Request
 
+    if not options.preset:
+        raise PromptError("--leave-out goes with --preset.")
+    if options.prompted or options.also or request_of(options) != Request():
+        raise PromptError("--preset brings its own settings; leave out the options that say what is asked.")
     output: Path | None = options.output
     progress_files: list[Path] = []
 

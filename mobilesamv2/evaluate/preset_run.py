@@ -18,6 +18,9 @@ from .datasets import Dataset
 from .presets import Metric, Preset, Setting
 from .run import Plan, Record, evaluate
 
+LEFT_OUT = "left out"
+"""Why a setting was not run that nobody wanted."""
+
 
 @dataclass(frozen=True)
 class ModelChoice:
@@ -150,7 +153,7 @@ def _row(setting: Setting, model: ModelChoice, left_out: Sequence[str]) -> _Row:
     choice = model if setting.model is None else model.other(setting.model)
     missing = choice.missing(setting.request)
     reason = f"not on this machine: {', '.join(missing)}" if missing else ""
-    return _Row(setting, choice, "left out" if any(text in setting.name for text in left_out) else reason)
+    return _Row(setting, choice, LEFT_OUT if any(text in setting.name for text in left_out) else reason)
 
 
 def _record(

@@ -52,3 +52,19 @@ def test_a_table_that_there_is_not_is_wrong_usage(data: Path, capsys: pytest.Cap
         main(["evaluate", "--data", str(data), "--preset", "table1"])
     assert stopped.value.code == 2
     assert "table2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--preset", "table7", "--max-prompts", "9"], "--preset brings its own settings"),
+        (["--preset", "table7", "--also", "grid"], "--preset brings its own settings"),
+        (["--preset", "table7", "--prompted"], "--preset brings its own settings"),
+        (["--leave-out", "grid"], "--leave-out goes with --preset"),
+    ],
+)
+def test_options_that_a_preset_cannot_heed_are_refused(
+    options: list[str], sentence: str, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--data", str(data), *options]) == 1
+    assert sentence in capsys.readouterr().err
