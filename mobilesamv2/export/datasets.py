@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -52,7 +53,7 @@ def dataset_files(
     if "coco" in formats:
         yield "coco.json", json_bytes(coco_dataset(photos, info=info))
     if "coco-polygons" in formats:
-        yield "coco_polygons.json", json_bytes(coco_dataset(photos, info=info, polygons=True))
+        yield "coco_polygons.json", json_bytes(coco_dataset(photos, info=info, polygons=True), indent=None)
     if not _WITH_NAMES.isdisjoint(formats):
         names = list(numbered(_path_of(file_name) for file_name, _ in photos))
     if "panoptic" in formats:
@@ -68,21 +69,24 @@ def dataset_files(
             yield f"yolo/labels/{name}.txt", yolo_lines(masks).encode()
     if "labelme" in formats:
         for name, (file_name, masks) in zip(names, photos, strict=True):
-            yield f"labelme/{name}.json", json_bytes(labelme_record(file_name, masks))
+            yield f"labelme/{name}.json", json_bytes(labelme_record(file_name, masks), indent=None)
     if "label-studio" in formats:
         model = str(info.get("model", "mobilesamv2"))
-        yield "label_studio.json", json_bytes(label_studio_tasks(photos, model=model))
+        yield "label_studio.json", json_bytes(label_studio_tasks(photos, model=model), indent=None)
     if "cvat" in formats:
         yield "cvat.xml", cvat_xml(photos)
 
 
+_NO_PATH = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
+"""What archives cannot name or other systems take for a folder."""
 _WITH_NAMES = frozenset(("panoptic", "yolo", "labelme"))
 """Formats with a file for each photograph."""
 
 
 def _path_of(file_name: str) -> str:
     """The path of a photograph's own files but for the suffix: as the photograph's, and never out of the folder."""
-    parts = [part for part in file_name.replace("\x00", "_").split("/") if part not in ("", ".", "..")]
+    named = _NO_PATH.sub("_", file_name)
+    parts = [part for part in named.split("/") if part not in ("", ".", "..")]
     path = "/".join(parts)
     folder, slash, last = path.rpartition("/")
     return f"{folder}{slash}{last.rpartition('.')[0] or last}" or "photo"

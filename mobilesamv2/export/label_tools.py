@@ -6,6 +6,7 @@ are filled (`ops.outlines.middle_rings`).
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
@@ -19,6 +20,8 @@ from .records import CATEGORY, Photos
 
 _LABELME_FORM = "5.5.0"
 """The version of labelme whose form its files have."""
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML cannot hold."""
 _RUN_BITS = (3, 4, 8, 16)
 """Label Studio's brush: a run is told in one of four lengths of numbers."""
 
@@ -87,7 +90,12 @@ def cvat_xml(photos: Photos) -> bytes:
     for image_id, (file_name, masks) in enumerate(photos):
         height, width = masks.size_hw
         image = ElementTree.SubElement(
-            root, "image", id=str(image_id), name=file_name, width=str(width), height=str(height)
+            root,
+            "image",
+            id=str(image_id),
+            name=_NO_XML.sub("_", file_name),
+            width=str(width),
+            height=str(height),
         )
         for place, index in enumerate(masks.painting_order()):
             x0, y0, x1, y1 = (int(edge) for edge in masks.boxes_xyxy[index])

@@ -148,13 +148,16 @@ def legend_csv(rows: Iterable[Mapping[str, Any]]) -> str:
     return out.getvalue()
 
 
-def json_bytes(value: Mapping[str, Any] | list[Any]) -> bytes:
+def json_bytes(value: Mapping[str, Any] | list[Any], *, indent: int | None = 2) -> bytes:
     """JSON that people can read too, in UTF-8; numbers that JSON does not know (NaN, infinity) are refused.
 
     Bytes of a file name that are no UTF-8 become the escapes that Python's `json` reads as the same name.
 
+    Args:
+        indent: spaces for each level; None: all on one line, for what is mostly numbers.
+
     Raises:
         ValueError: for a number that is not finite.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode("utf-8", errors="backslashreplace")

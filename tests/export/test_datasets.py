@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from mobilesamv2.export import DATASETS, dataset_files
+from mobilesamv2.export import DATASETS, dataset_files, write_archive
 from mobilesamv2.types import Masks
 
 from .examples import blobs, boxes_as_masks, ring, without_holes
@@ -79,6 +82,7 @@ def test_a_parent_is_an_id_of_the_data_set(format_: str) -> None:
         ([""], ["photo"]),
         ([".."], ["photo"]),
         ([".hidden"], [".hidden"]),
+        (["..\\..\\x.jpg", "a\x00\nb.jpg", os.fsdecode(b"caf\xe9.jpg")], [".._.._x", "a__b", "caf_"]),
         (["a:b.jpg", "a?b.jpg"], ["a:b", "a?b"]),
         (["a.jpg", "a.png", "A.jpg"], ["a", "a-2", "A-3"]),
     ],
@@ -89,3 +93,14 @@ def test_files_of_a_photo_have_its_name_and_stay_in_the_folder(
     photos = [(name, Masks.empty((4, 6))) for name in file_names]
     paths = [path for path, _ in dataset_files(photos, formats=["labelme"])]
     assert paths == [f"labelme/{stem}.json" for stem in stems]
+
+
+def test_any_name_can_be_put_into_an_archive() -> None:
+    photos = [(os.fsdecode(b"caf\xe9\x01.jpg"), blobs(1))]
+    target = io.BytesIO()
+    write_archive(target, dataset_files(photos, formats=DATASETS))
+    with zipfile.ZipFile(target) as archive:
+        assert archive.testzip() is None
+        assert "labelme/caf__.json" in archive.namelist()
+        (image,) = json.loads(archive.read("coco.json"))["images"]
+    assert image["file_name"] == photos[0][0]

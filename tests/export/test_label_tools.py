@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -147,6 +148,12 @@ def test_cvats_masks_are_exact() -> None:
         found[y : y + height, x : x + width] = flat.reshape(height, width)
         assert (found == masks.dense_one(index)).all()
         assert (element.attrib["label"], element.attrib["z_order"]) == ("object", str(place))
+
+
+def test_names_that_xml_cannot_hold_are_told_without_what_it_cannot() -> None:
+    name = os.fsdecode(b"caf\xe9\x01.jpg")
+    root = ElementTree.fromstring(cvat_xml([(name, EMPTY), ("ünï 图 & <b>.jpg", EMPTY)]))
+    assert [image.attrib["name"] for image in root.iter("image")] == ["caf__.jpg", "ünï 图 & <b>.jpg"]
 
 
 def test_datumaro_reads_cvats_file(tmp_path: Path) -> None:
