@@ -25,6 +25,21 @@ def with_tables(text: str) -> str:
     return SECTION.sub(fill, text)
 
 
+def put(document: Path, name: str, text: str) -> None:
+    """Replace what lies between `<!-- NAME -->` and `<!-- end -->` in a document.
+
+    Raises:
+        ValueError: if it has no such place.
+    """
+    before = document.read_text(encoding="utf-8")
+    if name not in {found[1] for found in SECTION.findall(before)}:
+        raise ValueError(f"{document} has no place for {name}: <!-- {name} -->, then <!-- end -->.")
+    after = SECTION.sub(
+        lambda found: f"{found[1]}{text}\n{found[3]}" if found[2] == name else found[0], before
+    )
+    document.write_text(after, encoding="utf-8")
+
+
 if __name__ == "__main__":
     for page in PAGES:
         page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,6 +110,27 @@ def test_a_full_disk_fails_one_photograph_in_a_sentence_and_leaves_nothing_half(
     assert not (tmp_path / "out" / "a" / "masks.json").exists()
     assert not list((tmp_path / "out").rglob(".*.part"))
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_photograph_without_enough_memory_fails_in_a_sentence_and_the_others_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        saved(tmp_path / "in" / f"{name}.png")
+    segmenter, errors = tiny_segmenter(), iter([MemoryError("Unable to allocate 8.00 GiB"), None])
+    segment_everything = segmenter.segment_everything
+
+    def short(*given: Any, **options: Any) -> Any:
+        if error := next(errors):
+            raise error
+        return segment_everything(*given, **options)
+
+    monkeypatch.setattr(segmenter, "segment_everything", short)
+    monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: segmenter)
+    assert main(["segment", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 1
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert [photo["folder"] for photo in summary["photos"]] == ["b"]
+    assert "not enough memory" in summary["failures"][0]["error"]
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
