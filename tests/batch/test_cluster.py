@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -33,7 +34,11 @@ def test_every_picture_is_there_once_whoever_was_killed(tmp_path: Path) -> None:
     broken = source / "20.png"
     broken.write_bytes(b"no picture")
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    with place_for_ray() as place, cluster(environment := place | token) as address:
+    with (
+        place_for_ray() as place,
+        cluster(environment := place | token) as address,
+        contextlib.ExitStack() as drivers,
+    ):
         command = [
             sys.executable,
             "-m",
@@ -43,7 +48,9 @@ def test_every_picture_is_there_once_whoever_was_killed(tmp_path: Path) -> None:
         ]
 
         def start() -> subprocess.Popen[str]:
-            return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+            driver = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+            drivers.callback(driver.kill)
+            return driver
 
         driver = start()
 

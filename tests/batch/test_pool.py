@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from mobilesamv2.batch.cluster import Pool, pool_of
+from mobilesamv2.batch.cluster import Pool, pool_of, ray_data
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,10 @@ def test_every_worker_fits_on_a_machine(
 
 def test_gpus_are_left_alone_where_the_cpu_is_asked_for() -> None:
     assert pool_of([(8, 2)], workers=None, use_gpus=False) == Pool(workers=8, cpus=1, gpus=0)
+
+
+def test_ray_sends_no_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    ray_data()
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
