@@ -34,16 +34,23 @@ from .harness import parser_of, report
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "images"
 WIDTH, HEIGHT = 640, 480
-TINY_PICTURES = 600
+TINY_PICTURES = 400
 CLUSTERS = (2, 16, 64, 256, 1024)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: pictures per second once all workers work, and the tally."""
+    """One run.
+
+    Args:
+        rate: pictures per second once all workers work.
+        tally: of all of it.
+        load: programs that wanted a core, over the last minute of the run; the workers are among them.
+    """
 
     rate: float
     tally: Tally
+    load: float
 
 
 class FindsNothing:
@@ -88,7 +95,7 @@ def measured(source: Path, workers: int, work: Work) -> Measured:
         for tally, _ in run_batch(plan, work):
             marks.append((time.perf_counter(), tally.done))
         (begun, before), (ended, done) = marks[workers], marks[-1]
-        return Measured((done - before) / (ended - begun), tally)
+        return Measured((done - before) / (ended - begun), tally, os.getloadavg()[0])
 
 
 def row(name: str, runs: list[Measured], ratio: float) -> dict[str, object]:
@@ -100,6 +107,7 @@ def row(name: str, runs: list[Measured], ratio: float) -> dict[str, object]:
         "times one worker": ratio,
         "with the start of the workers": statistics.median(run.tally.rate for run in runs),
         **{f"{step}, % of the time": 100 * seconds[step] / sum(seconds.values()) for step in STEPS},
+        "programs that wanted a core": statistics.median(run.load for run in runs),
     }
 
 
@@ -130,7 +138,8 @@ def main() -> None:
     parser = parser_of("Time batch runs of one and two workers.", "batch", rounds=2)
     parser.add_argument("--pictures", type=int, default=24, help="of each run")
     options = parser.parse_args()
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    # Ray runs workers with low priority, which other programs of a busy machine would show in the numbers.
+    os.environ.update(CUDA_VISIBLE_DEVICES="", RAY_worker_niceness="0")
     work = Work(make_segmenter=one_thread, request=Request())
     with tempfile.TemporaryDirectory() as folder, connected(None, workers=2):
         photos, tiny = Path(folder, "photos"), Path(folder, "tiny")

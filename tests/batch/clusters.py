@@ -36,10 +36,11 @@ def wait_for(what: Callable[[], object], *, seconds: float = 400) -> None:
 def place_for_ray() -> Iterator[dict[str, str]]:
     """The environment for programs that start Ray; in the end nothing that they started may be left."""
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:  # short: paths of sockets are
-        # Ray kills workers when other programs fill the machine's memory; here only the test does.
+        # Ray kills workers when other programs fill the machine's memory, and lets all others go first; not here.
         quiet = {
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_memory_monitor_refresh_ms": "0",
+            "RAY_worker_niceness": "0",
         }
         yield (
             os.environ

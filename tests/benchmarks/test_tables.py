@@ -18,8 +18,10 @@ def test_every_committed_result_is_shown():
     assert {name for _, name, _ in shown} == {path.stem for path in RESULTS.glob("*.json")}
 
 
-def test_all_results_are_of_one_machine_with_the_same_versions():
-    machines = [json.loads(path.read_text())["machine"] for path in RESULTS.glob("*.json")]
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
+def test_all_results_of_a_page_are_of_one_machine_with_the_same_versions(page):
+    names = {name for _, name, _ in tables.SECTION.findall(page.read_text(encoding="utf-8"))}
+    machines = [json.loads((RESULTS / f"{name}.json").read_text())["machine"] for name in names]
     assert machines
     assert all(machine == machines[0] for machine in machines)
 
