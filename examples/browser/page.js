@@ -70,6 +70,7 @@ async function take(blob) {
     return say("This file is no picture that the browser can read. Choose a JPEG, PNG or WebP.", true);
   }
   for (const canvas of [photo, overlay]) [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+  stage.style.setProperty("--ratio", bitmap.width / bitmap.height);
   photo.getContext("2d").drawImage(bitmap, 0, 0);
   stage.classList.add("filled");
   start();

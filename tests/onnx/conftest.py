@@ -1,4 +1,4 @@
-"""The embedded model and its detector as the command line exports them, made once for all tests of this folder."""
+"""The embedded model and its detector as the command line exports them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from mobilesamv2.cli import main
-
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exported")
-    assert main(["export", "nano", "-o", str(folder)]) == 0
-    return folder
+def exported() -> Path:
+    from tests.exported_models import exported_nano
+
+    return exported_nano()

@@ -16,7 +16,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import mobilesamv2
-from mobilesamv2.onnx.writing import export_onnx
 
 from .conftest import PHONE, ROOT, _leaves
 
@@ -29,11 +28,12 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models() -> Path:
+    pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    folder = tmp_path_factory.mktemp("models")
-    export_onnx("nano", folder)
-    return folder
+    from tests.exported_models import exported_nano
+
+    return exported_nano()
 
 
 @pytest.fixture(scope="module")
