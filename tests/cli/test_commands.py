@@ -9,6 +9,7 @@ import pytest
 
 from mobilesamv2.cli import main
 from mobilesamv2.cli.table import table
+from mobilesamv2.sampler_kinds import SAMPLERS
 
 from .conftest import saved
 
@@ -52,6 +53,22 @@ def test_budget_prints_a_row_for_each_point_and_a_sentence(
     assert names.split()[:3] == ["sampler", "budget", "prompts"]
     assert (aware.split()[:2], grid.split()[:3]) == (["object-aware", "16"], ["grid", "16", "16"])
     assert sentence.endswith(".")
+
+
+def test_budget_and_compare_take_every_sampler(
+    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(saved(tmp_path / "a.png"))
+    assert main(["budget", photo, "--largest", "4", "--samplers", "all"]) == 0
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()[2:-1]]
+    assert rows == [[name, "4"] for name in SAMPLERS]
+    both = ["--first", "box-centres:2:single", "--second", "coverage:5"]
+    assert main(["compare", photo, "-o", str(tmp_path / "out"), *both]) == 0
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {
+        f"{name}-{kind}.png" for name in ("box-centres", "coverage") for kind in ("overlay", "prompts")
+    }
+    assert main(["budget", photo, "--samplers", "dots"]) == 1
+    assert "There is no sampler 'dots'" in capsys.readouterr().err
 
 
 def test_compare_refuses_a_sampler_that_there_is_not(
