@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from .ops.rle import run_lengths, window_runs
-from .ops.runs import edge_runs, runs_of
-from .types import Bools, Ints, Masks, Picture, Prompts, Rle
+from .ops.runs import edge_runs, runs_of, spans, within_columns
+from .types import Ints, Masks, Picture, Prompts
 
 _GOLDEN_TURN = (5**0.5 - 1) / 2
 """Share of the hue circle between neighbours in rank: no two of the first hundreds fall close together."""
@@ -104,20 +103,17 @@ def overlay(
     if any(abs(drawn - full * scale) > 1 for drawn, full in zip((height, width), masks.size_hw, strict=True)):
         raise ValueError(f"A picture of {(height, width)} is no copy of one of {masks.size_hw}.")
     painted = _paint(masks, (height, width), thickness=_line_width((height, width)) if contours else 0)
-    fills = np.concatenate(
-        [colours, colours, np.zeros((1, 3), dtype=np.uint8)]
-    )  # -1 is the last row: no mask
-    lines = 0.7 * colours.astype(np.float32) + 0.3 * 255  # a lighter line stands out from its own area
+    lines = np.rint(0.7 * colours + 0.3 * 255).astype(np.uint8)  # lighter, to stand out from its own area
+    table = np.concatenate([colours, lines, np.zeros((1, 3), dtype=np.uint8)])  # -1 is the last row: no mask
     line_share = max(opacity, _CONTOUR_OPACITY)
     out = picture.copy()
     for top in range(0, height, _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
         band, labels = out[rows], painted[rows]
-        on_line = labels >= len(masks)
-        drawn = lines[labels[on_line] - len(masks)] * line_share + band[on_line] * (1 - line_share)
-        mixed = cv2.addWeighted(band, 1 - opacity, fills.take(labels, axis=0), opacity, 0)
-        np.copyto(band, mixed, where=(labels >= 0)[:, :, None])
-        band[on_line] = np.rint(drawn)
+        paint = table.take(labels, axis=0)
+        for share, where in ((opacity, labels >= 0), (line_share, labels >= len(masks))):
+            mixed = cv2.addWeighted(picture[rows], 1 - share, paint, share, 0)
+            cv2.copyTo(mixed, where.view(np.uint8), band)
     return out
 
 
@@ -214,35 +210,31 @@ def _paint(masks: Masks, size_hw: tuple[int, int], *, thickness: int) -> npt.NDA
     painted = np.full(size_hw[1] * size_hw[0], -1, dtype=dtype)  # column by column, as runs go
     for index in masks.painting_order():
         runs = _drawn_runs(masks, index, size_hw)
-        for start, stop in runs.tolist():
+        for start, stop in spans(runs):
             painted[start:stop] = index
-        for start, stop in edge_runs(runs, size_hw=size_hw, thickness=thickness).tolist():
-            painted[start:stop] = len(masks) + index
+        on_line = len(masks) + index
+        for start, stop in spans(edge_runs(runs, size_hw=size_hw, thickness=thickness)):
+            painted[start:stop] = on_line
     return np.asarray(cv2.transpose(painted.reshape(size_hw[::-1])))
 
 
 def _drawn_runs(masks: Masks, index: int, size_hw: tuple[int, int]) -> Ints:
-    """The runs of a mask at the size of the drawing."""
-    if size_hw == tuple(masks.size_hw):
-        return runs_of(masks.rles[index])
-    top, rows = _samples(masks.boxes_xyxy[index, 1::2], masks.size_hw[0], size_hw[0])
-    left, columns = _samples(masks.boxes_xyxy[index, 0::2], masks.size_hw[1], size_hw[1])
-    window = _sampled(masks.rles[index], rows=rows, columns=columns).T
-    return window_runs(window, origin_yx=(top, left), height=size_hw[0])
+    """The runs of a mask at the size of the drawing: each drawn pixel has what lies under its centre."""
+    runs, (height, width) = runs_of(masks.rles[index]), masks.size_hw
+    if size_hw == (height, width):
+        return runs
+    runs = within_columns(runs, height=height)
+    column = runs[:, 0] // height
+    rows, columns = _centres(height, size_hw[0]), _centres(width, size_hw[1])
+    tops, bottoms = np.searchsorted(rows, (runs - height * column[:, None]).T)
+    first = np.searchsorted(columns, column)
+    copies = np.searchsorted(columns, column, side="right") - first  # none of a column that is passed over
+    copies[tops >= bottoms] = 0
+    begun = np.repeat(np.cumsum(copies) - copies, copies)
+    drawn = np.repeat(first, copies) + np.arange(len(begun)) - begun
+    return np.stack([drawn * size_hw[0] + np.repeat(edge, copies) for edge in (tops, bottoms)], axis=1)
 
 
-def _samples(span: npt.NDArray[np.float32], full: int, drawn: int) -> tuple[int, Ints]:
-    """The drawn pixels along one axis whose centre lies in `span`: the first one, and where each samples."""
-    start, stop = np.ceil(span.astype(np.float64) * drawn / full - 0.5).astype(np.int64).clip(0, drawn)
-    centres = np.floor((np.arange(start, stop) + 0.5) * full / drawn).astype(np.int64)
-    return int(start), centres.clip(0, full - 1)
-
-
-def _sampled(rle: Rle, *, rows: Ints, columns: Ints) -> Bools:
-    """The mask at the crossings of rising `rows` and `columns`: bool (len(columns), len(rows))."""
-    positions = (columns[:, None] * int(rle["size"][0]) + rows[None, :]).reshape(
-        -1
-    )  # rising, as the runs are
-    turns = np.searchsorted(positions, np.cumsum(run_lengths(rle)), side="left")
-    flips = np.bincount(turns, minlength=len(positions) + 1)[: len(positions)]
-    return np.asarray(np.cumsum(flips) % 2 == 1).reshape(len(columns), len(rows))
+def _centres(full: int, drawn: int) -> Ints:
+    """What lies under the centre of each of the drawn pixels along one axis, rising."""
+    return ((np.arange(drawn) + 0.5) * full / drawn).astype(np.int64).clip(0, full - 1)

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from .arrays import Bools, Floats, Ints, Picture, Rle
 from .errors import PromptError
 from .ops.rle import decode_rle
-from .ops.runs import runs_of
+from .ops.runs import runs_of, spans
 
 __all__ = ["Bools", "Floats", "Ints", "Masks", "Picture", "Prompts", "Rle"]
 
@@ -298,8 +298,9 @@ class Masks:
         height, width = self.size_hw
         labels = np.zeros(width * height, dtype=dtype)  # column by column, as runs go
         for index in self.painting_order():
-            for start, stop in runs_of(self.rles[index]).tolist():
-                labels[start:stop] = index + 1
+            label = index + 1
+            for start, stop in spans(runs_of(self.rles[index])):
+                labels[start:stop] = label
         return np.ascontiguousarray(cv2.transpose(labels.reshape(width, height)))
 
     def painting_order(self) -> list[int]:

@@ -18,7 +18,7 @@ from ..results import SegmentationResult
 from ..types import Masks, Picture
 from .datasets import dataset_files
 from .formats import NUMBERED, files_of
-from .pictures import label_map_image, photo_file, png_bytes
+from .pictures import for_people, label_map_image, photo_file, png_bytes
 from .records import annotation_records, json_bytes, masks_from_coco
 
 SUMMARY_NAME, MASKS_NAME = "summary.json", "masks.json"
@@ -34,7 +34,7 @@ def write_result(
 ) -> None:
     """Write `overlay.png`, `label_map.png` and at last `masks.json` into `folder`; what is there is replaced.
 
-    A large picture's overlay is `overlay.jpg`. `masks.json` has the record of the run
+    A large picture's overlay is `overlay.jpg`, made smaller. `masks.json` has the record of the run
     (`SegmentationResult.to_record`), `prompt_list` (`Prompts.to_list`), into which `prompt_index` points, and
     `annotations` (`annotation_records`).
 
@@ -56,7 +56,8 @@ def write_result(
     for path, content in files_of(picture, result.masks, formats=formats, file_name=file_name, info=record):
         write_file(folder / path, content)
     if "overlay" not in formats:
-        _write_photo(folder, "overlay", render.overlay(picture, result.masks))
+        small = for_people(picture)
+        _write_photo(folder, "overlay", render.overlay(small, result.masks), is_large=small is not picture)
     if "label-map" not in formats:
         write_file(folder / "label_map.png", png_bytes(label_map_image(result.masks)))
     # Last: where it lies, everything else does.
@@ -66,9 +67,9 @@ def write_result(
     )
 
 
-def _write_photo(folder: Path, stem: str, drawn: Picture) -> None:
-    """Write a drawing as PNG, a large one as JPEG; an earlier one of the other kind goes."""
-    suffix, content = photo_file(Image.fromarray(drawn))
+def _write_photo(folder: Path, stem: str, drawn: Picture, *, is_large: bool) -> None:
+    """Write a drawing as PNG, or that of a large picture as JPEG; an earlier one of the other kind goes."""
+    suffix, content = photo_file(Image.fromarray(drawn), is_large=is_large)
     write_file(folder / f"{stem}{suffix}", content)
     (folder / f"{stem}{'.png' if suffix == '.jpg' else '.jpg'}").unlink(missing_ok=True)
 
@@ -83,7 +84,7 @@ def _make_room(folder: Path) -> None:
 
 def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, file_name: str = "") -> None:
     """Write `comparison.json` and, for each request, `NAME-overlay.png` and `NAME-prompts.png`, of a large
-    picture `.jpg`.
+    picture `.jpg`, as `for_people` makes it smaller.
 
     NAME is the sampler, with its budget where both are of one sampler: `grid`, `grid-16`. Masks of one object have one
     colour in both overlays.
@@ -104,14 +105,18 @@ def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, 
             "runs": comparison.records(),
         },
     )
+    small = for_people(picture)
+    is_large = small is not picture
     palette = render.label_colours(sum(comparison.matching.counts))
     results = comparison.first, comparison.second
     for name, result, ranks in zip(
         comparison.names, results, comparison.matching.colour_ranks(), strict=True
     ):
         stem = name.replace(":", "-").replace(" ", "-")
-        _write_photo(folder, f"{stem}-overlay", render.overlay(picture, result.masks, colours=palette[ranks]))
-        _write_photo(folder, f"{stem}-prompts", render.draw_prompts(picture, result.prompts))
+        drawn = render.overlay(small, result.masks, colours=palette[ranks])
+        _write_photo(folder, f"{stem}-overlay", drawn, is_large=is_large)
+        drawn = render.draw_prompts(small, result.prompts, size_hw=(height, width))
+        _write_photo(folder, f"{stem}-prompts", drawn, is_large=is_large)
 
 
 def write_summary(

@@ -10,6 +10,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from ..render import fit_within
 from ..types import Masks, Picture
 
 _QUICK = 1
@@ -68,9 +69,17 @@ def cutout_image(picture: Picture, masks: Masks, index: int) -> Image.Image:
     return cut
 
 
-def photo_file(image: Image.Image) -> tuple[str, bytes]:
-    """The suffix and the bytes of a photograph's file: PNG, or of a large one JPEG, which takes a tenth of the time."""
-    if image.width * image.height <= LARGE_PIXELS:
+def for_people(picture: Picture) -> Picture:
+    """A picture to draw on that will be looked at and not measured: a large one is made smaller, to `LARGE_PIXELS`."""
+    height, width = picture.shape[:2]
+    if height * width <= LARGE_PIXELS:
+        return picture
+    return fit_within(picture, max(1, int(max(height, width) * (LARGE_PIXELS / (height * width)) ** 0.5)))
+
+
+def photo_file(image: Image.Image, *, is_large: bool) -> tuple[str, bytes]:
+    """The suffix and the bytes of a photograph's file: PNG, or JPEG, which takes a tenth of the time."""
+    if not is_large:
         return ".png", png_bytes(image)
     packed = io.BytesIO()
     image.save(packed, "jpeg", quality=92)

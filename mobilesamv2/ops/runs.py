@@ -5,6 +5,8 @@ Runs are int64 (R, 2): where each starts and the place after its end.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..arrays import Ints, Rle
@@ -15,6 +17,11 @@ def runs_of(rle: Rle) -> Ints:
     """The runs of a compressed mask, rising."""
     turns = np.cumsum(run_lengths(rle))
     return turns[: len(turns) // 2 * 2].reshape(-1, 2)
+
+
+def spans(runs: Ints) -> Iterator[tuple[int, int]]:
+    """Where each run starts and the place after its end, as Python's numbers."""
+    return zip(runs[:, 0].tolist(), runs[:, 1].tolist(), strict=True)
 
 
 def within_columns(runs: Ints, *, height: int) -> Ints:
@@ -39,16 +46,18 @@ def difference(runs: Ints, others: Ints) -> Ints:
 
 def _where(runs: Ints, others: Ints, *, wanted: bool) -> Ints:
     places = np.concatenate([runs[:, 0], runs[:, 1], others[:, 0], others[:, 1]])
+    if len(places) == 0:
+        return np.zeros((0, 2), dtype=np.int64)
     order = np.argsort(places, kind="stable")
     steps = np.zeros((2, len(places)), dtype=np.int32)
     for row, (begin, count) in enumerate(((0, len(runs)), (2 * len(runs), len(others)))):
         steps[row, begin : begin + count] = 1
         steps[row, begin + count : begin + 2 * count] = -1
     inside, covered = np.cumsum(steps[:, order], axis=1) > 0
-    found = np.flatnonzero(inside & (covered == wanted))  # never the last place: nothing is inside after it
-    starts, stops = places[order[found]], places[order[found + 1]]
-    real = stops > starts
-    return np.stack([starts[real], stops[real]], axis=1)
+    rising = places[order]
+    last = np.append(rising[1:] != rising[:-1], True)  # what holds from a place on
+    turns = np.flatnonzero(np.diff((inside & (covered == wanted))[last], prepend=False))
+    return np.asarray(rising[last][turns].reshape(-1, 2))  # nothing is inside after the last place
 
 
 def edge_runs(runs: Ints, *, size_hw: tuple[int, int], thickness: int) -> Ints:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import WeightsError
 
 _LFS = b"version https://git-lfs.github.com/spec/"
+_TEXT = frozenset((*b"\t\n\r", *range(32, 127)))
 _WEB_PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml")
 
 
@@ -18,7 +19,7 @@ def refuse_other_files(path: Path) -> None:
     megabytes may become more than the memory holds.
 
     Raises:
-        WeightsError: if it is a web page, a pointer of Git LFS or a compressed archive, saying which.
+        WeightsError: if it is a web page, a pointer of Git LFS, any other text or a compressed archive, saying which.
     """
     try:
         with path.open("rb") as stream:
@@ -34,6 +35,11 @@ def refuse_other_files(path: Path) -> None:
         raise WeightsError(
             f"{path} is a pointer of Git LFS and no checkpoint: the repository was cloned without its large files. "
             "Run `git lfs pull` there, or download the file from the repository's page."
+        )
+    if start and all(byte in _TEXT for byte in start):
+        raise WeightsError(
+            f"{path} is a text and no checkpoint; it begins with {start[:40].decode()!r}. A download that failed often "
+            "leaves its message in the file: get it again."
         )
     if _is_packed(path):
         raise WeightsError(
