@@ -200,7 +200,7 @@ def test_a_detector_s_checkpoint_that_is_cut_short_is_refused(
 def test_the_file_of_a_detector_needs_no_ending(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"nothing")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(WeightsError, match="mine is no "):
+    with pytest.raises(WeightsError, match="mine is a text and no checkpoint"):
         build_detector("mine", device="cpu")
 
 
