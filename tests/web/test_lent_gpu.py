@@ -21,6 +21,7 @@ from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
 from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.web import budgeting, comparing, prompting, segmenting
+from mobilesamv2.web.budgeting import BudgetRequest
 from mobilesamv2.web.layout import build_demo
 from mobilesamv2.web.layout.page import Page
 from mobilesamv2.web.models import Models
@@ -37,7 +38,7 @@ RUNS: dict[str, tuple[Callable[..., Any], Callable[..., int], Any]] = {
     "segment": (segmenting.run_segment, segmenting.prompts_of_segment, BOXES),
     "raw": (segmenting.run_raw, segmenting.prompts_of_raw, RawRequest(SMALL)),
     "compare": (comparing.run_compare, comparing.prompts_of_compare, (SMALL, BOXES)),
-    "budget": (budgeting.run_budget, budgeting.prompts_of_budget, 16),
+    "budget": (budgeting.run_budget, budgeting.prompts_of_budget, BudgetRequest(16)),
     "predict": (
         prompting.run_predict,
         prompting.count_prompts,
@@ -87,7 +88,7 @@ def signature(found: Any) -> Any:
     if isinstance(found, (SegmentationResult, PartialMasks)):
         return found.masks.rles, found.masks.scores.tolist()
     if isinstance(found, BudgetCurves):
-        return [point.prompts for curve in (found.object_aware, found.grid) for point in curve]
+        return [point.prompts for curve in found.curves.values() for point in curve]
     if isinstance(found, Comparison):
         return signature(found.first), signature(found.second)
     return [masks.rles for masks in found.masks]
