@@ -125,10 +125,10 @@ def build_detector(
     if _is_path(name_or_path):
         path = checkpoints.expanded(name_or_path)
         config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
-        nms_iou = NMS_IOU
+        nms_iou, vote_iou = NMS_IOU, None
     else:
         entry = zoo.find_detector(str(name_or_path))
-        path, nms_iou = _found(entry.files)["whole"], entry.nms_iou
+        path, nms_iou, vote_iou = _found(entry.files)["whole"], entry.nms_iou, entry.vote_iou
         if entry.files["whole"].form is Form.ULTRALYTICS:
             config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
             config = _as_known(config, entry.config)
@@ -142,7 +142,11 @@ def build_detector(
     checkpoints.load_strictly(network, state, source=path)
     network = fuse_batch_norm(network.eval()).requires_grad_(False)
     detector = ObjectDetector(
-        network, input_side=config.input_side, second_side=config.second_side, nms_iou=nms_iou
+        network,
+        input_side=config.input_side,
+        second_side=config.second_side,
+        nms_iou=nms_iou,
+        vote_iou=vote_iou,
     )
     return detector.to(device=device, dtype=dtype)
 

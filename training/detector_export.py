@@ -114,7 +114,7 @@ def evaluate(
         network = LiteDetector()
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["average"])
         detector = as_detector(network)
-    detector.nms_iou = ENTRY.nms_iou
+    detector.nms_iou, detector.vote_iou = ENTRY.nms_iou, ENTRY.vote_iou
     detector.input_side = detector.input_side if input_side is None else input_side
     detector.second_side = detector.second_side if second_side is None else second_side
     return {
@@ -134,6 +134,7 @@ def as_detector(network: nn.Module) -> ObjectDetector:
         input_side=ENTRY.config.input_side,
         second_side=ENTRY.config.second_side,
         nms_iou=ENTRY.nms_iou,
+        vote_iou=ENTRY.vote_iou,
     )
 
 

@@ -136,6 +136,7 @@ class OnnxDetector:
         self.input_side: int = described["input_side"]
         self.second_side: int = described["second_side"]
         self.nms_iou: float = described["nms_iou"]
+        self.vote_iou: float | None = described["vote_iou"]
         self.stride: int = described["stride"]
         self._session = _session(folder, described["network"])
 

@@ -144,6 +144,7 @@ def write_detector(detector: ObjectDetector, folder: Path) -> dict[str, Any]:
         "snap_pixels": SNAP_PIXELS,
         "stride": stride,
         "nms_iou": detector.nms_iou,
+        "vote_iou": detector.vote_iou,
         "network": _write(
             DetectorGraph(detector),
             (torch.zeros(1, 3, 4 * stride, 6 * stride),),

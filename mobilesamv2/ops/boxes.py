@@ -26,6 +26,24 @@ def box_iou(first_xyxy: Tensor, second_xyxy: Tensor) -> Tensor:
     return torch.where(union > 0, overlap / union, torch.zeros_like(overlap))
 
 
+def voted_boxes(boxes_xyxy: Tensor, scores: Tensor, kept: Tensor, *, iou: float) -> Tensor:
+    """The mean of each heap of nearly equal boxes in place of its best one (box voting, arXiv 1505.01749).
+
+    Args:
+        boxes_xyxy: float32 (N, 4), any frame.
+        scores: (N,), above 0.
+        kept: int64 (K,), the best boxes of the heaps, as `nms` gives them.
+        iou: boxes that overlap a kept one by at least this are of its heap and weigh as much as score times IoU.
+
+    Returns:
+        float32 (K, 4).
+    """
+    overlap = box_iou(boxes_xyxy[kept], boxes_xyxy)
+    share = torch.where(overlap >= iou, overlap * scores, torch.zeros_like(overlap))
+    total = share.sum(dim=1, keepdim=True)
+    return torch.where(total > 0, share @ boxes_xyxy.nan_to_num() / total.clamp(min=1e-12), boxes_xyxy[kept])
+
+
 def inclusive_boxes(boxes_xyxy: Floats) -> Floats:
     """Boxes whose x1 and y1 are the last pixel instead of one past it.
 

@@ -55,6 +55,7 @@ ENTRIES: tuple[DetectorEntry, ...] = (
         config=LITE_CONFIG,
         summary="objects of any kind on EfficientNet-Lite0, comes with the package",
         nms_iou=0.7,  # it gives several nearly equal boxes for an object; see its model card
+        vote_iou=0.8,
     ),
     _pickled(
         "object-aware",

@@ -91,6 +91,7 @@ class DetectorEntry:
         config: its architecture.
         summary: one line for people.
         nms_iou: of two boxes that overlap by more, only the better is asked about; .9 in MobileSAMv2's released code.
+        vote_iou: the better one becomes the mean of those that overlap it by at least this; None: it stays as it is.
     """
 
     name: str
@@ -98,3 +99,4 @@ class DetectorEntry:
     config: DetectorConfig = field(default_factory=DetectorConfig)
     summary: str = ""
     nms_iou: float = NMS_IOU
+    vote_iou: float | None = None

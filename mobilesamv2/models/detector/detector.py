@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...inference import inference
+from ...ops.boxes import voted_boxes
 from ...ops.nms import nms
 from ...types import Floats, Picture
 from .config import NMS_IOU, DetectorConfig
@@ -80,6 +81,8 @@ class ObjectDetector(nn.Module):
         second_side: the same of a second look, for small objects (`merge_looks`); 0: there is none.
         nms_iou: non-maximum suppression that suits the network: of two boxes that overlap by more than this, only the
             better is given, unless `detect` is told otherwise.
+        vote_iou: of two looks, the better one becomes the mean of those that overlap it by at least this
+            (`voted_boxes`); None: it stays as it is.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class ObjectDetector(nn.Module):
         input_side: int = 1024,
         second_side: int = 0,
         nms_iou: float = NMS_IOU,
+        vote_iou: float | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -98,6 +102,7 @@ class ObjectDetector(nn.Module):
         self.strides = tuple(
             float(stride) for stride in self._head.stride
         )  # numbers: tensors could not be traced
+        self.vote_iou = vote_iou
         self.eval()
 
     @property
@@ -178,6 +183,11 @@ class BoxPredictor(Protocol):
         ...
 
     @property
+    def vote_iou(self) -> float | None:
+        """As `ObjectDetector` takes it."""
+        ...
+
+    @property
     def stride(self) -> int:
         """Multiple that both sides of the input are padded to."""
         ...
@@ -207,11 +217,14 @@ def find_boxes(
             max_boxes=max_boxes,
         )
     # Of each look only some sizes count, so the best few of all sizes would not do.
-    look = partial(_look, predictor, picture, confidence=confidence, iou=iou, max_boxes=LOOK_BOXES)
-    found = look(input_side=predictor.input_side)
-    size_hw = picture.shape[0], picture.shape[1]
+    look = partial(_look, predictor, picture, confidence=confidence, iou=1.0, max_boxes=LOOK_BOXES)
     return merge_looks(
-        found, look(input_side=predictor.second_side), size_hw=size_hw, iou=iou, max_boxes=max_boxes
+        look(input_side=predictor.input_side),
+        look(input_side=predictor.second_side),
+        size_hw=(picture.shape[0], picture.shape[1]),
+        iou=iou,
+        max_boxes=max_boxes,
+        vote_iou=predictor.vote_iou,
     )
 
 
@@ -240,7 +253,13 @@ def _look(
 
 
 def merge_looks(
-    first: Detections, second: Detections, *, size_hw: tuple[int, int], iou: float, max_boxes: int
+    first: Detections,
+    second: Detections,
+    *,
+    size_hw: tuple[int, int],
+    iou: float,
+    max_boxes: int,
+    vote_iou: float | None = None,
 ) -> Detections:
     """Boxes of two looks at one picture: large ones from the first, small ones from the second, which sees it larger.
 
@@ -255,8 +274,11 @@ def merge_looks(
         parts.append((found.boxes_xyxy[kept], found.scores[kept]))
     boxes = np.concatenate([part[0] for part in parts])
     scores = np.concatenate([part[1] for part in parts])
-    chosen = nms(torch.from_numpy(boxes), torch.from_numpy(scores), iou)[:max_boxes].numpy()
-    return Detections(boxes_xyxy=boxes[chosen], scores=scores[chosen])
+    chosen = nms(torch.from_numpy(boxes), torch.from_numpy(scores), iou)[:max_boxes]
+    kept = torch.from_numpy(boxes)[chosen]
+    if vote_iou is not None:  # after suppression: what moved nearer to another box stays
+        kept = voted_boxes(torch.from_numpy(boxes), torch.from_numpy(scores), chosen, iou=vote_iou)
+    return Detections(boxes_xyxy=kept.numpy(), scores=scores[chosen.numpy()])
 
 
 def _longer_sides(found: Detections) -> Floats:
@@ -316,13 +338,15 @@ def boxes_from_predictions(
         predictions: (4 + classes + any, A): centre x, centre y, width, height in input pixels, then a
             confidence per class in 0..1; further rows are not used.
         letterbox: how the picture lies in the input.
+        iou: of non-maximum suppression; 1: none.
         classes: how many rows are confidences; a box counts by the best of them, and its class not at all.
     """
     rows = predictions[: 4 + classes].float()
     rows = rows[:, rows[4:].amax(dim=0) > confidence]
     best, centre, half = rows[4:].amax(dim=0), rows[:2], rows[2:4] / 2
     corners = torch.cat([centre - half, centre + half]).T  # (N, 4)
-    kept = nms(corners, best, iou)[:max_boxes]
+    in_order = best.sort(descending=True, stable=True).indices if iou >= 1 else nms(corners, best, iou)
+    kept = in_order[:max_boxes]
     boxes = np.asarray(corners[kept].cpu().numpy(), dtype=np.float32)
     height, width = letterbox.shape_hw
     boxes = letterbox.boxes_to_original(snap_to_border(boxes, shape_hw=(height, width)))

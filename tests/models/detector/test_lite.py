@@ -109,6 +109,20 @@ def test_two_looks_give_large_boxes_of_the_first_and_small_ones_of_the_second() 
     assert len(merge_looks(first, second, size_hw=(80, 100), iou=0.7, max_boxes=2)) == 2
 
 
+def test_nearly_equal_boxes_of_both_looks_are_averaged_where_that_is_wanted() -> None:
+    looks = [
+        Detections(np.array([[10, 10, 30, 30]], dtype=np.float32), np.array([0.8], dtype=np.float32)),
+        Detections(np.array([[11, 10, 31, 30]], dtype=np.float32), np.array([0.7], dtype=np.float32)),
+    ]
+    plain, voted = (
+        merge_looks(*looks, size_hw=(80, 100), iou=0.7, max_boxes=9, vote_iou=vote_iou)
+        for vote_iou in (None, 0.8)
+    )
+    assert plain.boxes_xyxy.tolist() == [[10, 10, 30, 30]]
+    assert 10.4 < voted.boxes_xyxy[0, 0] < 10.5
+    assert voted.scores.tolist() == plain.scores.tolist() == pytest.approx([0.8])
+
+
 def test_two_looks_that_find_nothing_give_nothing() -> None:
     assert len(merge_looks(Detections(), Detections(), size_hw=(8, 8), iou=0.7, max_boxes=9)) == 0
 

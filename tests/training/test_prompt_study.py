@@ -1,0 +1,47 @@
+"""The study of training with and without boxes: what it asks of each training, and its table."""
+
+import json
+
+import pytest
+
+from training import prompt_study
+from training.prompt_study import REQUESTS, TRAININGS, study, table
+
+
+def test_every_seed_is_trained_both_ways_on_the_same_crops(monkeypatch, tmp_path):
+    trained = []
+    monkeypatch.setattr(prompt_study.segmenter, "train", lambda **options: trained.append(options))
+    monkeypatch.setattr(prompt_study.segmenter, "export", lambda **options: None)
+    monkeypatch.setattr(prompt_study, "measure", lambda weights, dataset: {"true box": float(len(trained))})
+    (tmp_path / "images").mkdir()
+    (tmp_path / "annotations.json").write_text(
+        json.dumps({"images": [], "annotations": [], "categories": [{"id": 1, "name": "object"}]})
+    )
+    into = tmp_path / "results" / "prompts.json"
+    found = study(
+        data=tmp_path, seeds=[0, 5], steps=7, pictures=2, runs=tmp_path / "runs", threads=1, into=into
+    )
+    assert [(each["seed"], each["box_share"]) for each in trained] == [
+        (seed, share) for seed in (0, 5) for share in TRAININGS.values()
+    ]
+    assert len({str(each["run"]) for each in trained}) == 4
+    assert all(each["begin_with"] is None and each["steps"] == 7 for each in trained)
+    assert json.loads(into.read_text()) == found
+    assert "--steps 7 --pictures 2 --seeds 0 5" in found["command"]
+
+
+def test_the_table_has_a_row_for_each_training_with_the_spread_of_its_seeds():
+    rows = [
+        {"training": "a", "seed": 0, "true box": 0.5},
+        {"training": "a", "seed": 1, "true box": 0.7},
+        {"training": "b", "seed": 0, "true box": 0.25},
+    ]
+    assert table(rows).splitlines()[2:] == [
+        "| a | 0.600 (0.500 to 0.700) |",
+        "| b | 0.250 (0.250 to 0.250) |",
+    ]
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=str)
+def test_all_samplers_ask_for_a_like_number_of_prompts(request_):
+    assert 100 <= request_.prompts_at_most <= 256
