@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from ..build import SamWeights, build_detector, build_sam
 from ..errors import MobileSamError, UnknownModelError
-from ..models.detector.detector import FIRST_FROM, SECOND_BELOW, SNAP_PIXELS, ObjectDetector
+from ..models.detector.boxes import FIRST_FROM, SECOND_BELOW, SNAP_PIXELS
+from ..models.detector.detector import ObjectDetector
 from ..models.nano.model import NanoModel
 from ..models.preprocess import PIXEL_MEAN, PIXEL_STD
 from ..models.sam import Sam
