@@ -50,7 +50,9 @@ def assert_same_masks(found: Masks, expected: list[Rle], *, slack: float = 1) ->
     assert len(found) == len(expected)
     overlap = coco_mask.iou(list(found.rles), expected, [0] * len(expected)).diagonal()
     differing = (1 - overlap) / (1 + overlap) * (found.areas + coco_mask.area(expected))  # pixels
-    assert ((overlap >= 0.999) | (differing < 1.5)).all()  # a pixel is more than that in a small mask
+    assert (
+        (overlap >= 0.999) | (differing < 2.5)
+    ).all()  # one or two pixels are more than that in a small mask
     np.testing.assert_allclose(found.areas, coco_mask.area(expected), rtol=0, atol=slack * AREA_TOLERANCE)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from mobilesamv2 import images
 from mobilesamv2.warning_filters import ignored_warnings, without_new_filters
@@ -53,7 +54,7 @@ def test_two_loads_that_overlap_leave_the_filters_as_they_were(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     torch.save({"weight": torch.zeros(1)}, tmp_path / "one.pt")
-    load, opened = torch.load, images.Image.open
+    load, opened = torch.load, Image.open
     picture_is_open, checkpoint_is_read = threading.Event(), threading.Event()
 
     def slow_open(*arguments, **options):
@@ -66,7 +67,7 @@ def test_two_loads_that_overlap_leave_the_filters_as_they_were(
         picture.join(5)
         return load(*arguments, **options)
 
-    monkeypatch.setattr(images.Image, "open", slow_open)
+    monkeypatch.setattr(Image, "open", slow_open)
     monkeypatch.setattr(torch, "load", slow_load)
     before = list(warnings.filters)
     cat = Path(__file__).parents[1] / "examples" / "images" / "cat.png"

@@ -62,7 +62,7 @@ def test_the_program_segments_a_real_photograph(
         with Image.open(out / "coffee" / name) as image:
             assert image.size == (width, height)
     assert "coffee: " in run.stdout
-    assert "tiny\\udce9: " in run.stdout
+    assert "tiny_: " in run.stdout
 
 
 def test_the_program_goes_on_after_a_failure_and_says_so_in_its_exit_code(
@@ -75,7 +75,7 @@ def test_the_program_goes_on_after_a_failure_and_says_so_in_its_exit_code(
         assert line.startswith("mobilesamv2: ")
         assert name in line
     summary = json.loads((out / "summary.json").read_text())
-    assert [photo["folder"] for photo in summary["photos"]] == ["coffee", os.fsdecode(b"tiny\xe9")]
+    assert [photo["folder"] for photo in summary["photos"]] == ["coffee", "tiny_"]
     assert len(summary["failures"]) == 2
 
 

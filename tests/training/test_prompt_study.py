@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mobilesamv2.evaluate.datasets import Dataset
 from training import prompt_study
 from training.prompt_study import REQUESTS, TRAININGS, study, table
 
@@ -13,10 +14,7 @@ def test_every_seed_is_trained_both_ways_on_the_same_crops(monkeypatch, tmp_path
     monkeypatch.setattr(prompt_study.segmenter, "train", lambda **options: trained.append(options))
     monkeypatch.setattr(prompt_study.segmenter, "export", lambda **options: None)
     monkeypatch.setattr(prompt_study, "measure", lambda weights, dataset: {"true box": float(len(trained))})
-    (tmp_path / "images").mkdir()
-    (tmp_path / "annotations.json").write_text(
-        json.dumps({"images": [], "annotations": [], "categories": [{"id": 1, "name": "object"}]})
-    )
+    monkeypatch.setattr(prompt_study, "read_dataset", lambda data, split: Dataset((), is_federated=False))
     into = tmp_path / "results" / "prompts.json"
     found = study(
         data=tmp_path, seeds=[0, 5], steps=7, pictures=2, runs=tmp_path / "runs", threads=1, into=into

@@ -101,7 +101,7 @@ def test_every_parameter_after_the_photo_has_a_default_and_a_type(
             "right": "object-aware",
         }
         | MODEL,
-        "/budget": {"largest": 1024} | MODEL,
+        "/budget": {"largest": 1024} | MODEL | {"samplers": ["object-aware", "grid"]},
         "/predict_mask": {
             "points": None,
             "labels": None,
