@@ -46,7 +46,7 @@ class Step:
 
 
 STEPS = (
-    Step("samplers-val", "benchmarks.experiments samplers", "val", 12),
+    Step("samplers-val", "benchmarks.experiments samplers", "val", 8),
     Step("samplers-mixed", "benchmarks.experiments samplers", "mixed", 2),
     Step("samplers-crowd", "benchmarks.experiments samplers", "crowd", 2),
     Step("tables-2-4", "mobilesamv2 evaluate --preset table2 table4", "val", 1),

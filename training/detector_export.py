@@ -279,8 +279,8 @@ the second table says what it is worth.
 ## Measured
 
 Average recall (AR, IoU .50 to .95) of the best 10, 100 and 300 boxes, non-maximum suppression at IoU
-{ENTRY.nms_iou}, on pictures that training never saw; small, medium and large are boxes below .4 %, below 3 % and above
-3 % of the picture.
+{ENTRY.nms_iou} and the mean of boxes that overlap by {ENTRY.vote_iou} and more, on pictures that training never saw;
+small, medium and large are boxes below .4 %, below 3 % and above 3 % of the picture.
 `python -m training.detector evaluate --data DATA` prints the same:
 
 {recall_table(recalls)}
