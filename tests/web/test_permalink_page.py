@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Page, expect
 
+from mobilesamv2.request import SAMPLERS
 from mobilesamv2.web.layout.permalink import LINKED, TAB
 from mobilesamv2.web.text.linking import BUTTON
 
@@ -79,6 +80,6 @@ def test_values_that_make_no_sense_are_left_out_with_a_sentence(fake_app: FakeAp
     page = visit(f"{fake_app.address}?prompts=many&sampler=%3Cb%3Emagic&min_area=2")
     toast = page.locator(".toast-body")
     expect(toast).to_contain_text("prompts in the address must be a whole number from 16 to 1024")
-    expect(toast).to_contain_text('sampler in the address must be one of object-aware, grid; "<b>magic"')
+    expect(toast).to_contain_text(f'sampler in the address must be one of {", ".join(SAMPLERS)}; "<b>magic"')
     expect(page.locator("#prompts input[type=number]")).to_have_value("320")
     expect(page.locator("#min-area input[type=number]")).to_have_value("2")
