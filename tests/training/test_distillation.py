@@ -55,7 +55,7 @@ def settings(models, photographs):
     )
 
 
-def losses(run):
+def encoder_and_step(run):
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     return state["encoder"], state["step"]
 
@@ -107,9 +107,9 @@ def test_a_run_that_was_stopped_ends_where_it_would_have(settings, tmp_path):
         patch.setattr(Embeddings, "of", stop_at_the_eighth)
         with pytest.raises(StoppedError):
             train(settings, run=tmp_path / "parts", minutes=1, steps=6)
-    assert losses(tmp_path / "parts")[1] == 3
+    assert encoder_and_step(tmp_path / "parts")[1] == 3
     train(settings, run=tmp_path / "parts", minutes=1, steps=6)
-    whole, parts = losses(tmp_path / "whole"), losses(tmp_path / "parts")
+    whole, parts = encoder_and_step(tmp_path / "whole"), encoder_and_step(tmp_path / "parts")
     assert whole[1] == parts[1] == 6
     for name, value in whole[0].items():
         assert torch.allclose(value, parts[0][name], atol=1e-6), name
@@ -131,7 +131,7 @@ def test_a_photograph_that_cannot_be_read_is_named_and_left_out(settings, tmp_pa
     (photographs / "1.png").write_bytes(b"no picture")
     train(settings, run=tmp_path / "run", minutes=1, steps=2)
     assert "left out" in capsys.readouterr().out
-    assert losses(tmp_path / "run")[1] == 2
+    assert encoder_and_step(tmp_path / "run")[1] == 2
 
 
 def test_every_epoch_has_every_photograph_once_in_another_order():
