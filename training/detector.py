@@ -267,7 +267,8 @@ def train_command(config: TrainingConfig, *, begin_with: Path | None, threads: i
     begin = "" if begin_with is None else f" --begin-with {begin_with}"
     usual = config.learning_rate == TrainingConfig.learning_rate
     rate = "" if usual else f" --learning-rate {config.learning_rate:g}"
-    return f"python -m training.detector train --data DATA {length}{begin}{rate} --threads {threads}"
+    seed = "" if config.seed == TrainingConfig.seed else f" --seed {config.seed}"
+    return f"python -m training.detector train --data DATA {length}{begin}{rate}{seed} --threads {threads}"
 
 
 def main() -> None:
@@ -284,6 +285,7 @@ def main() -> None:
         "--minutes", type=float, default=TrainingConfig.minutes, help="time to train, in all"
     )
     training.add_argument("--steps", type=int, help="steps to train, in all, however long they take")
+    training.add_argument("--seed", type=int, default=TrainingConfig.seed, help="decides about all batches")
     training.add_argument(
         "--begin-with",
         type=Path,
@@ -328,7 +330,10 @@ def main() -> None:
     cv2.setNumThreads(options.threads)
     if options.command == "train":
         config = TrainingConfig(
-            minutes=options.minutes, steps=options.steps, learning_rate=options.learning_rate
+            minutes=options.minutes,
+            steps=options.steps,
+            seed=options.seed,
+            learning_rate=options.learning_rate,
         )
         options.run.mkdir(parents=True, exist_ok=True)
         (options.run / "command.txt").write_text(

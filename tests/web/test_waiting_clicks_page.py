@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from playwright.sync_api import Page, expect
 
 from .conftest import FakeApp
-from .person import click, objects_pointed_at
+from .person import click, objects_pointed_at, open_tab
 
 
 def test_clicks_that_follow_each_other_fast_all_count(fake_app: FakeApp, pad: Page) -> None:
@@ -95,3 +97,21 @@ def test_a_click_that_fails_is_gone_and_what_was_done_since_stays(fake_app: Fake
     expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(2)
     expect(pad.locator("#prompt-numbers tbody")).not_to_contain_text("–")
     expect(pad.locator("#prompt-numbers .problem")).to_have_count(0)
+
+
+def test_the_sentence_on_an_empty_tab_stays_as_dark_while_the_server_is_asked(
+    fake_app: FakeApp, visit: Callable[..., Page]
+) -> None:
+    page = visit(fake_app.address)
+    page.route("**/queue/data*", lambda route: None)  # what is asked now stays unanswered
+    open_tab(page, "Point and box")
+    page.locator("#prompt-numbers .pending").wait_for()
+    page.wait_for_timeout(300)  # longer than any fading
+    faded = page.locator("#prompt-numbers .idle").evaluate(
+        """sentence => {
+            const shown = [];
+            for (let one = sentence; one; one = one.parentElement) shown.push(Number(getComputedStyle(one).opacity));
+            return Math.min(...shown);
+        }"""
+    )
+    assert faded == 1
