@@ -55,13 +55,14 @@ def train(
     steps: int | None = None,
     box_share: float = BOX_SHARE,
     sizes: Sequence[CropSize] | None = None,
+    head_only: bool = False,
 ) -> None:
     """Train until `minutes` have been spent, counting those of earlier starts of the same run, or for `steps`.
 
     `box_share` and `sizes` are those of `CropDataset`.
 
     A new run may `begin_with` earlier weights: the averaged ones of another run's checkpoint, or exported ones. What
-    they lack begins at random.
+    they lack begins at random. With `head_only`, the encoder keeps these weights and the mask head begins at random.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -74,8 +75,14 @@ def train(
         imagenet = translate(read_package())
         pretrained.load_state_dict({name: imagenet[name] for name in pretrained.state_dict()})
         if begin_with is not None:
-            model.load_state_dict(widened(averaged_weights(begin_with, name="averaged"), model.state_dict()))
+            earlier = widened(averaged_weights(begin_with, name="averaged"), model.state_dict())
+            model.load_state_dict({
+                name: random if head_only and name.startswith("mask_head.") else earlier[name]
+                for name, random in model.state_dict().items()
+            })  # fmt: skip
     model.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    if head_only:
+        model.image_encoder.requires_grad_(False).eval()
     averaged = copy.deepcopy(model).eval()
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [

@@ -6,7 +6,7 @@ import pytest
 
 from mobilesamv2.evaluate.datasets import Dataset
 from training import prompt_study
-from training.prompt_study import REQUESTS, TRAININGS, study, table
+from training.prompt_study import EMBEDDED, REQUESTS, TRAININGS, study, table
 
 
 def test_every_seed_is_trained_both_ways_on_the_same_crops(monkeypatch, tmp_path):
@@ -23,7 +23,8 @@ def test_every_seed_is_trained_both_ways_on_the_same_crops(monkeypatch, tmp_path
         (seed, share) for seed in (0, 5) for share in TRAININGS.values()
     ]
     assert len({str(each["run"]) for each in trained}) == 4
-    assert all(each["begin_with"] is None and each["steps"] == 7 for each in trained)
+    assert all(each["head_only"] and each["steps"] == 7 for each in trained)
+    assert {each["begin_with"] for each in trained} == {EMBEDDED}
     assert json.loads(into.read_text()) == found
     assert "--steps 7 --pictures 2 --seeds 0 5" in found["command"]
 

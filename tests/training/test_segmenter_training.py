@@ -189,6 +189,37 @@ def test_a_run_that_is_stopped_goes_on_as_if_it_was_not_and_its_export_is_loaded
         torch.testing.assert_close(value, resumed["averaged"][name], atol=1e-3, rtol=1e-3, check_dtype=False)
 
 
+def test_a_mask_head_alone_is_trained_from_random_weights_on_an_encoder_that_stays(
+    data, tmp_path, monkeypatch
+):
+    own = NanoModel(NanoConfig())
+    monkeypatch.setattr(segmenter, "read_package", lambda: own.image_encoder.pretrained.network.state_dict())
+    monkeypatch.setattr(segmenter, "translate", lambda state: state)
+    monkeypatch.setattr(segmenter, "fastest_dtype", lambda model, batch: torch.float32)
+    save(tmp_path / "earlier.pt", averaged=own.state_dict())
+    segmenter.train(
+        data=data,
+        run=tmp_path / "run",
+        minutes=0,
+        steps=1,
+        seed=1,
+        threads=torch.get_num_threads(),
+        workers=0,
+        device="cpu",
+        begin_with=tmp_path / "earlier.pt",
+        learning_rate=1e-3,
+        head_only=True,
+    )
+    trained = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["model"]
+    for name, value in own.state_dict().items():
+        is_encoder = name.startswith("image_encoder.")
+        assert not is_encoder or torch.equal(trained[name], value), name
+    assert not torch.equal(trained["mask_head.leave.weight"], own.state_dict()["mask_head.leave.weight"])
+    # The rate of one step is 1 % of 1e-3: far too little to come from one head's random weights to another's.
+    away = (trained["mask_head.leave.weight"] - own.state_dict()["mask_head.leave.weight"]).abs().mean()
+    assert away > 1e-3
+
+
 def test_the_first_versions_weights_are_widened_without_changing_what_they_compute(model):
     """Its layers begin with the same first channels, and nothing of the new ones leads to them."""
     own = model.state_dict()
