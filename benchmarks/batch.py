@@ -56,7 +56,7 @@ class Measured:
 class FindsNothing:
     """A model that takes no time."""
 
-    def segment_everything(self, read: ReadImage, *, request: Request) -> SegmentationResult:
+    def segment_everything(self, read: ReadImage, /, *, request: Request) -> SegmentationResult:
         """A result without masks."""
         return SegmentationResult(
             sampler=request.sampler,

@@ -8,7 +8,8 @@ spends its time on, on one core.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -22,8 +23,8 @@ from .peers import our_mobile_sam, random_boxes, relative_difference, their_mobi
 def multiply_adds(action: Callable[[], object]) -> int:
     """Of all matrix products and convolutions in a call."""
 
-    def of_linear(x: Any, weight: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
-        return 2 * out_shape[-1] * weight[1] * int(torch.tensor(x[:-1]).prod())
+    def of_linear(x: Sequence[int], weight: Sequence[int], *_: Any, out_shape: Any = None, **__: Any) -> int:
+        return 2 * int(out_shape[-1] * weight[1]) * math.prod(x[:-1])
 
     mapping = {}
     if hasattr(torch.ops.mkldnn, "_linear_pointwise"):

@@ -79,6 +79,7 @@ def networks(device: torch.device, dtype: torch.dtype, *, boxes: int, rounds: in
 def whole(segmenter: Segmenter, *, rounds: int) -> list[Row]:
     """Segmenting everything, and clicks on the page; boxes are given."""
     picture = smooth_picture()
+    assert segmenter.detector is not None
     sampler = ObjectAwareSampler(detector=segmenter.detector)
     everything = _median(lambda: segmenter.segment_everything(picture, sampler=sampler), rounds)
     models = Models(lambda name: segmenter, names=("nano",), first="nano")

@@ -36,7 +36,7 @@ def main() -> None:
     boxes = random_boxes(options.boxes, size_wh=(picture.shape[1], picture.shape[0])).numpy()
     cases: list[tuple[str, Callable[[], object], Callable[[], object]]] = [
         ("encode", lambda: ours.encode(picture), lambda: theirs.encode(picture)),
-        ("find boxes", *(_finding(model, picture) for model in (ours, theirs))),
+        ("find boxes", _finding(ours, picture), _finding(theirs, picture)),
         (
             f"decode {options.boxes} boxes",
             lambda: ours.decode_logits(embedding, boxes=boxes),

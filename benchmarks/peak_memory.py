@@ -17,6 +17,7 @@ import torch
 
 from mobilesamv2 import zoo
 from mobilesamv2.models.detector.detector import Detections
+from mobilesamv2.models.nano.model import NanoConfig, NanoModel
 from mobilesamv2.models.sam import Sam
 from mobilesamv2.segmenter import Segmenter
 from mobilesamv2.types import Picture
@@ -54,8 +55,10 @@ def main() -> None:
     torch.manual_seed(0)
     height = round((options.megapixels * 1e6 * 3 / 4) ** 0.5)
     picture = np.random.default_rng(1).integers(0, 255, (height, height * 4 // 3, 3), dtype=np.uint8)
+    config = zoo.find_model(options.model).config
+    network = NanoModel.from_config(config) if isinstance(config, NanoConfig) else Sam.from_config(config)
     segmenter = Segmenter(
-        Sam.from_config(zoo.find_model(options.model).config).eval(),
+        network.eval(),
         name=options.model,
         detector=RandomBoxes(options.boxes),
     )

@@ -103,11 +103,14 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     sam, theirs, picture = our_mobile_sam(), their_mobile_sam(), smooth_picture()
     boxes = random_boxes(options.boxes, size_wh=SIZE_WH)
-    segmenter = Segmenter(sam, name="mobilesam", detector=GivenBoxes(boxes))
+    detector = GivenBoxes(boxes)
+    segmenter = Segmenter(sam, name="mobilesam", detector=detector)
     embedding = segmenter.encode(picture)
     grid = GridSampler(points_per_side=options.points_per_side, filters=MaskFilters())
-    (asked,) = list(grid.rounds(picture))
+    (asked,) = grid.rounds(picture)
     points, labels = asked.points, asked.labels
+    assert points is not None
+    assert labels is not None
     _, iou = segmenter.decode_logits(embedding, points=points, labels=labels, multimask=True)
     filters = MaskFilters(predicted_iou=float(iou.flatten().quantile(0.98)), stability=0.5, box_nms=0.7)
     in_input = torch.from_numpy(FRAME.points_to_input(points)).float(), torch.from_numpy(labels)
@@ -116,7 +119,7 @@ def main() -> None:
             "object-aware",
             len(boxes),
             lambda: segmenter.segment_everything(
-                picture, sampler=ObjectAwareSampler(detector=segmenter.detector, max_prompts=len(boxes))
+                picture, sampler=ObjectAwareSampler(detector=detector, max_prompts=len(boxes))
             ),
             lambda: their_everything(
                 theirs,

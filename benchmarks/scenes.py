@@ -36,7 +36,8 @@ def write_scenes(
         size_hw: of each picture in pixels.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    images, annotations = [], []
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
     for number in tqdm(range(pictures), unit="scene", disable=None):
         scene = KINDS[kind](np.random.default_rng([seed, number]), size_hw=size_hw)
         name = f"{kind}-{number:03}.png"

@@ -21,7 +21,7 @@ COLOURS = ("#0f766e", "#b45309", "#4338ca", "#be123c", "#4d7c0f")
 FATE_COLOURS = ("#0f766e", "#b45309", "#a8a29e", "#44403c")
 LEGEND = {"fontsize": 7, "loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
 """Below the axes: finding the best place takes matplotlib longer than all the rest."""
-STYLE = {"svg.hashsalt": "mobilesamv2", "svg.fonttype": "none", "font.size": 9.0}
+STYLE: dict[Any, Any] = {"svg.hashsalt": "mobilesamv2", "svg.fonttype": "none", "font.size": 9.0}
 
 
 def plot_samplers(tables: Mapping[str, Rows], into: Path) -> None:

@@ -353,7 +353,7 @@ def _points(
     return (points + 0.5) * MASK_STRIDE - 0.5, labels
 
 
-def _recolour(rng: np.random.Generator, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _recolour(rng: np.random.Generator, pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """Change brightness, contrast and each channel's gain a little, and now and then take the colours away."""
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.9, 1.1, 3)
     values = (pixels.astype(np.float32) - 128) * gain + 128 + rng.uniform(-25, 25)

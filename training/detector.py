@@ -119,7 +119,7 @@ def train(
             group["lr"] = rate * group["share"]
         parts = batch_loss(network, next(ahead), device=device, dtype=dtype, config=config.loss)
         optimiser.zero_grad(set_to_none=True)
-        parts.sum().backward()  # type: ignore[no-untyped-call]
+        parts.sum().backward()
         nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimiser.step()
         step += 1

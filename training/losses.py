@@ -65,7 +65,7 @@ def box_only_loss(logits: Tensor, box: Tensor, colours: Tensor) -> Tensor:
         colours: (N, 3, K / 2, K / 2), the picture there, 0 to 255.
     """
     probability = logits.sigmoid()
-    touches = sum(_dice_loss(probability.amax(axis), box.amax(axis)) for axis in (1, 2))
+    touches = _dice_loss(probability.amax(1), box.amax(1)) + _dice_loss(probability.amax(2), box.amax(2))
     cells, inside = F.avg_pool2d(logits[:, None], 2)[:, 0], F.avg_pool2d(box[:, None], 2)[:, 0]
     yes, no = F.logsigmoid(cells), F.logsigmoid(-cells)
     apart, alike = logits.new_zeros(()), logits.new_zeros(())
@@ -77,7 +77,7 @@ def box_only_loss(logits: Tensor, box: Tensor, colours: Tensor) -> Tensor:
         near = torch.maximum(*_shifted(inside, down, across)) > 0.5
         same = ((one - other).norm(dim=1) < SAME_COLOUR) & near
         apart, alike = apart - together[same].sum(), alike + same.sum()
-    return torch.as_tensor(touches.mean() + apart / alike.clamp(min=1))
+    return touches.mean() + apart / alike.clamp(min=1)
 
 
 def _shifted(x: Tensor, down: int, across: int) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -247,7 +247,8 @@ def main() -> None:
     )
     exporting.add_argument("--into", type=Path, default=Path("weights/nano.safetensors"))
     options = vars(parser.parse_args())
-    {"train": train, "export": export}[options.pop("command")](**options)
+    commands_by_name: dict[str, Callable[..., None]] = {"train": train, "export": export}
+    commands_by_name[options.pop("command")](**options)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ import mobilesamv2
 from mobilesamv2.evaluate.prompted import best_iou_per_prompt, innermost_point, pairwise_iou
 from mobilesamv2.models.nano import windows
 from mobilesamv2.models.nano.model import NanoModel
+from mobilesamv2.ops.rle import decode_rle
 from mobilesamv2.segmenter import Segmenter
-from mobilesamv2.types import Bools, Floats, Masks, Rle, decode_rle
+from mobilesamv2.types import Bools, Floats, Masks, Rle
 
 from .coco_data import LabelledPicture
 from .detector_data import KeptOut, measuring_pictures

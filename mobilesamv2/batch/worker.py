@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -18,7 +18,7 @@ from ..errors import InvalidImageError, MobileSamError, sentence_of
 from ..export import label_map_image, png_bytes
 from ..images import ReadImage
 from ..request import Request
-from ..segmenter import Segmenter
+from ..results import SegmentationResult
 from .attempts import Attempt
 from .listing import text_of
 from .rows import Row, row_of_error, row_of_result
@@ -32,6 +32,12 @@ STEPS = ("read", "segment", "write")
 """What a worker's time goes to: waiting for pictures, which are read ahead; the model; files of results."""
 
 
+class SegmentsEverything(Protocol):
+    """What a worker needs of a model; a `Segmenter` has it."""
+
+    def segment_everything(self, image: ReadImage, /, *, request: Request) -> SegmentationResult: ...
+
+
 @dataclass(frozen=True)
 class Work:
     """What is done with every picture. It is pickled on its way to the workers.
@@ -43,7 +49,7 @@ class Work:
         threads: of each worker, for the model and for pictures read ahead.
     """
 
-    make_segmenter: Callable[[], Segmenter]
+    make_segmenter: Callable[[], SegmentsEverything]
     request: Request
     label_maps: bool = False
     threads: int = 1

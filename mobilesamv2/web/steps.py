@@ -76,7 +76,7 @@ def within(
             yield item
 
 
-def last(items: Generator[Any, None, None]) -> Any:
+def last(items: Generator[Any, None, Any]) -> Any:
     """Run `items` to the end; what counts comes last."""
     found = None
     with closing(items):

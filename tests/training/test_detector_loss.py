@@ -114,7 +114,7 @@ def test_descending_the_loss_finds_the_object() -> None:
     for _ in range(60):
         optimiser.zero_grad()
         parts = loss(predicted, boxes, index)
-        parts.sum().backward()  # type: ignore[no-untyped-call]
+        parts.sum().backward()
         optimiser.step()
     assert parts[0] < 0.5
     assert predicted["scores"].sigmoid().max() > 0.7

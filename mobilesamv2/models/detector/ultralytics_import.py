@@ -64,6 +64,6 @@ def _imported(name: str) -> Any:
         for owner, function, original in replaced:
             setattr(owner, function, original)
         cv2.setNumThreads(threads)
-        torch.set_printoptions(**torch_options)  # type: ignore[no-untyped-call]
+        torch.set_printoptions(**torch_options)
     importlib.import_module("ultralytics.utils").SETTINGS["sync"] = False
     return module

@@ -56,7 +56,7 @@ def _thread_settings() -> tuple[Callable[[int], object], ...]:
     ending = {"linux": "so", "darwin": "dylib"}.get(sys.platform)
     library = Path(torch.__file__).parent / "lib" / f"libtorch_cpu.{ending}"
     names = ["omp_set_num_threads"]
-    if torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
+    if torch.backends.mkl.is_available():
         names.append("MKL_Set_Num_Threads_Local")  # has a number of its own
     try:
         loaded = ctypes.CDLL(str(library))
