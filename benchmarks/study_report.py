@@ -2,7 +2,7 @@
 
 What lies between `<!-- STEP TABLE -->` and `<!-- end -->` there is that table of `results/evaluation/STEP.json`, with
 the command that made it. Where it says `<!-- STEP TABLE whole -->`, a result of fewer pictures than the step takes
-replaces nothing.
+replaces nothing. `<!-- prompts table -->` is the two-by-two study of `training.prompt_study`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "docs" / "evaluation.md"
 PAGES = (REPORT, ROOT / "README.md")
 SECTION = re.compile(r"(<!-- ([\w-]+) (\w+)( whole)? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+PROMPTS = "prompts"
+"""The result of `training.prompt_study`, which is no step here, since it trains for an hour."""
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -40,6 +42,11 @@ def with_results(text: str) -> str:
 
 def _filled(found: re.Match[str]) -> str:
     before, name, part, whole, shown, after = found.groups()
+    if name == PROMPTS:
+        from training.prompt_study import table as prompt_table
+
+        study = result(name)
+        return f"{before}`{study['command']}`\n\n{prompt_table(study['rows'])}\n{after}"
     step, measured = next(step for step in STEPS if step.name == name), result(name)
     if not measured:
         return f"{before}Not measured here: `{step.shown(step.pictures, step.leave_out)}`\n{after}"

@@ -1,6 +1,6 @@
 """Does the gain of object-aware sampling come from the sampling or from the training?
 
-    python -m training.prompt_study --data DATA --steps 600 --seeds 0 1 2 --into docs/studies/prompts.json
+    python -m training.prompt_study --data DATA --steps 600 --seeds 0 1 2
 
 MobileSAMv2 (arXiv 2312.09579) prompts with boxes a decoder that was trained with points and boxes. Here the mask head
 of `nano` is trained anew twice for each seed, from the same random weights on the same crops: once with points alone,
@@ -98,12 +98,12 @@ def study(
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """A Markdown table of means over seeds, with the smallest and largest value."""
+    """A Markdown table of means over seeds in percent, with the smallest and largest value."""
     columns = [name for name in rows[0] if name not in ("training", "seed")]
     lines = ["| trained with | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for training in dict.fromkeys(row["training"] for row in rows):
-        values = [[row[name] for row in rows if row["training"] == training] for name in columns]
-        cells = [f"{np.mean(each):.3f} ({min(each):.3f} to {max(each):.3f})" for each in values]
+        values = [[100 * row[name] for row in rows if row["training"] == training] for name in columns]
+        cells = [f"{np.mean(each):.1f} ({min(each):.1f} to {max(each):.1f})" for each in values]
         lines.append(f"| {training} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=24, help="of val, to measure on")
     parser.add_argument("--runs", type=Path, default=Path("runs/prompt-study"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--into", type=Path, default=Path("docs/studies/prompts.json"))
+    parser.add_argument("--into", type=Path, default=Path("benchmarks/results/evaluation/prompts.json"))
     print(table(study(**vars(parser.parse_args()))["rows"]))
 
 

@@ -36,8 +36,8 @@ def test_the_table_has_a_row_for_each_training_with_the_spread_of_its_seeds():
         {"training": "b", "seed": 0, "true box": 0.25},
     ]
     assert table(rows).splitlines()[2:] == [
-        "| a | 0.600 (0.500 to 0.700) |",
-        "| b | 0.250 (0.250 to 0.250) |",
+        "| a | 60.0 (50.0 to 70.0) |",
+        "| b | 25.0 (25.0 to 25.0) |",
     ]
 
 
