@@ -71,6 +71,7 @@ def test_the_zoo_s_own_file_is_taken_when_no_other_is_given(
     own = dataclasses.replace(zoo.MODELS["nano"].files["whole"], bytes=None, sha256=None)
     monkeypatch.setitem(zoo.MODELS, "nano", dataclasses.replace(zoo.MODELS["nano"], files={"whole": own}))
     sam = build_sam("nano", device="cpu")
+    assert isinstance(sam, NanoModel)
     assert torch.equal(sam.mask_head.leave.weight, nano_state["mask_head.leave.weight"])
 
 

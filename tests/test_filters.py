@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,8 +70,10 @@ def test_an_area_is_enough_when_it_is_reached(area: int, left: list[int]) -> Non
 def test_a_score_that_is_not_known_fails_where_one_is_asked_for(name: str) -> None:
     scores = np.array([0.9, math.nan, 0.3], dtype=np.float32)
     masks = dataclasses.replace(rectangles(WHOLE, PART, ASIDE), predicted_iou=scores, stability=scores)
-    assert in_view(masks, ViewFilters(**{name: 0.3})).tolist() == [0, 2]
-    assert in_view(masks, ViewFilters(**{name: 0.0})).tolist() == [0, 1, 2]
+    asked: dict[str, Any] = {name: 0.3}
+    assert in_view(masks, ViewFilters(**asked)).tolist() == [0, 2]
+    asked[name] = 0.0
+    assert in_view(masks, ViewFilters(**asked)).tolist() == [0, 1, 2]
 
 
 def test_of_repeats_the_best_ranked_stays() -> None:
@@ -89,7 +92,7 @@ def test_suppression_agrees_with_dense_masks() -> None:
     random = np.random.default_rng(3)
     corners = random.integers(0, 12, (40, 2))
     boxes = np.concatenate([corners, corners + random.integers(2, 8, (40, 2))], axis=1)
-    masks = rectangles(*(tuple(int(edge) for edge in box) for box in boxes))
+    masks = rectangles(*boxes.tolist())
     dense = masks.dense().reshape(40, -1)
     expected: list[int] = []
     for index in range(40):

@@ -17,7 +17,7 @@ from mobilesamv2.errors import MobileSamError, UnknownModelError, WeightsError
 from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.models.detector.detector import DetectorConfig, ObjectDetector, build_detector_module
 from mobilesamv2.models.nano.model import NanoConfig, NanoModel
-from mobilesamv2.models.sam import Sam
+from mobilesamv2.models.sam import Sam, SamConfig
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,9 @@ def test_a_detector_that_is_not_here_is_missed_only_by_object_aware_sampling(
     monkeypatch.setenv("MOBILESAMV2_OFFLINE", "1")
     monkeypatch.delenv("MOBILESAMV2_WEIGHTS_DIR", raising=False)
     with LeftUnset():
-        sam = Sam.from_config(zoo.MODELS["mobilesamv2-tinyvit"].config)
+        config = zoo.MODELS["mobilesamv2-tinyvit"].config
+        assert isinstance(config, SamConfig)
+        sam = Sam.from_config(config)
     state = {name: torch.zeros_like(value) for name, value in sam.state_dict().items()}
     save_file(state, tmp_path / "tinyvit.safetensors")
     model = mobilesamv2.load(

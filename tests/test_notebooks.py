@@ -36,9 +36,11 @@ def executed(name: str) -> tuple[dict[str, Any], list[Any]]:
             continue
         assert cell["outputs"] == [], f"{name} is kept without its outputs"
         body = ast.parse("".join(cell["source"])).body
-        last = body.pop() if isinstance(body[-1], ast.Expr) else None
+        last = ast.Expression(end.value) if isinstance(end := body[-1], ast.Expr) else None
+        if last is not None:
+            body.pop()
         exec(compile(ast.Module(body, []), name, "exec"), names)  # it is our own text
-        shown.append(None if last is None else eval(compile(ast.Expression(last.value), name, "eval"), names))
+        shown.append(None if last is None else eval(compile(last, name, "eval"), names))
     return names, shown
 
 

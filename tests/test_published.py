@@ -83,6 +83,17 @@ def written(entry: zoo.ModelEntry, state: State, folder: Path) -> Any:
     return paths.get("whole", paths)
 
 
+def sam_of(model: mobilesamv2.Segmenter) -> Sam:
+    assert isinstance(model.sam, Sam)
+    return model.sam
+
+
+def config_of(name: str) -> SamConfig:
+    config = zoo.MODELS[name].config
+    assert isinstance(config, SamConfig)
+    return config
+
+
 def small_config(config: SamConfig) -> SamConfig:
     if isinstance(config.encoder, VitConfig):
         return dataclasses.replace(config, encoder=SMALL_VIT)
@@ -99,13 +110,13 @@ def test_a_checkpoint_of_the_official_form_loads_whole(
     if name in REAL_SIZE:
         state = synthetic_state(manifest_of_model(name))
     else:
-        entry = dataclasses.replace(entry, config=small_config(entry.config))
+        entry = dataclasses.replace(entry, config=small_config(config_of(name)))
         monkeypatch.setitem(zoo.MODELS, name, entry)
         torch.manual_seed(0)
-        state = {key: value.clone() for key, value in Sam.from_config(entry.config).state_dict().items()}
+        state = {key: value.clone() for key, value in Sam.from_config(config_of(name)).state_dict().items()}
     weights = written(entry, state, tmp_path)
     model = mobilesamv2.load(name, weights=weights, detector="nano-objects", device="cpu")
-    loaded = model.sam.state_dict()
+    loaded = sam_of(model).state_dict()
     assert set(loaded) == set(state)
     assert all(torch.equal(value, state[key]) for key, value in loaded.items())
     if name not in REAL_SIZE:
@@ -120,7 +131,7 @@ def test_a_checkpoint_of_the_official_form_loads_whole(
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_keys_and_shapes_of_each_model_are_those_of_the_published_files(name: str) -> None:
     with LeftUnset():  # takes no memory: nothing is written
-        own = Sam.from_config(zoo.MODELS[name].config).state_dict()
+        own = Sam.from_config(config_of(name)).state_dict()
     published = manifest_of_model(name)
     assert {key: list(value.shape) for key, value in own.items()} == {
         key: entry["shape"] for key, entry in published.items()
@@ -170,7 +181,7 @@ def test_efficientvit_l0_gives_the_recorded_embedding(
     model = mobilesamv2.load(entry.name, weights=weights, device="cpu")
     with torch.inference_mode():
         pixels = F.interpolate(recorded_pixels, (512, 512), mode="bilinear", align_corners=False)
-        out = model.sam.image_encoder(pixels).numpy()
+        out = sam_of(model).image_encoder(pixels).numpy()
     expected = RECORDED_ENCODERS["efficientvit_l0/out_s"]
     np.testing.assert_allclose(out[0, ::4, ::4, ::4], expected, rtol=0, atol=1e-4)
 
@@ -184,7 +195,7 @@ def test_a_converted_pair_is_one_file_with_the_same_numbers(
         for weights in (tmp_path / "whole.safetensors", tiny_vit_files)
     )
     for (key, value), other in zip(
-        pair.sam.state_dict().items(), whole.sam.state_dict().values(), strict=True
+        sam_of(pair).state_dict().items(), sam_of(whole).state_dict().values(), strict=True
     ):
         assert torch.equal(value, other), key
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import pickle
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from mobilesamv2.errors import PromptError, UnknownModelError
 from mobilesamv2.filters import MaskFilters, ViewFilters
-from mobilesamv2.prompts import SAMPLERS, GridSampler, ObjectAwareSampler, make_sampler
+from mobilesamv2.prompts import SAMPLERS, GridSampler, ObjectAwareSampler, Sampler, make_sampler
 from mobilesamv2.request import Request
 from mobilesamv2.sampler_kinds import chosen_samplers
 
@@ -32,14 +33,14 @@ from .tiny import Boxes
         (" object-aware:64 ", Request("object-aware", max_prompts=64), 64),
     ],
 )
-def test_a_request_can_be_written_down(text, request_, most):
+def test_a_request_can_be_written_down(text: str, request_: Request, most: int) -> None:
     read = Request.parse(text, max_prompts=100, points_per_side=8)
     assert read == request_
     assert read.prompts_at_most == most
     assert Request.parse(str(read)) == read
 
 
-def test_a_request_without_numbers_has_the_usual_ones():
+def test_a_request_without_numbers_has_the_usual_ones() -> None:
     assert str(Request()) == "object-aware:320"
     assert str(Request("grid")) == "grid:32"
     assert Request("grid", max_prompts=30).prompts_at_most == 25
@@ -65,12 +66,12 @@ def test_a_request_without_numbers_has_the_usual_ones():
         ("object-aware:1000001", PromptError, "at most 1,000,000"),
     ],
 )
-def test_what_names_no_request_is_refused(text, error, words):
+def test_what_names_no_request_is_refused(text: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         Request.parse(text)
 
 
-def test_points_belong_to_grids():
+def test_points_belong_to_grids() -> None:
     with pytest.raises(PromptError, match="belongs to grid search"):
         Request("object-aware", points_per_side=4)
 
@@ -83,11 +84,13 @@ def test_points_belong_to_grids():
         ("all", tuple(SAMPLERS)),
     ],
 )
-def test_samplers_are_named_in_one_text_or_in_a_list(names, samplers):
+def test_samplers_are_named_in_one_text_or_in_a_list(
+    names: str | list[str], samplers: tuple[str, ...]
+) -> None:
     assert chosen_samplers(names) == samplers
 
 
-def test_no_sampler_and_unknown_ones_are_refused():
+def test_no_sampler_and_unknown_ones_are_refused() -> None:
     with pytest.raises(PromptError, match="at least one sampler: object-aware, grid"):
         chosen_samplers([])
     with pytest.raises(UnknownModelError, match="There is no sampler 'dots'"):
@@ -103,7 +106,7 @@ def test_every_sampler_can_be_made_by_its_name() -> None:
 def test_a_sampler_is_made_with_what_the_request_says() -> None:
     own, detector = MaskFilters(box_nms=0.5), Boxes([])
 
-    def made(request: Request):
+    def made(request: Request) -> Sampler:
         return make_sampler(request, detector=detector, grid_filters=own, model_name="tiny")
 
     assert made(Request("grid", max_prompts=30)) == GridSampler(5, filters=own)
@@ -129,7 +132,7 @@ def test_a_sampler_is_made_with_what_the_request_says() -> None:
         ({"sampler": "grid", "multimask": 1}, "multimask must be true or false; got 1"),
     ],
 )
-def test_options_out_of_range_are_refused(options, words) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(PromptError, match=words):
         Request(**options)
 
@@ -140,7 +143,7 @@ def test_a_larger_grid_than_the_usual_one_can_be_asked_for_by_its_prompts() -> N
 
 
 def test_numbers_of_numpy_are_numbers_and_json() -> None:
-    request = Request(max_prompts=np.int64(5), confidence=np.float32(0.5))
+    request = Request(max_prompts=cast(int, np.int64(5)), confidence=cast(float, np.float32(0.5)))
     assert request == Request(max_prompts=5, confidence=0.5)
     assert json.loads(json.dumps(request.to_record()))["max_prompts"] == 5
 

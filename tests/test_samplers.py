@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +14,7 @@ from mobilesamv2.progress import run_to_end
 from mobilesamv2.prompts import SAMPLERS
 from mobilesamv2.raw_masks import RawMasks
 from mobilesamv2.segmenter import Segmenter
-from mobilesamv2.types import Prompts
+from mobilesamv2.types import Masks, Picture, Prompts
 
 from .tiny import picture, tiny_segmenter
 
@@ -32,8 +35,11 @@ def coverage(segmenter: Segmenter) -> RawMasks:
     return raw(segmenter, small("coverage"))
 
 
-def steps(segmenter: Segmenter, request: Request, **options) -> tuple[list[PartialMasks], SegmentationResult]:
-    parts, run = [], segmenter.steps(picture(), request, **options)
+def steps(
+    segmenter: Segmenter, request: Request, **options: Any
+) -> tuple[list[PartialMasks], SegmentationResult]:
+    parts: list[PartialMasks] = []
+    run = segmenter.steps(picture(), request, **options)
     while True:
         try:
             item = next(run)
@@ -47,7 +53,7 @@ def raw(segmenter: Segmenter, request: Request) -> RawMasks:
     return RawMasks.of(run_to_end(segmenter.steps(picture(), request, filters=KEEP_ALL)))
 
 
-def small(name: str, **options) -> Request:
+def small(name: str, **options: Any) -> Request:
     return Request(name, max_prompts=SMALL[name], **options)
 
 
@@ -170,7 +176,7 @@ def test_prompts_of_two_kinds_are_not_decoded_at_once(segmenter: Segmenter) -> N
     class Mixed:
         name, filters = "mixed", KEEP_ALL
 
-        def rounds(self, picture):
+        def rounds(self, picture: Picture) -> Generator[Prompts, Masks, None]:
             point = Prompts(points=np.ones((1, 1, 2), np.float32), labels=np.ones((1, 1), np.int64))
             box = Prompts(boxes_xyxy=np.array([[1, 1, 9, 9]], np.float32))
             yield Prompts.concatenate([point, box])

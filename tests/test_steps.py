@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from mobilesamv2 import MaskFilters, PartialMasks, Progress, Request, Segmentati
 from mobilesamv2.errors import PromptError
 from mobilesamv2.filters import apply_filters
 from mobilesamv2.prompts import GridSampler
+from mobilesamv2.prompts.object_aware import Boxes
 from mobilesamv2.segmenter import Segmenter
+from mobilesamv2.types import Masks, Picture, Prompts
 
 from .test_segmenter import TwoRounds
 from .tiny import picture, tiny_segmenter
@@ -22,7 +25,7 @@ BOXES = [(x, y, x + 20, y + 15) for x in (0, 10, 20, 30) for y in (0, 10, 20)]
 
 
 def run(
-    segmenter: Segmenter, *arguments, **options
+    segmenter: Segmenter, *arguments: Any, **options: Any
 ) -> tuple[list[Progress | PartialMasks], SegmentationResult]:
     """What a run yields and what it returns."""
     items = []
@@ -136,7 +139,7 @@ def test_a_sampler_that_asks_again_is_sent_the_round_by_its_own_numbers() -> Non
     sent = []
 
     class Looks(TwoRounds):
-        def rounds(self, picture):
+        def rounds(self, picture: Picture) -> Generator[Prompts, Masks, None]:
             inner = super().rounds(picture)
             masks = None
             while True:
@@ -224,8 +227,9 @@ def test_the_confidence_of_a_request_reaches_the_detector() -> None:
     asked = []
 
     class Watching:
-        def detect(self, picture, *, confidence, iou, max_boxes):
+        def detect(self, picture: Picture, *, confidence: float, iou: float | None, max_boxes: int) -> Boxes:
             asked.append((confidence, max_boxes))
+            assert inner is not None
             return inner.detect(picture, confidence=confidence, iou=iou, max_boxes=max_boxes)
 
     segmenter = tiny_segmenter()

@@ -152,7 +152,7 @@ def test_tiles_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         call = ["segment", str(tmp_path / "a.png"), "-o", str(tmp_path / "out"), *options]
         assert main(call) == 0
         (photo,) = json.loads((tmp_path / "out" / "summary.json").read_text())["photos"]
-        return photo
+        return dict(photo)
 
     assert record()["tiles"] is None
     tiled = record("--tiles", "40")

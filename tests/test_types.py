@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,9 +37,9 @@ def masks_of(*dense: Bools, scores: list[float] | None = None) -> Masks:
         rles=rles,
         scores=np.array(scores if scores is not None else ranks / 10, dtype=np.float32),
         boxes_xyxy=corners,
-        predicted_iou=ranks / 8,
+        predicted_iou=(ranks / 8).astype(np.float32),
         stability=np.full(count, np.nan, dtype=np.float32),
-        detector_scores=ranks / 4,
+        detector_scores=(ranks / 4).astype(np.float32),
         prompt_index=np.arange(count),
     )
 
@@ -74,7 +75,7 @@ WHOLE, PART, SPECK, NOTHING = (
         ({"points": np.full((1, 1, 2), np.inf), "labels": np.ones((1, 1))}, "Points must be finite"),
     ],
 )
-def test_prompts_that_make_no_sense_are_refused(arguments: dict[str, np.ndarray], expected: str) -> None:
+def test_prompts_that_make_no_sense_are_refused(arguments: dict[str, Any], expected: str) -> None:
     with pytest.raises(PromptError) as caught:
         Prompts(**arguments)
     assert expected in str(caught.value)
@@ -135,7 +136,7 @@ def test_parts_of_no_prompts_do_not_make_the_others_mixed() -> None:
 
 @pytest.mark.parametrize("label", [-1, None])
 def test_a_box_of_nan_without_a_point_is_refused(label: int | None) -> None:
-    given = {"boxes_xyxy": np.full((1, 4), np.nan, dtype=np.float32)}
+    given: dict[str, Any] = {"boxes_xyxy": np.full((1, 4), np.nan, dtype=np.float32)}
     if label is not None:
         given |= {"points": np.zeros((1, 1, 2), np.float32), "labels": np.full((1, 1), label)}
     with pytest.raises(PromptError, match="finite"):

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -57,12 +58,12 @@ def test_two_loads_that_overlap_leave_the_filters_as_they_were(
     load, opened = torch.load, Image.open
     picture_is_open, checkpoint_is_read = threading.Event(), threading.Event()
 
-    def slow_open(*arguments, **options):
+    def slow_open(*arguments: Any, **options: Any) -> Any:
         picture_is_open.set()
         checkpoint_is_read.wait(5)
         return opened(*arguments, **options)
 
-    def slow_load(*arguments, **options):
+    def slow_load(*arguments: Any, **options: Any) -> Any:
         checkpoint_is_read.set()
         picture.join(5)
         return load(*arguments, **options)

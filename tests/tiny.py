@@ -1,5 +1,10 @@
 """A model small enough for tests: real modules, few channels, seeded random weights."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
 import numpy as np
 import torch
 
@@ -10,6 +15,9 @@ from mobilesamv2.models.prompt_encoder.encoder import PromptEncoderConfig
 from mobilesamv2.models.sam import Sam, SamConfig
 from mobilesamv2.prompts import MaskFilters
 from mobilesamv2.segmenter import Segmenter
+from mobilesamv2.types import Picture
+
+Result = TypeVar("Result")
 
 TINY = SamConfig(
     encoder=TinyVitConfig(
@@ -36,21 +44,36 @@ def tiny_sam(config: SamConfig = TINY) -> Sam:
 class Boxes:
     """A detector that always finds the same boxes."""
 
-    def __init__(self, boxes: list[list[float]]) -> None:
-        self.boxes = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+    def __init__(self, boxes: Sequence[Sequence[float]]) -> None:
+        self.boxes = np.array(list(boxes), dtype=np.float32).reshape(-1, 4)
 
-    def detect(self, picture, *, confidence, iou, max_boxes):
+    def detect(self, picture: Picture, *, confidence: float, iou: float | None, max_boxes: int) -> Detections:
         boxes = self.boxes[:max_boxes]
         return Detections(boxes_xyxy=boxes, scores=np.linspace(0.9, 0.5, len(boxes), dtype=np.float32))
 
 
-def tiny_segmenter(boxes=((2, 3, 40, 30), (10, 10, 50, 38), (0, 0, 60, 40)), **options) -> Segmenter:
+def tiny_segmenter(
+    boxes: Sequence[Sequence[float]] = ((2, 3, 40, 30), (10, 10, 50, 38), (0, 0, 60, 40)), **options: Any
+) -> Segmenter:
     """Finds `boxes` in every picture; grid search keeps what has a pixel."""
-    options = {"grid_filters": MaskFilters(box_nms=0.9), "detector": Boxes(list(boxes))} | options
-    return Segmenter(tiny_sam(), name="tiny", **options)
+    return Segmenter(
+        tiny_sam(),
+        name="tiny",
+        **{"grid_filters": MaskFilters(box_nms=0.9), "detector": Boxes(boxes), **options},
+    )
 
 
-def picture(height: int = 40, width: int = 60, seed: int = 0):
+def picture(height: int = 40, width: int = 60, seed: int = 0) -> Picture:
     """Random blobs, uint8 RGB."""
     coarse = np.random.default_rng(seed).integers(0, 255, (5, 6, 3), dtype=np.uint8)
     return np.kron(coarse, np.ones((-(-height // 5), -(-width // 6), 1), np.uint8))[:height, :width].copy()
+
+
+def spied(function: Callable[..., Result], calls: list[Any]) -> Callable[..., Result]:
+    """`function`, which first adds the positional arguments of each call to `calls`."""
+
+    def spy(*arguments: Any, **options: Any) -> Result:
+        calls.append(arguments)
+        return function(*arguments, **options)
+
+    return spy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from mobilesamv2.batch import run
 from mobilesamv2.batch.cluster import Pool
 from mobilesamv2.batch.run import Plan
 from mobilesamv2.batch.worker import Work
+from mobilesamv2.images import ReadImage
 from mobilesamv2.request import Request
 from mobilesamv2.results import SegmentationResult
 from mobilesamv2.types import Prompts
@@ -45,7 +46,7 @@ class FakeSegmenter:
             (self.processes / str(os.getpid())).touch()
         return self
 
-    def segment_everything(self, read, *, request):
+    def segment_everything(self, read: ReadImage, /, *, request: Request) -> SegmentationResult:
         height, width = read.picture.shape[:2]
         if width == DEADLY_WIDTH:
             raise SystemExit("killed")
@@ -63,14 +64,14 @@ class FakeSegmenter:
         )
 
 
-def work(segmenter: FakeSegmenter | None = None, **options: object) -> Work:
+def work(segmenter: Callable[[], FakeSegmenter] | None = None, **options: Any) -> Work:
     """What workers of a test do."""
     return Work(make_segmenter=segmenter or FakeSegmenter(), request=Request("object-aware"), **options)
 
 
-def plan(*sources: object, output: object, **options: object) -> Plan:
+def plan(*sources: object, output: object, **options: Any) -> Plan:
     """A run over sources into a folder."""
-    given = {"about": {"model": "fake"}} | options
+    given: dict[str, Any] = {"about": {"model": "fake"}} | options
     return Plan(sources=tuple(map(str, sources)), output=str(output), **given)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     fsspec.filesystem("memory").store.clear()
 
 
-def rows_with(names: list[str], errors: set[str] = frozenset()) -> list[dict[str, Any]]:
+def rows_with(names: list[str], errors: Collection[str] = ()) -> list[dict[str, Any]]:
     return [
         row_of_error(name, "It is broken.") if name in errors else {"source": name, "error": None}
         for name in names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -26,7 +27,7 @@ def store(tmp_path: Path) -> Store:
     return Store.opened(str(tmp_path / "out"), {})
 
 
-def rows_in(store: Store, names: list[str]) -> list[dict]:
+def rows_in(store: Store, names: list[str]) -> list[dict[str, Any]]:
     content = store.read(part_name(names))
     assert content is not None
     return rows_of(content)

@@ -12,7 +12,9 @@ from benchmarks.scenes import write_scenes
 from mobilesamv2 import weights
 from mobilesamv2.evaluate.datasets import read_dataset
 from mobilesamv2.evaluate.objects import FATES
+from mobilesamv2.models.detector.detector import Detections
 from mobilesamv2.request import Request
+from mobilesamv2.types import Picture
 from tests.tiny import Boxes, tiny_segmenter
 
 
@@ -23,7 +25,9 @@ class Looks(Boxes):
         super().__init__([[2, 3, 40, 30]])
         self.network, self.input_side, self.second_side, self.nms_iou = network, input_side, 0, nms_iou
 
-    def detect(self, picture, *, confidence=0.4, iou=None, max_boxes=320):
+    def detect(
+        self, picture: Picture, *, confidence: float = 0.4, iou: float | None = None, max_boxes: int = 320
+    ) -> Detections:
         return super().detect(picture, confidence=confidence, iou=iou, max_boxes=max_boxes)
 
 
@@ -97,7 +101,7 @@ def test_the_command_writes_its_tables(
     write_scenes(tmp_path, kind="mixed", pictures=2, size_hw=(48, 64))
     out = tmp_path / "results" / "samplers.json"
     monkeypatch.setattr(experiments, "SAMPLERS", ("grid:2",))
-    monkeypatch.setattr(experiments.loading, "load", lambda name: tiny_segmenter())
+    monkeypatch.setattr("mobilesamv2.loading.load", lambda name: tiny_segmenter())
     monkeypatch.setattr(
         "sys.argv", ["experiments", "samplers", "--data", str(tmp_path), "--limit", "1", "-o", str(out)]
     )

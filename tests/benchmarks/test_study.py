@@ -76,7 +76,7 @@ def test_the_study_runs_its_steps_and_writes_the_report(
 ) -> None:
     calls: list[list[str]] = []
     monkeypatch.setattr(study, "EVALUATION", tmp_path)
-    monkeypatch.setattr(study.subprocess, "run", lambda command, check: calls.append(command))
+    monkeypatch.setattr("subprocess.run", lambda command, check: calls.append(command))
     monkeypatch.setattr(study, "write_report", lambda: calls.append(["report"]))
     (tmp_path / "left.json.nano.pictures.jsonl").write_text("")
     monkeypatch.setattr("sys.argv", ["study", "--data", "DATA", "--only", "objects-crowd", "--at-most", "2"])

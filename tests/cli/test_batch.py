@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -73,7 +74,7 @@ def test_what_results_depend_on_is_kept_and_what_they_do_not_is_not(tmp_path: Pa
         assert about(*options) != about()
 
 
-def _parsed(arguments: list[str]):
+def _parsed(arguments: list[str]) -> argparse.Namespace:
     from mobilesamv2.cli import _parser
 
     return _parser().parse_args(arguments)

@@ -20,7 +20,6 @@ from safetensors.torch import save_file
 import mobilesamv2
 from mobilesamv2.cli import main
 from mobilesamv2.errors import WeightsError
-from mobilesamv2.export import folders
 from mobilesamv2.segmenter import Segmenter
 from mobilesamv2.weights import read_state_dict
 from mobilesamv2.weights.load import load_strictly
@@ -101,7 +100,7 @@ def test_a_full_disk_fails_one_photograph_in_a_sentence_and_leaves_nothing_half(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
         replace(source, target)
 
-    monkeypatch.setattr(folders.os, "replace", replaced)
+    monkeypatch.setattr(os, "replace", replaced)
     assert main(["segment", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 1
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert [photo["folder"] for photo in summary["photos"]] == ["b"]

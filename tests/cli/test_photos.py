@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from mobilesamv2.cli.photos import find_photos
 from .conftest import saved
 
 
-def _names(paths: list[Path], **options: object) -> list[str]:
+def _names(paths: list[Path], **options: Any) -> list[str]:
     return [photo.name for photo in find_photos(paths, **options)[0]]
 
 

@@ -18,7 +18,7 @@ import mobilesamv2
 from mobilesamv2.cli import main
 from mobilesamv2.prompts import MaskFilters
 from mobilesamv2.results import STAGES
-from tests.tiny import picture, tiny_segmenter
+from tests.tiny import picture, spied, tiny_segmenter
 
 from .conftest import saved
 
@@ -176,7 +176,7 @@ def test_an_interrupt_keeps_what_is_done(
     segmenter = tiny_segmenter()
     original, calls = segmenter.segment_everything, []
 
-    def interrupted(*arguments: object, **options: object) -> object:
+    def interrupted(*arguments: Any, **options: Any) -> object:
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
@@ -197,7 +197,7 @@ def test_sigterm_ends_as_ctrl_c_does(
     segmenter = tiny_segmenter()
     original, calls = segmenter.segment_everything, []
 
-    def terminated(*arguments: object, **options: object) -> object:
+    def terminated(*arguments: Any, **options: Any) -> object:
         calls.append(arguments)
         if len(calls) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -219,12 +219,9 @@ def test_sigterm_ends_as_ctrl_c_does(
 def test_resuming_leaves_out_what_is_done_and_asked_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    segmenter, asked = tiny_segmenter(), []
+    segmenter, asked = tiny_segmenter(), list[Any]()
     segmenter.name = "nano"
-    original = segmenter.segment_everything
-    monkeypatch.setattr(
-        segmenter, "segment_everything", lambda *given, **rest: asked.append(1) or original(*given, **rest)
-    )
+    monkeypatch.setattr(segmenter, "segment_everything", spied(segmenter.segment_everything, asked))
     monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: segmenter)
     out = tmp_path / "out"
 

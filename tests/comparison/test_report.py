@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
@@ -88,8 +89,9 @@ def test_coverage_is_told_as_far_as_the_digits_go(coverage: float, words: str) -
     ],
 )
 def test_speed_that_found_nothing_is_not_praised(grid_masks: int, aware_masks: int, words: str) -> None:
-    for order in (lambda *both: both, lambda *both: both[::-1]):
-        said = verdict(*order(grid(masks=grid_masks), aware(masks=aware_masks, seconds=0.1)))
+    both = grid(masks=grid_masks), aware(masks=aware_masks, seconds=0.1)
+    for first, second in permutations(both):
+        said = verdict(first, second)
         assert words in said
         assert "faster" not in said
 
@@ -224,8 +226,10 @@ def test_nothing_is_said_of_curves_before_a_point_is_measured() -> None:
 @pytest.mark.parametrize("boxes", [False, True])
 def test_of_other_samplers_the_one_that_covers_most_is_named(boxes: bool) -> None:
     two = curves((16, 16, 0.4), grid=[(16, 3, 0.3)], proposed=16)
-    third = {"coverage": (point("coverage", 50, 20, 0.9), point("coverage", 64, 21, 0.9))}
-    said = budget_verdict(replace(two, curves=two.curves | third if boxes else third))
+    third: dict[str, tuple[BudgetPoint, ...]] = {
+        "coverage": (point("coverage", 50, 20, 0.9), point("coverage", 64, 21, 0.9))
+    }
+    said = budget_verdict(replace(two, curves={**two.curves, **third} if boxes else third))
     assert said.endswith(
         "Coverage sampling covers most, with 50 prompts: 20 masks covering 90 % in 1.00 s of decoding."
     )

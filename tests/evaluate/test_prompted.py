@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ from pycocotools import mask as coco_mask
 from mobilesamv2.evaluate.baselines import filled_box
 from mobilesamv2.evaluate.datasets import DatasetError, Photograph
 from mobilesamv2.evaluate.prompted import best_iou_per_prompt, innermost_point, pairwise_iou, prompted_iou
-from mobilesamv2.types import Masks, Rle
+from mobilesamv2.segmenter import Segmenter
+from mobilesamv2.types import Floats, Masks, Rle
 from tests.evaluate.photographs import photograph_of
 from tests.tiny import picture, tiny_segmenter
 
@@ -114,12 +116,22 @@ class Knowing:
     def encode(self, image: object) -> None:
         del image
 
-    def predict(self, embedding, *, boxes=None, points=None, labels=None, multimask=False) -> Masks:
+    def predict(
+        self,
+        embedding: None,
+        *,
+        boxes: Floats | None = None,
+        points: Floats | None = None,
+        labels: npt.NDArray[np.int64] | None = None,
+        multimask: bool = False,
+    ) -> Masks:
         if boxes is not None:
             assert not multimask
             rles = [filled_box(box, size_hw=self.truth.size_hw) for box in boxes]
             return _masks(rles, np.arange(len(boxes)), size_hw=self.truth.size_hw)
         assert multimask
+        assert points is not None
+        assert labels is not None
         assert (labels == 1).all()
         assert labels.shape == points.shape[:2] == (len(self.truth.rles), 1)
         rles, nothing = [], _rle(slice(0, 0), slice(0, 0), size_hw=self.truth.size_hw)
@@ -130,7 +142,7 @@ class Knowing:
 
 
 def test_a_model_that_knows_everything_scores_one(photograph: Photograph) -> None:
-    found = prompted_iou(Knowing(photograph), [photograph])
+    found = prompted_iou(cast(Segmenter, Knowing(photograph)), [photograph])
     assert found.point.tolist() == [1, 1, 1]
     assert found.box.tolist() == [1, 1, 1]  # the objects are rectangles
 
@@ -161,7 +173,7 @@ class Seeing(Knowing):
         rles = tuple(coco_mask.encode(np.asfortranarray(mask)) for mask in scaled)
         self.now = photograph_of(self.truth.path, self.seen[-1], rles)
 
-    def predict(self, embedding, **prompts) -> Masks:
+    def predict(self, embedding: None, **prompts: Any) -> Masks:
         return Knowing(self.now).predict(embedding, **prompts)
 
 
@@ -170,7 +182,7 @@ def test_a_model_may_see_the_pictures_at_another_size(
     photograph: Photograph, longest_side: int | None, size_hw: tuple[int, int]
 ) -> None:
     model = Seeing(photograph)
-    found = prompted_iou(model, [photograph], longest_side=longest_side)
+    found = prompted_iou(cast(Segmenter, model), [photograph], longest_side=longest_side)
     assert model.seen == [size_hw]
     assert found.box == pytest.approx(np.ones(3), abs=0.1)
     assert found.point == pytest.approx(np.ones(3), abs=0.1)

@@ -16,7 +16,7 @@ from mobilesamv2.evaluate.run import Plan, evaluate
 from mobilesamv2.request import Request
 from mobilesamv2.segmenter import Segmenter
 from tests.evaluate.photographs import photograph_of
-from tests.tiny import picture, tiny_segmenter
+from tests.tiny import picture, spied, tiny_segmenter
 
 REQUESTS = (Request(max_prompts=2), Request("grid", points_per_side=3))
 PLAN = Plan(make_segmenter=tiny_segmenter, model="tiny", requests=REQUESTS)
@@ -40,9 +40,8 @@ def without_seconds(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_way_is_measured_from_one_encoding(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded = []
-    encode = Segmenter.encode
-    monkeypatch.setattr(Segmenter, "encode", lambda self, image: encoded.append(1) or encode(self, image))
+    encoded: list[Any] = []
+    monkeypatch.setattr(Segmenter, "encode", spied(Segmenter.encode, encoded))
     results = evaluate(PLAN, dataset)
     assert len(encoded) == 4
     assert (results["pictures"], [row["objects"] for row in results["rows"]]) == (4, [3, 3])

@@ -18,7 +18,7 @@ from mobilesamv2.export import pictures, write_comparison, write_json, write_res
 from mobilesamv2.request import Request
 from mobilesamv2.results import STAGES, SegmentationResult
 from mobilesamv2.types import Masks
-from tests.tiny import picture, tiny_segmenter
+from tests.tiny import picture, spied, tiny_segmenter
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +102,11 @@ def test_the_overlay_of_a_large_picture_is_a_jpeg(
 def test_masks_json_is_written_last(
     tmp_path: Path, result: SegmentationResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = []
-    replace_ = os.replace
-    monkeypatch.setattr(os, "replace", lambda old, new: names.append(Path(new).name) or replace_(old, new))
+    renamed: list[tuple[str, str]] = []
+    monkeypatch.setattr(os, "replace", spied(os.replace, renamed))
     write_result(tmp_path, picture(), result, formats=["coco", "masks"])
-    assert names[-1] == "masks.json"
-    assert len(names) == len([path for path in tmp_path.rglob("*") if path.is_file()])
+    assert Path(renamed[-1][1]).name == "masks.json"
+    assert len(renamed) == len([path for path in tmp_path.rglob("*") if path.is_file()])
 
 
 def test_pictures_have_the_size_of_the_photograph(tmp_path: Path, result: SegmentationResult) -> None:

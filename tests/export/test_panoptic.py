@@ -26,7 +26,7 @@ def ids_of(png: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(png)) as image:
         assert image.mode == "RGB"
         red, green, blue = np.moveaxis(np.asarray(image).astype(np.int64), -1, 0)
-    return red + 256 * green + 65536 * blue
+    return np.asarray(red + 256 * green + 65536 * blue)
 
 
 @pytest.mark.parametrize("masks", [blobs(), EMPTY, HIDDEN, WHOLE], ids=["blobs", "none", "hidden", "whole"])

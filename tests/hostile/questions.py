@@ -202,9 +202,14 @@ FILES = (
 )  # fmt: skip
 
 
-def run_of_page(what: str, *, session: str | None = None, **changed: Any) -> Question:
+def run_of_page(
+    what: str, labels: dict[str, Any] | None = None, *, session: str | None = None, **changed: Any
+) -> Question:
     """The button of *Segment everything*, with some controls changed: by their labels."""
-    return Question(what, lambda client, sent: client.press("segment-run", sent, session=session, **changed))
+    return Question(
+        what,
+        lambda client, sent: client.press("segment-run", sent, session=session, **(labels or {}), **changed),
+    )
 
 
 def told_by_page(what: str, listener: str, event: Any, *data: Any) -> Question:
@@ -229,11 +234,11 @@ PAGE = (
     run_of_page("confidence of nothing", Confidence=None),
     run_of_page("model that is a path", Model="../../etc/passwd"),
     run_of_page("model that is a list", Model=["nano"]),
-    run_of_page("minimum area of -1", **{"Minimum area, % of the photo": -1}),
-    run_of_page("minimum area that is a list", **{"Minimum area, % of the photo": [1]}),
-    run_of_page("predicted IoU of NaN", **{"Predicted IoU": NAN}),
-    run_of_page("mask NMS of 0", **{"Mask NMS, IoU": 0}),
-    run_of_page("text for a tick", **{"Hide nested masks": "yes"}),
+    run_of_page("minimum area of -1", {"Minimum area, % of the photo": -1}),
+    run_of_page("minimum area that is a list", {"Minimum area, % of the photo": [1]}),
+    run_of_page("predicted IoU of NaN", {"Predicted IoU": NAN}),
+    run_of_page("mask NMS of 0", {"Mask NMS, IoU": 0}),
+    run_of_page("text for a tick", {"Hide nested masks": "yes"}),
     run_of_page("job of number NaN", asked=NAN),
     run_of_page("job of number 10³⁰", asked=1e30),
     run_of_page("job whose number is a text", asked="first"),

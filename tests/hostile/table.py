@@ -113,13 +113,13 @@ def _pictures(contents: Contents, client: Client) -> Iterator[Row]:
 
 def _pictures_in_terminal(contents: Contents, folder: Path) -> Iterator[Row]:
     """All files in one command: a bad one does not stop the others."""
-    paths = {}
+    paths: dict[str, tuple[str, str]] = {}
     for group, files in PICTURES.items():
         for file in files:
-            path = folder / str(len(paths)) / file.name
-            path.parent.mkdir(parents=True)
-            path.write_bytes(contents[group, file.what])
-            paths[str(path)] = group, file.what
+            given = folder / str(len(paths)) / file.name
+            given.parent.mkdir(parents=True)
+            given.write_bytes(contents[group, file.what])
+            paths[str(given)] = group, file.what
     code, _ = _run(["segment", *paths, "-o", str(folder / "out"), "--max-prompts", "1"])
     assert code == 1
     summary = json.loads((folder / "out" / "summary.json").read_text(encoding="utf-8"))

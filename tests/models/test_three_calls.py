@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 from mobilesamv2 import zoo
 from mobilesamv2.models.nano.model import NanoConfig, NanoModel
+from mobilesamv2.models.promptable import PromptableNetwork
 from mobilesamv2.models.sam import Sam
 
 META = torch.device("meta")
@@ -19,8 +22,8 @@ POINTS = {"points": torch.zeros(5, 2, 2, device=META), "labels": torch.ones(5, 2
 def test_a_picture_becomes_masks_in_every_number_format(name: str, dtype: torch.dtype) -> None:
     config = zoo.MODELS[name].config
     with META:
-        network = NanoModel.from_config(config) if isinstance(config, NanoConfig) else Sam.from_config(config)
-    network.eval().cast(dtype)
+        made = NanoModel.from_config(config) if isinstance(config, NanoConfig) else Sam.from_config(config)
+    network: PromptableNetwork[Any] = made.eval().cast(dtype)
     side = network.picture_side
     with torch.inference_mode():
         features = network.encode(torch.zeros(1, 3, side, side, device=META))

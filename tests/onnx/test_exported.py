@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from mobilesamv2.onnx.running import OnnxNetwork
 from mobilesamv2.segmenter import Segmenter
 
 ROOT = Path(__file__).resolve().parents[2]
-FORMS = {
+FORMS: dict[str, dict[str, Any]] = {
     "points": {"points": [[[150, 100]], [[40, 60]]]},
     "a point and a box": {"points": [[[150, 100]]], "boxes": [[60, 20, 250, 190]]},
 }
@@ -46,7 +47,10 @@ def test_masks_and_boxes_of_a_photograph_are_those_of_pytorch(
 ) -> None:
     expected, found = (model.segment_everything(photo, max_prompts=24) for model in (on_torch, on_onnx))
     assert len(found.masks) == len(expected.masks) > 5
-    np.testing.assert_allclose(found.prompts.boxes_xyxy, expected.prompts.boxes_xyxy, atol=0.05)
+    boxes, expected_boxes = found.prompts.boxes_xyxy, expected.prompts.boxes_xyxy
+    assert boxes is not None
+    assert expected_boxes is not None
+    np.testing.assert_allclose(boxes, expected_boxes, atol=0.05)
     overlap = coco_mask.iou(list(found.masks.rles), list(expected.masks.rles), [0] * len(expected.masks))
     assert np.diag(overlap).min() > 0.999
     np.testing.assert_allclose(found.masks.predicted_iou, expected.masks.predicted_iou, atol=1e-4)
@@ -125,7 +129,7 @@ def test_a_folder_without_a_description_and_a_damaged_file_are_said_to_be_so(
         ({"backend": "onnx", "dtype": torch.bfloat16}, "leave device and dtype out"),
     ],
 )
-def test_a_backend_that_cannot_be_had_is_refused_in_a_sentence(options: dict[str, object], said: str) -> None:
+def test_a_backend_that_cannot_be_had_is_refused_in_a_sentence(options: dict[str, Any], said: str) -> None:
     with pytest.raises(MobileSamError, match=said):
         mobilesamv2.load("nano", **options)
 

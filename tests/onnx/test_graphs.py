@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 BOXES = torch.tensor([[4.0, 4, 30, 30], [10, 20, 60, 50], [0, 0, 64, 64]])
 POINTS = torch.tensor([[[9.0, 9], [5, 5]], [[40, 50], [0, 0]], [[63, 0], [1, 60]]])
 LABELS = torch.tensor([[1, 0], [1, -1], [0, 0]])
-FORMS = {
+FORMS: dict[str, dict[str, Any]] = {
     "boxes": {"boxes_xyxy": BOXES},
     "one box": {"boxes_xyxy": BOXES[:1]},
     "points": {"points": POINTS, "labels": LABELS},
@@ -95,7 +96,7 @@ def test_segment_anythings_decoder_answers_alike(
 
 
 def test_an_earlier_mask_is_refined_alike(sam: Sam, network: OnnxNetwork, features: Tensor) -> None:
-    prompts = {**FORMS["points"], "masks": MASKS}
+    prompts: dict[str, Any] = {**FORMS["points"], "masks": MASKS}
     with torch.inference_mode():
         logits, _ = network.decode(features, multimask=True, **prompts)
         expected, _ = sam.decode(features, multimask=True, **prompts)

@@ -86,7 +86,7 @@ def blobs(count: int, side: int) -> Tensor:
     down, right = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     down, right = down - y * side, right - x * side
     wave = 1 + 0.2 * torch.sin(5 * torch.atan2(down, right) + 6 * phase)
-    return (2.5 * (side / 2 * radius**3 * wave - torch.hypot(down, right))).clip(-12, 9)
+    return torch.clip(2.5 * (side / 2 * radius**3 * wave - torch.hypot(down, right)), -12, 9)
 
 
 @pytest.mark.parametrize("shift", [0.0, 3.0])

@@ -56,7 +56,7 @@ def test_kept_boxes_overlap_little_and_removed_ones_much() -> None:
         width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
         height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
         areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-        return width * height / (sum(areas) - width * height)
+        return float(width * height / (sum(areas) - width * height))
 
     assert 0 < len(kept) < 400
     assert all(iou(a, b) <= 0.4 for a in kept for b in kept if a != b)

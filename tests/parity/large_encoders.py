@@ -29,6 +29,7 @@ ENCODERS = ("vit_b", "efficientvit_l1", "efficientvit_l2")
 
 def build(name: str) -> nn.Module:
     """One of `ENCODERS` with its synthetic weights."""
+    encoder: nn.Module
     with torch.device("meta"):
         if name == "vit_b":
             encoder, manifest = Vit(VIT["b"]), part_of(manifest_of("sam_vit_b"), "image_encoder")

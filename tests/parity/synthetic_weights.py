@@ -85,18 +85,18 @@ def synthetic_tensor(key: str, shape: list[int], dtype: str = "float32") -> npt.
 def _with_structure(name: str, shape: list[int], out: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if CROSS_ATTENTION.fullmatch(name):  # queries and keys agree in most, so that attention is not flat
         shared = _generator(re.sub(r"\.[qk]_proj", ".qk_proj", name)).standard_normal(shape)
-        return 2.2 * (np.sqrt(0.7) * shared / np.sqrt(shape[1]) + np.sqrt(0.3) * out)
+        return np.asarray(2.2 * (np.sqrt(0.7) * shared / np.sqrt(shape[1]) + np.sqrt(0.3) * out))
     if SELF_ATTENTION.fullmatch(name):
         return out * 3.0
     if UPSCALING.fullmatch(name):  # taps agree in most, or masks would be checkerboards
         flat = _generator(name + ".taps").standard_normal([*shape[:2], 1, 1])
-        return (flat + 0.1 * out * np.sqrt(np.prod(shape[1:]))) / np.sqrt(shape[0])
+        return np.asarray((flat + 0.1 * out * np.sqrt(np.prod(shape[1:]))) / np.sqrt(shape[0]))
     if LAST_MASK_WEIGHT.fullmatch(name):
-        return 6.0 * (out - out.mean(0))
+        return np.asarray(6.0 * (out - out.mean(0)))
     if LAST_MASK_BIAS.fullmatch(name):
-        return out - out.mean() - 0.3
+        return np.asarray(out - out.mean() - 0.3)
     if name == "neck.2.weight":
-        return out - 0.9 * out.mean((2, 3), keepdims=True)
+        return np.asarray(out - 0.9 * out.mean((2, 3), keepdims=True))
     return out
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from mobilesamv2.models.detector.detector import Detections
 from mobilesamv2.ops.rle import encode_window
 from mobilesamv2.prompts import Sampler
-from mobilesamv2.types import Masks, Prompts
+from mobilesamv2.types import Masks, Picture, Prompts
 
 SIZE_HW = (40, 80)
 PICTURE = np.zeros((*SIZE_HW, 3), np.uint8)
@@ -21,7 +21,7 @@ class Finds:
     def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
         self.boxes = np.array(boxes, dtype=np.float32).reshape(-1, 4)
 
-    def detect(self, picture, *, confidence, iou, max_boxes):
+    def detect(self, picture: Picture, *, confidence: float, iou: float | None, max_boxes: int) -> Detections:
         boxes = self.boxes[:max_boxes]
         return Detections(boxes_xyxy=boxes, scores=np.linspace(0.9, 0.6, len(boxes), dtype=np.float32))
 

@@ -19,7 +19,7 @@ def in_boxes(prompts: Prompts) -> Masks:
     """Each box is filled; points have no mask."""
     if prompts.boxes_xyxy is None:
         return NOTHING
-    return rectangles(*(tuple(int(edge) for edge in box) for box in prompts.boxes_xyxy))
+    return rectangles(*prompts.boxes_xyxy.astype(int).tolist())
 
 
 def test_boxes_come_first_and_points_only_where_no_mask_is() -> None:

@@ -1,12 +1,17 @@
 """A tiny encoder learns the embeddings of a synthetic teacher, on pictures made here."""
 
+from __future__ import annotations
+
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import mobilesamv2
 from mobilesamv2 import zoo
@@ -27,7 +32,7 @@ TEACHER = dataclasses.replace(
 
 
 @pytest.fixture
-def models(monkeypatch, tmp_path):
+def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Two models of the zoo: a teacher with another architecture and weights, a student without."""
     mobilesam = zoo.MODELS["mobilesam"]
     for name, config in (("teacher", TEACHER), ("student", TINY)):
@@ -38,7 +43,7 @@ def models(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def photographs(tmp_path):
+def photographs(tmp_path: Path) -> Path:
     """Five pictures in folders, beside a file that is none."""
     folder = tmp_path / "photographs"
     (folder / "more").mkdir(parents=True)
@@ -49,18 +54,20 @@ def photographs(tmp_path):
 
 
 @pytest.fixture
-def settings(models, photographs):
+def settings(models: Path, photographs: Path) -> Settings:
     return Settings(
         "teacher", "student", str(photographs), teacher_weights=str(models), batch=2, learning_rate=3e-3
     )
 
 
-def encoder_and_step(run):
+def encoder_and_step(run: Path) -> tuple[dict[str, Tensor], int]:
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     return state["encoder"], state["step"]
 
 
-def test_the_student_learns_and_the_model_is_loaded_by_its_name(settings, tmp_path, monkeypatch):
+def test_the_student_learns_and_the_model_is_loaded_by_its_name(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(distillation, "WARM_UP_STEPS", 5)
     train(settings, run=tmp_path / "short", minutes=1, steps=1)
     train(settings, run=tmp_path / "long", minutes=1, steps=40)
@@ -78,7 +85,7 @@ def test_the_student_learns_and_the_model_is_loaded_by_its_name(settings, tmp_pa
     assert "40 steps" in card
 
 
-def test_the_decoder_is_the_teachers(settings, models, tmp_path):
+def test_the_decoder_is_the_teachers(settings: Settings, models: Path, tmp_path: Path) -> None:
     train(settings, run=tmp_path / "run", minutes=1, steps=1)
     export(run=tmp_path / "run", into=tmp_path / "student.safetensors")
     written, teacher = load_file(tmp_path / "student.safetensors"), load_file(models)
@@ -87,7 +94,7 @@ def test_the_decoder_is_the_teachers(settings, models, tmp_path):
             assert torch.equal(written[name], value.half() if value.is_floating_point() else value), name
 
 
-def test_a_run_that_was_stopped_ends_where_it_would_have(settings, tmp_path):
+def test_a_run_that_was_stopped_ends_where_it_would_have(settings: Settings, tmp_path: Path) -> None:
     train(settings, run=tmp_path / "whole", minutes=1, steps=6)
 
     class StoppedError(Exception):
@@ -95,7 +102,7 @@ def test_a_run_that_was_stopped_ends_where_it_would_have(settings, tmp_path):
 
     asked = []
 
-    def stop_at_the_eighth(self, index):
+    def stop_at_the_eighth(self: Embeddings, index: int) -> Tensor:
         asked.append(index)
         if len(asked) == 8:
             raise StoppedError
@@ -115,7 +122,7 @@ def test_a_run_that_was_stopped_ends_where_it_would_have(settings, tmp_path):
         assert torch.allclose(value, parts[0][name], atol=1e-6), name
 
 
-def test_embeddings_are_kept_and_used_again(settings, tmp_path):
+def test_embeddings_are_kept_and_used_again(settings: Settings, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     train(settings, run=tmp_path / "run", minutes=1, steps=4, embeddings=kept)
     assert sorted(path.name for path in kept.iterdir()) == [f"{index:08d}.npy" for index in range(4)]
@@ -127,14 +134,16 @@ def test_embeddings_are_kept_and_used_again(settings, tmp_path):
     assert not wanted.any()
 
 
-def test_a_photograph_that_cannot_be_read_is_named_and_left_out(settings, tmp_path, photographs, capsys):
+def test_a_photograph_that_cannot_be_read_is_named_and_left_out(
+    settings: Settings, tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (photographs / "1.png").write_bytes(b"no picture")
     train(settings, run=tmp_path / "run", minutes=1, steps=2)
     assert "left out" in capsys.readouterr().out
     assert encoder_and_step(tmp_path / "run")[1] == 2
 
 
-def test_every_epoch_has_every_photograph_once_in_another_order():
+def test_every_epoch_has_every_photograph_once_in_another_order() -> None:
     order = order_of(5, seed=1)
     first, second = [next(order) for _ in range(5)], [next(order) for _ in range(5)]
     assert sorted(first) == sorted(second) == list(range(5))
@@ -150,7 +159,14 @@ def test_every_epoch_has_every_photograph_once_in_another_order():
         ({"student": "wide"}, "embeddings of teacher and wide differ"),
     ],
 )
-def test_models_that_do_not_fit_are_refused(settings, models, tmp_path, monkeypatch, change, sentence):
+def test_models_that_do_not_fit_are_refused(
+    settings: Settings,
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+    sentence: str,
+) -> None:
     wide = SamConfig(
         encoder=dataclasses.replace(TINY.encoder, out_width=24),
         prompt_encoder=PromptEncoderConfig(width=24, input_side=64, stride=8),
@@ -163,7 +179,9 @@ def test_models_that_do_not_fit_are_refused(settings, models, tmp_path, monkeypa
         train(dataclasses.replace(settings, **change), run=tmp_path / "run", minutes=1, steps=1)
 
 
-def test_a_run_with_other_settings_and_an_empty_folder_are_refused(settings, tmp_path):
+def test_a_run_with_other_settings_and_an_empty_folder_are_refused(
+    settings: Settings, tmp_path: Path
+) -> None:
     train(settings, run=tmp_path / "run", minutes=1, steps=1)
     with pytest.raises(MobileSamError, match="holds another run"):
         train(dataclasses.replace(settings, batch=3), run=tmp_path / "run", minutes=1, steps=1)
@@ -173,8 +191,8 @@ def test_a_run_with_other_settings_and_an_empty_folder_are_refused(settings, tmp
 
 
 def test_the_command_line_trains_exports_and_says_what_is_wrong(
-    settings, models, photographs, tmp_path, capsys
-):
+    settings: Settings, models: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run, into = str(tmp_path / "run"), str(tmp_path / "student.safetensors")
     named = [
         "--teacher",
@@ -198,8 +216,9 @@ def test_the_command_line_trains_exports_and_says_what_is_wrong(
 @pytest.mark.parametrize(
     "name", [name for name, entry in zoo.MODELS.items() if isinstance(entry.config, SamConfig)]
 )
-def test_any_model_of_sams_family_can_teach_any_other(name):
+def test_any_model_of_sams_family_can_teach_any_other(name: str) -> None:
     """Their embeddings have one shape."""
     config = zoo.MODELS[name].config
+    assert isinstance(config, SamConfig)
     assert config.encoder.out_width == config.prompt_encoder.width == 256
     assert config.prompt_encoder.embedding_side == 64

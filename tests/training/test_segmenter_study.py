@@ -1,8 +1,11 @@
 """What the study of the embedded segmentation model measures."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from mobilesamv2.models.nano import windows
 from mobilesamv2.models.nano.model import NanoConfig, NanoModel
@@ -11,7 +14,7 @@ from training.ranking import rankings
 from training.segmenter_study import PARTS, _boundary, without
 
 
-def test_a_masks_boundary_is_a_band_within_it():
+def test_a_masks_boundary_is_a_band_within_it() -> None:
     mask = np.zeros((300, 400), dtype=bool)  # a diagonal of 500: 10 pixels
     mask[100:200, 100:300] = True
     band = _boundary(mask)
@@ -20,20 +23,20 @@ def test_a_masks_boundary_is_a_band_within_it():
     assert (band == (mask & ~hole)).all()
 
 
-def test_the_pictures_edge_is_a_masks_boundary_too():
+def test_the_pictures_edge_is_a_masks_boundary_too() -> None:
     band = _boundary(np.ones((300, 400), dtype=bool))
     assert band[:10].all()
     assert not band[10:-10, 10:-10].any()
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_without_a_part_the_model_answers_something_else(part, monkeypatch):
+def test_without_a_part_the_model_answers_something_else(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "SCALES", windows.SCALES)  # puts it back
     torch.manual_seed(0)
     model = NanoModel(NanoConfig(input_side=256)).eval()
     pixels, box = torch.randn(1, 3, 256, 256), torch.tensor([[5.0, 5.0, 250.0, 250.0]])
 
-    def answered():
+    def answered() -> Tensor:
         with torch.no_grad():
             return model.decode(model.encode(pixels), boxes_xyxy=box, multimask=False)[0]
 
@@ -42,7 +45,7 @@ def test_without_a_part_the_model_answers_something_else(part, monkeypatch):
     assert not torch.allclose(before, answered(), atol=1e-4)
 
 
-def test_masks_are_ranked_by_what_is_known_of_them():
+def test_masks_are_ranked_by_what_is_known_of_them() -> None:
     masks = Masks(
         size_hw=(2, 2),
         rles=({"size": [2, 2], "counts": b"04"},) * 2,

@@ -1,7 +1,12 @@
 """Batches without photographs, the losses, and one step of training on a crop."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,7 +18,8 @@ from mobilesamv2.models.nano.model import OUTSIDE, NanoConfig, NanoModel
 from mobilesamv2.models.nano.windows import pasted
 from training import crops, segmenter
 from training.checkpoints import save
-from training.crops import MASK_STRIDE, CropDataset, _filled_boxes_in, _points
+from training.coco_data import LabelledPicture
+from training.crops import MASK_STRIDE, Batch, CropDataset, _filled_boxes_in, _points
 from training.earlier_nano import widened
 from training.losses import box_only_loss
 from training.segmenter import export, loss_of, schedule
@@ -21,31 +27,31 @@ from training.trainee import DEVIATION, MEAN, answer
 
 
 @pytest.fixture(autouse=True, scope="module")
-def small_crops():
+def small_crops() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(crops, "CROP_SIZES", (crops.CropSize(128, 1, 1.0),))
         yield
 
 
 @pytest.fixture(scope="module")
-def dataset(small_crops):
+def dataset(small_crops: None) -> CropDataset:
     return CropDataset([], seed=3, steps=10, prompts_per_crop=6)
 
 
 @pytest.fixture(scope="module")
-def batch(dataset):
+def batch(dataset: CropDataset) -> Batch:
     """One drawn scene with six prompts."""
     return dataset[0]
 
 
-def test_a_batch_depends_on_the_seed_and_its_number_alone(dataset):
+def test_a_batch_depends_on_the_seed_and_its_number_alone(dataset: CropDataset) -> None:
     again = CropDataset([], seed=3, steps=10, prompts_per_crop=6)
     for name, value in vars(dataset[1]).items():
         assert torch.equal(value, getattr(again[1], name)), name
     assert not torch.equal(dataset[1].pixels[0], dataset[0].pixels[0])
 
 
-def test_every_prompt_lies_on_its_mask(batch):
+def test_every_prompt_lies_on_its_mask(batch: Batch) -> None:
     assert batch.has_mask.all()
     assert batch.is_box.tolist() == [True] * 4 + [False] * 2
     for points, labels, target, is_box in zip(
@@ -58,12 +64,12 @@ def test_every_prompt_lies_on_its_mask(batch):
 
 
 @pytest.mark.parametrize(("share", "boxes"), [(0.0, 0), (0.5, 3), (1.0, 6)])
-def test_the_share_of_boxes_among_prompts_is_chosen(small_crops, share, boxes):
+def test_the_share_of_boxes_among_prompts_is_chosen(small_crops: None, share: float, boxes: int) -> None:
     chosen = CropDataset([], seed=3, steps=1, prompts_per_crop=6, box_share=share)[0]
     assert int(chosen.is_box.sum()) == boxes
 
 
-def test_extra_points_lie_on_the_mask_or_beside_it():
+def test_extra_points_lie_on_the_mask_or_beside_it() -> None:
     mask = np.zeros((64, 64), dtype=np.uint8)
     mask[20:40, 10:30] = 1
     mask[25:30, 15:25] = 0
@@ -78,12 +84,12 @@ def test_extra_points_lie_on_the_mask_or_beside_it():
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> NanoModel:
     torch.manual_seed(0)
     return NanoModel(NanoConfig()).train()
 
 
-def test_a_step_gives_finite_losses_and_reaches_every_weight(batch, model):
+def test_a_step_gives_finite_losses_and_reaches_every_weight(batch: Batch, model: NanoModel) -> None:
     loss, numbers = loss_of(model, batch, torch.float32)
     loss.backward()
     assert all(np.isfinite(value) for value in numbers.values())
@@ -93,13 +99,17 @@ def test_a_step_gives_finite_losses_and_reaches_every_weight(batch, model):
     assert all(name.startswith("image_encoder.pretrained.") for name in idle)
 
 
-def test_in_training_and_in_use_a_box_has_the_same_mask(batch, model):
+def test_in_training_and_in_use_a_box_has_the_same_mask(batch: Batch, model: NanoModel) -> None:
     """Training never pastes a mask into the picture; a model in use gets the same prompts and pictures."""
     model = copy.deepcopy(model).eval()
     with torch.no_grad():
         answers = answer(model, batch)
         pixels = (batch.pixels.float() - MEAN) / DEVIATION * batch.inside
-        four = {"boxes_xyxy": batch.boxes_xyxy[:4], "points": batch.points[:4], "labels": batch.labels[:4]}
+        four: dict[str, Any] = {
+            "boxes_xyxy": batch.boxes_xyxy[:4],
+            "points": batch.points[:4],
+            "labels": batch.labels[:4],
+        }
         masks, iou = model.decode(model.encode(pixels), multimask=False, **four)
         whole = pasted(
             answers.logits[:4],
@@ -114,7 +124,7 @@ def test_in_training_and_in_use_a_box_has_the_same_mask(batch, model):
     torch.testing.assert_close(iou[same, 0], answers.iou[:4][same], atol=1e-3, rtol=0)
 
 
-def test_a_box_alone_prefers_the_mask_that_follows_the_colours():
+def test_a_box_alone_prefers_the_mask_that_follows_the_colours() -> None:
     box = torch.zeros(1, 64, 64)
     box[:, 11:53, 11:53] = 1
     disc = ((torch.arange(64)[:, None] - 31.5) ** 2 + (torch.arange(64) - 31.5) ** 2 < 21**2)[None]
@@ -126,19 +136,20 @@ def test_a_box_alone_prefers_the_mask_that_follows_the_colours():
     assert of_disc < of_nothing
 
 
-def test_boxes_without_masks_are_filled_where_they_are_large_and_whole():
+def test_boxes_without_masks_are_filled_where_they_are_large_and_whole() -> None:
     class Labelled:  # what is read of a `LabelledPicture`
         boxes_xyxy = np.array(
             [[10, 20, 60, 90], [0, 0, 5, 5], [80, 80, 200, 120]], dtype=np.float32
         )  # one good, one small, one cut
 
-    found = _filled_boxes_in(np.random.default_rng(0), Labelled(), (0, 0, 128, 128), 128, limit=6)
+    labelled = cast(LabelledPicture, Labelled())
+    found = _filled_boxes_in(np.random.default_rng(0), labelled, (0, 0, 128, 128), 128, limit=6)
     assert len(found) == 1
     rows, columns = np.nonzero(found[0])
     assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == (5, 10, 30, 45)
 
 
-def test_the_learning_rate_only_falls_after_its_warm_up():
+def test_the_learning_rate_only_falls_after_its_warm_up() -> None:
     rates = [schedule(step / 100) for step in range(101)]
     assert rates[0] == 1
     assert rates[100] == pytest.approx(0, abs=1e-9)
@@ -146,20 +157,22 @@ def test_the_learning_rate_only_falls_after_its_warm_up():
 
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path: Path) -> Path:
     """A folder without photographs: all crops are drawn scenes."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "annotations.json").write_text('{"images": [], "annotations": []}')
     return tmp_path / "data"
 
 
-def test_a_run_that_is_stopped_goes_on_as_if_it_was_not_and_its_export_is_loaded(data, tmp_path, monkeypatch):
+def test_a_run_that_is_stopped_goes_on_as_if_it_was_not_and_its_export_is_loaded(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = NanoModel(NanoConfig()).image_encoder.pretrained.network.state_dict()
     monkeypatch.setattr(segmenter, "read_package", lambda: own)
     monkeypatch.setattr(segmenter, "translate", lambda state: state)
     monkeypatch.setattr(segmenter, "fastest_dtype", lambda model, batch: torch.float32)
 
-    def train(run, steps, of):
+    def train(run: str, steps: int, of: int) -> dict[str, Any]:
         # the rate depends on how many steps there are in all
         monkeypatch.setattr(segmenter, "schedule", lambda progress: 1 - progress * steps / of)
         segmenter.train(
@@ -174,7 +187,7 @@ def test_a_run_that_is_stopped_goes_on_as_if_it_was_not_and_its_export_is_loaded
             begin_with=None,
             learning_rate=1e-3,
         )
-        return torch.load(tmp_path / run / "checkpoint.pt", weights_only=True)
+        return dict(torch.load(tmp_path / run / "checkpoint.pt", weights_only=True))
 
     whole = train("whole", 3, of=3)
     train("stopped", 1, of=3)
@@ -190,8 +203,8 @@ def test_a_run_that_is_stopped_goes_on_as_if_it_was_not_and_its_export_is_loaded
 
 
 def test_a_mask_head_alone_is_trained_from_random_weights_on_an_encoder_that_stays(
-    data, tmp_path, monkeypatch
-):
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = NanoModel(NanoConfig())
     monkeypatch.setattr(segmenter, "read_package", lambda: own.image_encoder.pretrained.network.state_dict())
     monkeypatch.setattr(segmenter, "translate", lambda state: state)
@@ -220,7 +233,7 @@ def test_a_mask_head_alone_is_trained_from_random_weights_on_an_encoder_that_sta
     assert away > 1e-3
 
 
-def test_the_first_versions_weights_are_widened_without_changing_what_they_compute(model):
+def test_the_first_versions_weights_are_widened_without_changing_what_they_compute(model: NanoModel) -> None:
     """Its layers begin with the same first channels, and nothing of the new ones leads to them."""
     own = model.state_dict()
     old = {
@@ -242,13 +255,13 @@ def test_the_first_versions_weights_are_widened_without_changing_what_they_compu
     assert (state["mask_head.read_parts.weight"] == 0).all()
 
 
-def test_a_run_of_this_version_is_begun_with_as_it_is(model):
+def test_a_run_of_this_version_is_begun_with_as_it_is(model: NanoModel) -> None:
     own = model.state_dict()
     again = widened({name: value + 1 for name, value in own.items()}, own)
     assert all(torch.equal(again[name], value + 1) for name, value in own.items())
 
 
-def test_of_several_runs_the_mean_is_exported(tmp_path):
+def test_of_several_runs_the_mean_is_exported(tmp_path: Path) -> None:
     """Whole numbers, which count batches, are those of the first run."""
     for run, value, step in (("one", 1.0, 100), ("other", 2.0, 150)):
         (tmp_path / run).mkdir()

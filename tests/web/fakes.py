@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from mobilesamv2.promptable import Embedding
 from mobilesamv2.prompts import MaskFilters, Sampler, make_sampler
 from mobilesamv2.request import Request
 from mobilesamv2.results import STAGES, PartialMasks, RunInfo, SegmentationResult
+from mobilesamv2.segmenter import Segmenter
 from mobilesamv2.types import Masks, Picture, Prompts
 from mobilesamv2.web import budgeting, comparing, segmenting
 from mobilesamv2.web.jobs import Job
@@ -267,13 +268,13 @@ def discs(picture: Picture, prompts: Prompts) -> Masks:
     )
 
 
-def loader(script: Any) -> Callable[[str], FakeSegmenter]:
+def loader(script: Any) -> Callable[[str], Segmenter]:
     """Like `mobilesamv2.load`, where only the embedded model is at hand."""
 
-    def load(name: str) -> FakeSegmenter:
+    def load(name: str) -> Segmenter:
         if name != "nano":
             raise WeightsError(f"{name} could not be fetched: there is no network here. nano needs none.")
-        return FakeSegmenter(script)
+        return cast(Segmenter, FakeSegmenter(script))
 
     return load
 

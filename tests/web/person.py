@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 
 def upload(page: Page, path: Path) -> None:
@@ -112,7 +112,7 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
     page.mouse.up()
 
 
-def box_of(page: Page, selector: str) -> dict[str, float]:
+def box_of(page: Page, selector: str) -> FloatRect:
     """Where something is on the page: x, y, width, height."""
     box = page.locator(selector).bounding_box()
     assert box is not None, f"{selector} is not on the page"

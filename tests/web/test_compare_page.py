@@ -47,7 +47,10 @@ def test_the_line_between_the_pictures_follows_keys_and_pointer(
     page = visit(fake_app.address)
     duel = compared(page, photo)
     split = page.get_by_role("slider", name="Where the left picture ends")
-    line = lambda: box_of(page, ".duel-line")["x"] + 1  # noqa: E731
+
+    def line() -> float:
+        return box_of(page, ".duel-line")["x"] + 1
+
     frame = box_of(page, ".duel-frame")
     assert line() == pytest.approx(frame["x"] + frame["width"] / 2, abs=2)
     split.focus()

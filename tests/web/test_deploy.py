@@ -16,8 +16,9 @@ from gradio_client import Client, handle_file
 
 from mobilesamv2.web.settings import LIMITS, Limit, Range, Settings
 
-from .conftest import ROOT, FakeApp, free_port
+from .conftest import ROOT, FakeApp
 from .person import until
+from .ports import free_port
 
 DEPLOY = ROOT / "deploy"
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")

@@ -6,15 +6,17 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from mobilesamv2.errors import PromptError
 from mobilesamv2.export import FORMATS, files_of
 from mobilesamv2.request import Request
-from mobilesamv2.types import Prompts
+from mobilesamv2.types import Masks, Prompts
 from mobilesamv2.web import exporting
 from mobilesamv2.web.everything import VIEW, Viewed
 from mobilesamv2.web.exporting import ExportItem
@@ -30,9 +32,16 @@ NO_PROMPTS = Prompts(boxes_xyxy=np.zeros((0, 4), dtype=np.float32))
 COLOURS = np.array([[1, 2, 3], [200, 100, 0]], dtype=np.uint8)
 
 
-def takeable(**changed: object) -> ExportItem:
-    values = {"picture": picture(), "masks": MASKS, "file_name": "my cat.jpg", "colours": COLOURS, "info": {}}
-    return ExportItem(**values | changed)
+def takeable(masks: Masks = MASKS, colours: npt.NDArray[np.uint8] = COLOURS) -> ExportItem:
+    return ExportItem(picture=picture(), masks=masks, file_name="my cat.jpg", colours=colours, info={})
+
+
+def packed_into(folder: Path, item: ExportItem, formats: tuple[str, ...]) -> tuple[list[Step], Path]:
+    """The steps of packing, and the file."""
+    items = list(exporting.pack(item, formats, folder))
+    steps = [item for item in items if isinstance(item, Step)]
+    (path,) = (item for item in items if isinstance(item, Path))
+    return steps, path
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def keep(session: Session, shown: Shown) -> None:
 def test_all_files_lie_in_a_zip_in_a_folder_of_the_photos_name(
     tmp_path: Path, named: tuple[str, ...]
 ) -> None:
-    *steps, path = exporting.pack(takeable(), named, tmp_path)
+    steps, path = packed_into(tmp_path, takeable(), named)
     assert path == tmp_path / "my cat-masks.zip"
     with zipfile.ZipFile(path) as packed:
         names = packed.namelist()
@@ -68,14 +77,14 @@ def test_all_files_lie_in_a_zip_in_a_folder_of_the_photos_name(
 
 
 def test_one_file_alone_needs_no_zip(tmp_path: Path) -> None:
-    *_, path = exporting.pack(takeable(), ("overlay",), tmp_path)
+    _, path = packed_into(tmp_path, takeable(), ("overlay",))
     assert path.name == "my cat-overlay.png"
-    *_, path = exporting.pack(takeable(), ("coco",), tmp_path)
+    _, path = packed_into(tmp_path, takeable(), ("coco",))
     assert json.loads(path.read_text())["images"][0]["file_name"] == "my cat.jpg"
 
 
 def test_the_legend_has_the_colours_of_the_page(tmp_path: Path) -> None:
-    *_, path = exporting.pack(takeable(), ("label-map",), tmp_path)
+    _, path = packed_into(tmp_path, takeable(), ("label-map",))
     with zipfile.ZipFile(path) as packed:
         legend = json.loads(packed.read("my cat/legend.json"))
     assert [row["colour"] for row in legend] == ["#010203", "#c86400"]
@@ -83,7 +92,7 @@ def test_the_legend_has_the_colours_of_the_page(tmp_path: Path) -> None:
 
 def test_no_masks_can_be_taken_away_too(tmp_path: Path) -> None:
     nothing = takeable(masks=MASKS.select([]), colours=COLOURS[:0])
-    *_, path = exporting.pack(nothing, tuple(FORMATS), tmp_path)
+    _, path = packed_into(tmp_path, nothing, tuple(FORMATS))
     with zipfile.ZipFile(path) as packed:
         assert len(packed.namelist()) == exporting.count_files(0, tuple(FORMATS)) == 14
 
@@ -127,7 +136,7 @@ def test_formats_are_named_in_a_text_or_a_list(named: str | list[str]) -> None:
 
 
 @pytest.mark.parametrize("named", ["", "pdf", [], [1], {"masks": 1}, 5, None])
-def test_formats_that_do_not_exist_are_refused_in_a_sentence(named: object) -> None:
+def test_formats_that_do_not_exist_are_refused_in_a_sentence(named: Any) -> None:
     with pytest.raises(PromptError, match=r"\.$"):
         exporting.formats_of(named)
 

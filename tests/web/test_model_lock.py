@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -52,7 +53,7 @@ def test_who_waits_says_so_and_comes_when_the_one_before_ends() -> None:
 
 def test_who_comes_again_queues_up_behind_those_that_wait() -> None:
     lock = ModelLock(seconds=0.001)
-    first, other, again = (lock.run(lambda name=name: iter_of(name)) for name in ("a", "b", "a again"))
+    first, other, again = (lock.run(partial(iter_of, name)) for name in ("a", "b", "a again"))
     assert next(first) == "a"
     assert next(other) == Step("wait")
     first.close()
@@ -79,8 +80,8 @@ def test_who_fails_holds_up_nobody() -> None:
     lock = ModelLock()
 
     def failing() -> Generator[Any, None, None]:
+        yield from ()
         raise KeyError
-        yield
 
     with pytest.raises(KeyError):
         list(lock.run(failing))

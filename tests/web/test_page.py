@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -284,6 +285,10 @@ def test_a_rotated_photo_is_upright_in_both_pictures(fake_app: FakeApp, visit: V
         until(lambda of=picture: page.locator(of).evaluate(NATURAL_SIZE) == [100, 200])  # type: ignore[misc]
 
 
+def is_size(page: Page, size: list[int]) -> bool:
+    return bool(page.locator("#photo img").evaluate(NATURAL_SIZE) == size)
+
+
 @pytest.mark.parametrize("way", ["paste", "drop"])
 def test_a_photo_can_be_pasted_or_dropped_anywhere_also_over_another(
     fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path, way: str
@@ -294,7 +299,7 @@ def test_a_photo_can_be_pasted_or_dropped_anywhere_also_over_another(
         with Image.open(path) as given:
             size = list(given.size)
         page.locator("#photo img").wait_for()
-        until(lambda size=size: page.locator("#photo img").evaluate(NATURAL_SIZE) == size)
+        until(partial(is_size, page, size))
 
 
 def test_a_model_arrives_with_its_progress_and_can_be_cancelled(

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Page, expect
 
-from mobilesamv2.request import SAMPLERS
+from mobilesamv2.sampler_kinds import SAMPLERS
 from mobilesamv2.web.layout.permalink import LINKED, TAB
 from mobilesamv2.web.text.linking import BUTTON
 

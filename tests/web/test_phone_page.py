@@ -72,7 +72,10 @@ def test_the_buttons_stay_where_they_are_when_masks_come(
     page = visit(fake_app.address, (360, 740))
     upload(page, photo)
     page.locator("#segment-stage .viewer.waiting").wait_for()
-    settled = lambda: box_of(page, "#segment-run")["y"] - box_of(page, "#photo")["y"]  # noqa: E731
+
+    def settled() -> float:
+        return box_of(page, "#segment-run")["y"] - box_of(page, "#photo")["y"]
+
     before = settled()
     page.locator("#segment-run").click()
     page.locator("#segment-numbers .facts").wait_for()

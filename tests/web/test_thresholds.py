@@ -51,13 +51,14 @@ def on_the_command_line(photo: Path, out: Path, asked: dict[str, Any]) -> Masks:
         options += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     assert main(["segment", str(photo), "-o", str(out), *options]) == 0
     records = json.loads((out / photo.stem / "masks.json").read_text())["annotations"]
-    boxes = [[x, y, x + w, y + h] for x, y, w, h in (record["bbox"] for record in records)]
+    corners = [[x, y, x + w, y + h] for x, y, w, h in (record["bbox"] for record in records)]
+    boxes = np.array(corners, dtype=np.float32).reshape(-1, 4)
     scores = np.array([record["score"] for record in records], dtype=np.float32)
     with Image.open(photo) as image:
         size_hw = image.height, image.width
     rles = [{"size": list(size_hw), "counts": each["segmentation"]["counts"].encode()} for each in records]
     kept = np.arange(len(rles))
-    return Masks(size_hw, tuple(rles), scores, np.float32(boxes).reshape(-1, 4), scores, scores, scores, kept)
+    return Masks(size_hw, tuple(rles), scores, boxes, scores, scores, scores, kept)
 
 
 @pytest.mark.parametrize("asked", CASES, ids=lambda case: "-".join(case) or "nothing")

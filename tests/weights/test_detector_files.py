@@ -36,7 +36,7 @@ PICTURES = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
 
 def read_plain(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
-        return load_file(path)
+        return dict[str, Tensor](load_file(path))
     content: Any = torch.load(path, weights_only=True)
     return dict(content)
 

@@ -15,7 +15,7 @@ from mobilesamv2.errors import WeightsError
 from mobilesamv2.weights import convert, read_state_dict
 from mobilesamv2.weights.file_guard import refuse_other_files
 
-READERS = {
+READERS: dict[str, Callable[[Path], object]] = {
     "state dict": read_state_dict,
     "detector": lambda path: build_detector(path, device="cpu"),
     "convert": lambda path: convert({"whole": path}, path.with_name("new.safetensors")),

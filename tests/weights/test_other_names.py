@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -132,16 +133,22 @@ def test_a_model_of_transformers_gives_the_same_logits(form: str, state: State, 
     found, expected = small(2), small(1)
     load_sam(found, {"whole": tmp_path / "model.pt"})
     pixels = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    prompts = {"points": torch.tensor([[[20.0, 30.0]]]), "labels": torch.tensor([[1]]), "multimask": True}
+    prompts: dict[str, Any] = {
+        "points": torch.tensor([[[20.0, 30.0]]]),
+        "labels": torch.tensor([[1]]),
+        "multimask": True,
+    }
     with torch.inference_mode():
-        tolerance = {"rtol": 0.1, "atol": 0.1} if form == "half precision" else {"rtol": 0.0, "atol": 0.0}
-        torch.testing.assert_close(found.encode(pixels), expected.encode(pixels), **tolerance)
+        tolerance = 0.1 if form == "half precision" else 0.0
+        torch.testing.assert_close(
+            found.encode(pixels), expected.encode(pixels), rtol=tolerance, atol=tolerance
+        )
         for one, other in zip(
             found.decode(found.encode(pixels), **prompts),
             expected.decode(expected.encode(pixels), **prompts),
             strict=True,
         ):
-            torch.testing.assert_close(one, other, **tolerance)
+            torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
 
 
 def test_the_halves_of_a_model_of_transformers_load(state: State, tmp_path: Path) -> None:
@@ -202,7 +209,7 @@ def test_the_example_of_the_documentation(
     (tmp_path / "sam-vit-base").mkdir()
     save_file(tied_once(of_transformers(state)), tmp_path / "sam-vit-base" / "model.safetensors")
     monkeypatch.chdir(tmp_path)
-    values = {"mobilesamv2": mobilesamv2}
+    values: dict[str, Any] = {"mobilesamv2": mobilesamv2}
     exec(example, values)  # it is our own text
-    found = values["model"].sam.state_dict()  # type: ignore[attr-defined]
+    found = values["model"].sam.state_dict()
     assert all(torch.equal(found[name].float().cpu(), state[name]) for name in state)

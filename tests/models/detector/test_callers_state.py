@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +32,13 @@ def default_dtype() -> Iterator[None]:
 class default_device(TorchFunctionMode):  # noqa: N801  # among functions of its kind
     """A caller's other default device: every tensor that is made must say where."""
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         kwargs = kwargs or {}
         if func in (
             torch.arange,
@@ -65,7 +72,9 @@ STATES = [autocast, default_dtype, default_device, deterministic, gradients]
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_boxes_are_the_same_under_any_state_of_the_caller(state) -> None:
+def test_boxes_are_the_same_under_any_state_of_the_caller(
+    state: Callable[[], AbstractContextManager[object]],
+) -> None:
     torch.manual_seed(0)
     detector = ObjectDetector(build_detector_module(DetectorConfig()), input_side=64)
     expected = detector.detect(picture(), confidence=0.0)

@@ -7,6 +7,7 @@ import threading
 import zlib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ SIZES = ("375x500", "1000x667", "3000x200")
 
 
 @pytest.fixture(scope="module")
-def recorded() -> dict[str, npt.NDArray[np.generic]]:
+def recorded() -> dict[str, npt.NDArray[Any]]:
     with np.load(PARITY / "detector_postprocess.npz") as file:
         return dict(file)
 
@@ -47,9 +48,9 @@ def network() -> nn.Module:
     module = build_detector_module(DetectorConfig()).eval()
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
-            nn.init.normal_(part.running_mean, std=0.1)
-            nn.init.uniform_(part.running_var, 0.2, 0.6)
-    for branch in module.model[-1].cv3:
+            nn.init.normal_(part.running_mean, std=0.1)  # type: ignore[arg-type]
+            nn.init.uniform_(part.running_var, 0.2, 0.6)  # type: ignore[arg-type]
+    for branch in module.model[-1].cv3:  # type: ignore[index,union-attr]
         nn.init.normal_(branch[-1].weight, std=0.5)
         nn.init.zeros_(branch[-1].bias)
     return module
@@ -72,7 +73,7 @@ def size_of(tag: str) -> tuple[int, int]:
 @pytest.mark.parametrize("tag", SIZES)
 @pytest.mark.parametrize(("confidence", "iou", "suffix"), [(0.4, 0.9, ""), (0.25, 0.7, "_conf0.25_iou0.7")])
 def test_boxes_agree_with_the_reference(
-    recorded: dict[str, npt.NDArray[np.generic]], tag: str, confidence: float, iou: float, suffix: str
+    recorded: dict[str, npt.NDArray[Any]], tag: str, confidence: float, iou: float, suffix: str
 ) -> None:
     found = boxes_from_predictions(
         torch.from_numpy(recorded[f"{tag}/pred"][0]),
@@ -87,7 +88,7 @@ def test_boxes_agree_with_the_reference(
 
 @pytest.mark.parametrize("tag", SIZES)
 def test_letterbox_agrees_with_the_reference_to_the_bit(
-    recorded: dict[str, npt.NDArray[np.generic]], tag: str
+    recorded: dict[str, npt.NDArray[Any]], tag: str
 ) -> None:
     with Image.open(PARITY / "images" / f"smooth_{tag}.png") as image:
         picture = np.asarray(image.convert("RGB"))
@@ -98,7 +99,7 @@ def test_letterbox_agrees_with_the_reference_to_the_bit(
 
 
 @pytest.mark.parametrize("tag", SIZES)
-def test_edges_are_snapped_in_the_input_frame(recorded: dict[str, npt.NDArray[np.generic]], tag: str) -> None:
+def test_edges_are_snapped_in_the_input_frame(recorded: dict[str, npt.NDArray[Any]], tag: str) -> None:
     letterbox = Letterbox(size_hw=size_of(tag), input_side=1024)
     snapped = snap_to_border(recorded[f"{tag}/nms_letterbox_boxes"], shape_hw=letterbox.shape_hw)
     np.testing.assert_allclose(

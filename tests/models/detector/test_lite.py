@@ -23,8 +23,8 @@ def network() -> LiteDetector:
             nn.init.normal_(part.running_mean, std=0.1)  # type: ignore[arg-type]
             nn.init.uniform_(part.running_var, 0.5, 1.5)  # type: ignore[arg-type]
     for branch in made.model[-1].cv3:  # type: ignore[union-attr]
-        nn.init.normal_(branch[-1].weight, std=0.5)  # type: ignore[index]
-        nn.init.zeros_(branch[-1].bias)  # type: ignore[index]
+        nn.init.normal_(branch[-1].weight, std=0.5)
+        nn.init.zeros_(branch[-1].bias)
     return made
 
 
@@ -72,7 +72,7 @@ def test_folding_norms_changes_no_box(network: LiteDetector) -> None:
 def test_a_grey_picture_without_confident_cells_has_no_boxes(network: LiteDetector) -> None:
     unsure = copy.deepcopy(network)
     for branch in unsure.model[-1].cv3:  # type: ignore[union-attr]
-        nn.init.constant_(branch[-1].bias, -30.0)  # type: ignore[index]
+        nn.init.constant_(branch[-1].bias, -30.0)
     for second_side in (0, 128):
         detector = ObjectDetector(unsure, input_side=64, second_side=second_side)
         found = detector.detect(np.full((40, 60, 3), 114, dtype=np.uint8))

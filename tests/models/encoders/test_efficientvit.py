@@ -137,6 +137,8 @@ def test_a_layer_folds_its_norm_exactly() -> None:
     torch.manual_seed(0)
     layer = ConvLayer(3, 5, 3, stride=2, bias=True, activation=False).eval()
     assert layer.norm is not None
+    assert layer.norm.running_mean is not None
+    assert layer.norm.running_var is not None
     layer.norm.running_mean.normal_()
     layer.norm.running_var.uniform_(0.5, 1.5)
     x = torch.randn(1, 3, 8, 8)

@@ -128,7 +128,7 @@ def test_merge_strides_set_the_stride_of_the_embedding() -> None:
 
 
 def test_folded_batch_norm_computes_what_the_two_layers_do() -> None:
-    pair = small_encoder().patch_embed.seq[0]
+    pair: Any = small_encoder().patch_embed.seq[0]
     pair.bn.running_mean.normal_()
     pair.bn.running_var.uniform_(0.5, 1.5)
     pixels = torch.randn(1, 3, 16, 16)
@@ -136,7 +136,7 @@ def test_folded_batch_norm_computes_what_the_two_layers_do() -> None:
         torch.testing.assert_close(pair(pixels), pair.bn(pair.c(pixels)), rtol=1e-5, atol=1e-5)
 
 
-def plain_stages(encoder: TinyVit, pixels: Tensor) -> Tensor:
+def plain_stages(encoder: Any, pixels: Tensor) -> Tensor:
     """The stages as they are described: every layer by itself, on the whole picture."""
     x = encoder.patch_embed.seq(pixels)
     for stage in encoder.layers:
@@ -152,10 +152,10 @@ def plain_stages(encoder: TinyVit, pixels: Tensor) -> Tensor:
             x = F.gelu(merge.conv1.bn(merge.conv1.c(x)))
             x = F.gelu(merge.conv2.bn(merge.conv2.c(x)))
             x = merge.conv3.bn(merge.conv3.c(x))
-    return x
+    return torch.as_tensor(x)
 
 
-def plain_attention_block(block: AttentionBlock, x: Tensor) -> Tensor:
+def plain_attention_block(block: Any, x: Tensor) -> Tensor:
     attention, side = block.attn, block.window
     height, width = x.shape[2:]
     cells = F.pad(x, (0, -width % side, 0, -height % side)).permute(0, 2, 3, 1)
@@ -172,7 +172,7 @@ def plain_attention_block(block: AttentionBlock, x: Tensor) -> Tensor:
     x = x + found[:, :height, :width].permute(0, 3, 1, 2)
     cells = block.local_conv.bn(block.local_conv.c(x)).permute(0, 2, 3, 1)
     hidden = F.gelu(block.mlp.fc1(block.mlp.norm(cells)))
-    return (cells + block.mlp.fc2(hidden)).permute(0, 3, 1, 2)
+    return torch.as_tensor(cells + block.mlp.fc2(hidden)).permute(0, 3, 1, 2)
 
 
 @pytest.mark.parametrize("band_bytes", [1, 3000, 20_000, 1 << 30])
@@ -201,7 +201,8 @@ def test_training_sees_the_statistics_of_whole_pictures_even_without_gradients(
 
 
 def test_gradients_in_evaluation_mode_are_those_of_the_plain_stages() -> None:
-    encoder, pixels = small_encoder(), torch.randn(1, 3, 64, 64)
+    encoder: Any = small_encoder()
+    pixels = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         encoder(pixels)  # what is kept of this must not be what gradients flow through
     weights = [encoder.patch_embed.seq[0].c.weight, encoder.layers[1].blocks[0].attn.attention_biases]
@@ -211,7 +212,8 @@ def test_gradients_in_evaluation_mode_are_those_of_the_plain_stages() -> None:
 
 
 def test_biases_loaded_after_eval_are_used() -> None:
-    encoder, pixels = small_encoder(), torch.randn(1, 3, 64, 64)
+    encoder: Any = small_encoder()
+    pixels = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         before = encoder(pixels)
         encoder.layers[1].blocks[0].attn.attention_biases.add_(torch.arange(9.0))

@@ -73,7 +73,7 @@ def test_a_band_has_at_least_one_row_and_whole_windows(monkeypatch: pytest.Monke
         assert rows_that_fit(x, columns=100, channels=100) == 1
         assert rows_that_fit(x, columns=100, channels=100, multiple_of=7) == 7
         assert rows_that_fit(x.bfloat16(), columns=10, channels=10) == 20
-        assert rows_that_fit(x, columns=0, channels=10) > 0
+        assert (rows_that_fit(x, columns=0, channels=10) or 0) > 0
 
 
 def test_with_gradients_and_on_accelerators_pictures_are_whole() -> None:

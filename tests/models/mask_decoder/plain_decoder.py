@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,8 @@ def plain_transform(
 ) -> tuple[Tensor, Tensor]:
     """Tokens (N, T, C) and images (N, L, C) after the two-way transformer."""
     token_code = tokens
-    for block in decoder.transformer.layers:
+    blocks: Any = decoder.transformer.layers
+    for block in blocks:
         if block.is_first:
             tokens = block.self_attn(query=tokens, key=tokens, value=tokens)
         else:

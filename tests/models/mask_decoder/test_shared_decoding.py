@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from mobilesamv2.models.mask_decoder.decoder import MaskDecoder, MaskDecoderConfig
 from mobilesamv2.models.mask_decoder.shared_decoding import RowLayout
 from tests.models.mask_decoder.plain_decoder import plain_decode
 
 
-def a_decoder(seed=0, **sizes) -> MaskDecoder:
+def a_decoder(seed: int = 0, **sizes: int) -> MaskDecoder:
     """A small one whose norms and biases, unlike new ones, change something."""
     torch.manual_seed(seed)
     sizes = {"width": 32, "heads": 4, "hidden_width": 48, "iou_hidden_width": 16} | sizes
@@ -24,11 +25,18 @@ def a_decoder(seed=0, **sizes) -> MaskDecoder:
     return decoder
 
 
-def prompts(decoder, *, count=3, tokens=2, size_hw=(6, 9), scale=1.0):
+def prompts(
+    decoder: MaskDecoder,
+    *,
+    count: int = 3,
+    tokens: int = 2,
+    size_hw: tuple[int, int] = (6, 9),
+    scale: float = 1.0,
+) -> dict[str, Tensor]:
     width = decoder.config.width
     generator = torch.Generator().manual_seed(1)
 
-    def noise(*shape):
+    def noise(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator)
 
     return {
@@ -39,7 +47,7 @@ def prompts(decoder, *, count=3, tokens=2, size_hw=(6, 9), scale=1.0):
     }
 
 
-def truth(decoder, asked, *, multimask):
+def truth(decoder: MaskDecoder, asked: dict[str, Tensor], *, multimask: bool) -> tuple[Tensor, Tensor]:
     """The plain decoder's answers in double precision."""
     double = MaskDecoder(decoder.config).double()
     double.load_state_dict(decoder.state_dict())
@@ -48,7 +56,7 @@ def truth(decoder, asked, *, multimask):
         return plain_decode(double, **{name: value.double() for name, value in asked.items()}, asked=part)
 
 
-def assert_close(found, true, *, atol=2e-5):
+def assert_close(found: tuple[Tensor, Tensor], true: tuple[Tensor, Tensor], *, atol: float = 2e-5) -> None:
     (logits, iou), (true_logits, true_iou) = found, true
     assert logits.shape == true_logits.shape
     scale = float(true_logits.abs().max()) if true_logits.numel() else 1.0
@@ -56,7 +64,9 @@ def assert_close(found, true, *, atol=2e-5):
     torch.testing.assert_close(iou.double(), true_iou, atol=1e-4, rtol=1e-4)
 
 
-def assert_agree(decoder, asked, *, multimask, atol=2e-5):
+def assert_agree(
+    decoder: MaskDecoder, asked: dict[str, Tensor], *, multimask: bool, atol: float = 2e-5
+) -> None:
     with torch.inference_mode():
         assert decoder.can_share(asked["image"])
         found = decoder(**asked, multimask=multimask)
@@ -65,7 +75,7 @@ def assert_agree(decoder, asked, *, multimask, atol=2e-5):
 
 @pytest.mark.parametrize("multimask", [False, True])
 @pytest.mark.parametrize("count", [0, 1, 4, 9])
-def test_any_number_of_prompts_gets_the_answers_of_the_plain_decoder(count, multimask):
+def test_any_number_of_prompts_gets_the_answers_of_the_plain_decoder(count: int, multimask: bool) -> None:
     decoder = a_decoder()
     assert_agree(decoder, prompts(decoder, count=count), multimask=multimask)
 
@@ -81,25 +91,25 @@ def test_any_number_of_prompts_gets_the_answers_of_the_plain_decoder(count, mult
     ],
     ids=str,
 )
-def test_so_it_is_in_decoders_of_every_size(sizes):
+def test_so_it_is_in_decoders_of_every_size(sizes: dict[str, int]) -> None:
     decoder = a_decoder(**sizes)
     for tokens, size_hw in ((0, (4, 4)), (1, (1, 1)), (5, (3, 50))):
         assert_agree(decoder, prompts(decoder, tokens=tokens, size_hw=size_hw), multimask=False)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-4, 100.0], ids=["blank", "faint", "loud"])
-def test_embeddings_of_any_magnitude_keep_their_digits(scale):
+def test_embeddings_of_any_magnitude_keep_their_digits(scale: float) -> None:
     decoder = a_decoder()
     assert_agree(decoder, prompts(decoder, scale=scale), multimask=False, atol=1e-4)
 
 
-def test_upscaling_in_pieces_that_do_not_divide_the_pixels(monkeypatch):
+def test_upscaling_in_pieces_that_do_not_divide_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mobilesamv2.models.mask_decoder.decoder.PIXELS_AT_ONCE", 50)
     decoder = a_decoder()
     assert_agree(decoder, prompts(decoder), multimask=True)
 
 
-def test_what_is_shared_serves_any_number_of_calls():
+def test_what_is_shared_serves_any_number_of_calls() -> None:
     decoder = a_decoder()
     asked = prompts(decoder, count=6)
     with torch.inference_mode():
@@ -110,8 +120,8 @@ def test_what_is_shared_serves_any_number_of_calls():
             torch.testing.assert_close(found, expected[part], atol=1e-5, rtol=1e-5)
 
 
-def test_rows_of_all_blocks_lie_one_after_the_other():
-    layout, taken = RowLayout(attention_rows=3), []
+def test_rows_of_all_blocks_lie_one_after_the_other() -> None:
+    layout, taken = RowLayout(attention_rows=3), list[int]()
     for block in range(3):
         assert layout.before(block) == slice(0, len(taken))
         taken += range(100)[layout.attention(block)]
@@ -120,7 +130,7 @@ def test_rows_of_all_blocks_lie_one_after_the_other():
     assert taken == list(range(12))
 
 
-def test_nothing_is_shared_where_it_would_be_wrong_or_slow():
+def test_nothing_is_shared_where_it_would_be_wrong_or_slow() -> None:
     image = torch.zeros(1, 32, 6, 9)
     assert not MaskDecoder.can_share(image)  # gradients are wanted
     with torch.inference_mode():
@@ -131,7 +141,7 @@ def test_nothing_is_shared_where_it_would_be_wrong_or_slow():
 
 
 @pytest.mark.parametrize("multimask", [False, True])
-def test_prompts_with_masks_of_their_own_get_the_answers_of_the_plain_decoder_too(multimask):
+def test_prompts_with_masks_of_their_own_get_the_answers_of_the_plain_decoder_too(multimask: bool) -> None:
     decoder = a_decoder()
     asked = prompts(decoder)
     asked["dense"] = torch.randn(3, 32, 6, 9, generator=torch.Generator().manual_seed(2))

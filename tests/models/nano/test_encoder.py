@@ -1,7 +1,12 @@
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from mobilesamv2.models.nano.encoder import NanoEncoder, NanoEncoderConfig, NanoFeatures
@@ -11,7 +16,7 @@ CONFIG = NanoEncoderConfig(
 )
 
 
-def small_encoder(config=CONFIG):
+def small_encoder(config: NanoEncoderConfig = CONFIG) -> NanoEncoder:
     torch.manual_seed(0)
     encoder = NanoEncoder(config)
     for name, value in encoder.named_buffers():
@@ -23,7 +28,9 @@ def small_encoder(config=CONFIG):
 
 
 @pytest.mark.parametrize("size_hw", [(64, 64), (64, 128), (192, 64)])
-def test_features_have_a_quarter_an_eighth_and_a_sixteenth_of_the_pictures_sides(size_hw):
+def test_features_have_a_quarter_an_eighth_and_a_sixteenth_of_the_pictures_sides(
+    size_hw: tuple[int, int],
+) -> None:
     height, width = size_hw
     features = small_encoder()(torch.zeros(2, 3, height, width))
     assert features.detail.shape == (2, 6, height // 4, width // 4)
@@ -31,7 +38,7 @@ def test_features_have_a_quarter_an_eighth_and_a_sixteenth_of_the_pictures_sides
     assert features.context.shape == (2, 8, height // 16, width // 16)
 
 
-def test_packed_features_are_one_tensor_and_are_unpacked_as_they_were():
+def test_packed_features_are_one_tensor_and_are_unpacked_as_they_were() -> None:
     features = small_encoder()(torch.randn(2, 3, 64, 128))
     packed = features.packed()
     assert packed.shape == (2, CONFIG.channels, 8, 16)
@@ -40,15 +47,15 @@ def test_packed_features_are_one_tensor_and_are_unpacked_as_they_were():
         assert torch.equal(getattr(again, name), value), name
 
 
-def plain_pair(x, layers):
+def plain_pair(x: Tensor, layers: Iterable[Any]) -> Tensor:
     convolution, norm, _ = layers
     return F.relu(norm(convolution(x)))
 
 
-def plain_encoder(encoder, x):
+def plain_encoder(encoder: Any, x: Tensor) -> NanoFeatures:
     """The encoder as it is described, one layer after the other."""
 
-    def at(level, like):
+    def at(level: Tensor, like: Tensor) -> Tensor:
         return F.interpolate(level, like.shape[-2:], mode="bilinear", align_corners=False)
 
     known = encoder.pretrained(x)
@@ -83,7 +90,7 @@ def plain_encoder(encoder, x):
     return NanoFeatures(detail=detail, parts=parts, context=F.relu(encoder.wide_neck[0](wide)))
 
 
-def test_folded_and_fused_layers_compute_what_the_plain_ones_do():
+def test_folded_and_fused_layers_compute_what_the_plain_ones_do() -> None:
     encoder, pixels = small_encoder(), torch.randn(2, 3, 64, 128)
     with torch.inference_mode():
         found, expected = encoder(pixels), plain_encoder(encoder, pixels)
@@ -92,7 +99,7 @@ def test_folded_and_fused_layers_compute_what_the_plain_ones_do():
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_gradients_are_those_of_the_plain_layers(training):
+def test_gradients_are_those_of_the_plain_layers(training: bool) -> None:
     encoder, pixels = small_encoder(), torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         encoder(pixels)
@@ -107,7 +114,7 @@ def test_gradients_are_those_of_the_plain_layers(training):
     torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-3)
 
 
-def test_imagenets_layers_are_never_trained():
+def test_imagenets_layers_are_never_trained() -> None:
     encoder = small_encoder().train()
     before = {name: value.clone() for name, value in encoder.pretrained.state_dict().items()}
     features = encoder(torch.randn(2, 3, 64, 64))
@@ -117,7 +124,7 @@ def test_imagenets_layers_are_never_trained():
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
-def test_the_defaults_are_small():
+def test_the_defaults_are_small() -> None:
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in NanoEncoder(NanoEncoderConfig()).parameters())
     assert parameters * 2 < 8e6  # bytes in float16
