@@ -1,5 +1,7 @@
 // From a picture's size to the detector's input and back, and which boxes stay: as the Python package does it.
 
+const LOOK_BOXES = 2000; // of one look, of which only some sizes count
+
 /** How a picture lies in the detector's input: scaled, centred, grey around it. */
 export function letterbox(width, height, side, stride) {
   const gain = side / Math.max(width, height);
@@ -13,8 +15,8 @@ export function letterbox(width, height, side, stride) {
   return { gain, inner, outer, left, top };
 }
 
-/** Boxes of one look above the confidence, best first, none overlapping another too much, in pixels of the picture. */
-export function boxesOf(boxes, scores, box, picture, { confidence, iou, snap, most = 2000 }) {
+/** Boxes of one look above the confidence, best first, in pixels of the picture; with `iou` below 1 none overlaps another by more. */
+export function boxesOf(boxes, scores, box, picture, { confidence, snap, iou = 1, most = LOOK_BOXES }) {
   const found = [];
   for (let index = 0; index < scores.length; index++) {
     if (scores[index] > confidence) found.push({ score: scores[index], at: Array.from(boxes.subarray(4 * index, 4 * index + 4)) });
@@ -31,21 +33,32 @@ export function boxesOf(boxes, scores, box, picture, { confidence, iou, snap, mo
   }).filter(({ at }) => at[2] > at[0] && at[3] > at[1]);
 }
 
-/** Large boxes of the first look, small ones of the second, which sees the picture larger. */
-export function mergedLooks(first, second, picture, { firstFrom, secondBelow, iou, most = 320 }) {
+/** Large boxes of the first look, small ones of the second, which sees the picture larger; `vote`: as `averaged`, unless null. */
+export function mergedLooks(first, second, picture, { firstFrom, secondBelow, iou, vote, most }) {
   const longest = Math.max(picture.width, picture.height);
   const side = ({ at }) => Math.max(at[2] - at[0], at[3] - at[1]);
-  const kept = [
+  const all = [
     ...first.filter((box) => side(box) >= firstFrom * longest),
     ...second.filter((box) => side(box) < secondBelow * longest),
   ];
-  return suppressed(kept, iou).slice(0, most);
+  const best = suppressed(all, iou).slice(0, most);
+  return vote === null ? best : best.map((box) => averaged(box, all, vote));
 }
 
-/** Greedy non-maximum suppression, best first. */
+/** A box as the mean of those that overlap it by at least `vote`, each weighing as much as its score times that IoU. */
+function averaged({ score, at }, boxes, vote) {
+  const heap = boxes.map((box) => ({ at: box.at, shared: overlap(at, box.at), score: box.score })).filter(({ shared }) => shared >= vote);
+  const total = heap.reduce((sum, box) => sum + box.shared * box.score, 0);
+  if (total === 0) return { score, at };
+  return { score, at: at.map((_, axis) => heap.reduce((sum, box) => sum + box.shared * box.score * box.at[axis], 0) / total) };
+}
+
+/** Greedy non-maximum suppression, best first; all of them if the limit is 1. */
 export function suppressed(boxes, limit) {
+  const inOrder = [...boxes].sort((a, b) => b.score - a.score);
+  if (limit >= 1) return inOrder;
   const kept = [];
-  for (const box of [...boxes].sort((a, b) => b.score - a.score)) {
+  for (const box of inOrder) {
     if (kept.every((better) => overlap(box.at, better.at) <= limit)) kept.push(box);
   }
   return kept;

@@ -21,7 +21,7 @@ from mobilesamv2.onnx.writing import export_onnx
 
 RUNTIME = "onnxruntime-web@1.30.0"
 RUNTIME_FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
-PAGE = ("index.html", "page.js", "worker.js", "boxes.js")
+PAGE = ("index.html", "page.js", "worker.js", "boxes.js", "pixels.js")
 
 
 def main() -> int:
