@@ -96,8 +96,6 @@ class Demo(gr.Blocks):  # type: ignore[misc]
                 raise refused(no_file)
             try:
                 return await async_move_files_to_cache(file, component, check_in_upload_folder=uploads_only)
-            except FileNotFoundError as error:  # among the uploads, or it would not be looked for
-                raise refused(text.gone(name)) from error
             except Exception as error:  # Gradio itself raises no narrower one for an address that has no file
                 raise refused(no_file) from error
 

@@ -88,10 +88,6 @@ def no_file(name: str, got: str, *, addresses: bool) -> str:
     return f"{name} must be a file that was uploaded{other}; got {_got(got)}."
 
 
-def gone(name: str) -> str:
-    return f"{name} is not here any more: what was uploaded is kept for a while only. Choose it again."
-
-
 def too_few(needed: int, got: int) -> str:
     return f"This takes {needed} values; got {got}."
 
