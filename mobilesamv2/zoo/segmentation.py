@@ -110,7 +110,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
             "whole": WeightsFile(
                 filename="nano.safetensors",
                 bytes=9_880_010,
-                sha256="99aa830cbea68e725945f9d68fe3913ea38d3565cf1d917928ea7172b0e32cdf",
+                sha256="248debfc1192248c0ecd9d1a83ec2981eab53b784060e7018d697347aa2b6ce2",
             )
         },
         detector="nano-objects",
