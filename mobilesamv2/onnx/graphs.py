@@ -1,4 +1,4 @@
-"""Modules that are traced for ONNX files: each network with the input names and shapes that other programs know.
+"""What is traced for an ONNX file: each network behind the names and shapes that other programs know.
 
 The decoders take prompts as the original Segment Anything's own export does: points with labels, where the corners of
 a box are points too. With gradients enabled the networks take their plain path, which has no caches, threads or tiles.
@@ -87,7 +87,7 @@ class NanoDecoderGraph(nn.Module):
         has_mask_input: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """As `SamDecoderGraph.forward`; padding points are not needed and change nothing."""
-        network, count = self.network, len(point_coords)
+        network, count = self.network, point_coords.shape[0]
         has_box = (point_labels == TOP_LEFT).any(1)
         corners = [
             (point_coords * (point_labels == label)[..., None]).sum(1) for label in (TOP_LEFT, BOTTOM_RIGHT)
@@ -104,7 +104,7 @@ class NanoDecoderGraph(nn.Module):
         read = (~has_box[:, None] | (order == 0)).flatten().nonzero()[:, 0]
         of_read = windows.flatten(0, 1)[read]
         prior = read_logits(
-            mask_input.expand(len(read), -1, -1, -1), of_read, cells=CELLS, stride=MASK_STRIDE
+            mask_input.expand(read.shape[0], -1, -1, -1), of_read, cells=CELLS, stride=MASK_STRIDE
         )
         of_windows, iou_of_windows = network.mask_head(
             network.share(image_embeddings),

@@ -139,7 +139,7 @@ class MaskDecoder(nn.Module):
     def _with_output_tokens(self, sparse: Tensor) -> Tensor:
         """The tokens that become answers, then those of prompts (N, T, width)."""
         output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
-        return torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
+        return torch.cat([output_tokens.expand(sparse.shape[0], -1, -1), sparse], dim=1)
 
     def _pixel_weights(self, tokens: Tensor, asked: slice) -> Tensor:
         """Weights (N, M, width / 8) whose product with an upscaled pixel is a mask's logit there."""
@@ -212,7 +212,7 @@ class MaskDecoder(nn.Module):
         first, second = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
         norm = cast(LayerNorm2d, self.output_upscaling[1])
         # (N, C, h, w), channels last in memory
-        x = image_tokens.transpose(1, 2).view(len(image_tokens), image_tokens.shape[2], height, width)
+        x = image_tokens.transpose(1, 2).view(image_tokens.shape[0], image_tokens.shape[2], height, width)
         x = norm.over_last_axis(first(x).permute(0, 2, 3, 1))
         x = second(gelu_in_place(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (N, 4h, 4w, C / 8)
         product = weights @ gelu_in_place(x).flatten(1, 2).transpose(1, 2)  # (N, M, 16 * h * w)

@@ -32,7 +32,7 @@ class Attention(nn.Module):
             self.split(self.k_proj(key)),
             self.split(self.v_proj(value)),
         )
-        batch = max(len(q), len(k))
+        batch = max(q.shape[0], k.shape[0])
         q, k, v = (part.expand(batch, -1, -1, -1) for part in (q, k, v))
         out = F.scaled_dot_product_attention(q, k, v)  # (N, heads, Q, inner / heads)
         return torch.as_tensor(self.out_proj(out.transpose(1, 2).flatten(2)))
@@ -88,7 +88,7 @@ class Attention(nn.Module):
 
 def _product(rows: Tensor, shared: Tensor) -> Tensor:
     """(N, R, A) times (N or 1, A, B), one large product where the second is shared."""
-    if len(shared) == 1:
+    if shared.shape[0] == 1:
         return rows @ shared[0]
     return rows @ shared
 

@@ -1,1 +1,1 @@
-"""The embedded model: its image encoder and its mask head."""
+"""What only the embedded model has."""

@@ -139,7 +139,7 @@ class MaskHead(nn.Module):
         """(N, 5, CELLS, CELLS): an earlier mask, the window's width and height, the box, the points."""
         windows = prompts.windows
         shape = (windows[:, 2:] - windows[:, :2]) / side
-        told = windows.new_zeros(len(windows), CELLS, CELLS, 5).permute(
+        told = windows.new_zeros(windows.shape[0], CELLS, CELLS, 5).permute(
             0, 3, 1, 2
         )  # channels last, as features are
         if prompts.prior is not None:

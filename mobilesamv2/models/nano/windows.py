@@ -129,7 +129,7 @@ class FeatureSheet:
             size = place.new_tensor([self.sheet.shape[3], self.sheet.shape[2]])
             place = ((2 * place + 1) / size - 1).view(1, -1, cells, 2)
             seen = F.grid_sample(self.sheet.float(), place, align_corners=False, padding_mode="border")
-            return seen.view(-1, len(windows), cells, cells).transpose(0, 1)
+            return seen.view(-1, windows.shape[0], cells, cells).transpose(0, 1)
         return self._gathered(across, down, first, width, height)
 
     def _first_row(self, scale: Tensor) -> Tensor:
