@@ -1,4 +1,4 @@
-"""Type aliases of numpy arrays."""
+"""The kinds of arrays that values are made of."""
 
 from __future__ import annotations
 

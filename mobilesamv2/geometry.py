@@ -1,4 +1,4 @@
-"""Coordinate transforms between a picture and the model's square input. Pure arithmetic."""
+"""Where a pixel of the picture is in the model's square input, and back. Pure arithmetic."""
 
 from __future__ import annotations
 

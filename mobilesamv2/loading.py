@@ -1,4 +1,4 @@
-"""`load`: a `Segmenter` from the names of a model and a detector."""
+"""From names to a `Segmenter`: the front door of the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Request: what one run is asked for, validated once, with the same error messages everywhere."""
+"""What is asked of one run, as people choose it: validated once, with the same sentences everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List of the pictures that a run has to do, kept on disk: millions of names, each once."""
+"""The names of a run's pictures, each once and without those that are done, kept on disk: a list of millions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparison of two requests on one picture, from one encoding."""
+"""Any two requests on one picture and one encoding, side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report of a comparison in one sentence, made of measured numbers alone."""
+"""Who did better, in one sentence made of what was measured and of nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a picture in any form into the uint8 RGB array that everything else works on."""
+"""The one way in: whatever holds a picture, to the array that everything else works on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays and tensors -> uint8 RGB, and the limit on the pixels of a picture."""
+"""Numbers that hold a picture, as arrays or tensors -> uint8 RGB; and how many pixels are too many."""
 
 from __future__ import annotations
 

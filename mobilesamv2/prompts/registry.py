@@ -1,4 +1,4 @@
-"""Makes the sampler that a request names."""
+"""The one place from the name of a sampler to the sampler."""
 
 from __future__ import annotations
 

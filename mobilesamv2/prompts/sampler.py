@@ -1,4 +1,4 @@
-"""Protocol of samplers: a source of prompts, and the filters for their masks."""
+"""What every sampler is: a source of prompts, and the filters its masks need."""
 
 from __future__ import annotations
 

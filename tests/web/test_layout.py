@@ -21,6 +21,7 @@ from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.web.budgeting import BudgetRequest
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.layout.sentences import sentences
+from mobilesamv2.web.layout.serving import QUEUE_SECONDS
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.segmenting import RawRequest
 from mobilesamv2.web.settings import Settings
@@ -145,10 +146,27 @@ def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
         raise OSError("Cannot find empty port in range: 7860-7860.")
 
     taken: Any = SimpleNamespace(
-        queue=lambda **options: None, launch=refuse, health=SimpleNamespace(start=lambda: None)
+        queue=lambda **options: None,
+        launch=refuse,
+        health=SimpleNamespace(start=lambda: None),
+        _queue=SimpleNamespace(),
     )
     with pytest.raises(MobileSamError, match="cannot be served: Cannot find empty port"):
         launch(taken, SETTINGS, port=7860)
+
+
+def test_a_page_at_rest_looks_a_hundred_times_a_second_for_something_to_do(demo: gr.Blocks) -> None:
+    assert demo._queue.sleep_when_free < QUEUE_SECONDS  # Gradio's own, and still called so
+    launched: list[Any] = []
+    fake: Any = SimpleNamespace(
+        queue=lambda **options: None,
+        launch=lambda **options: launched.append(fake._queue.sleep_when_free) or (None, "http://here/", None),
+        health=SimpleNamespace(start=lambda: None),
+        metrics=None,
+        _queue=SimpleNamespace(sleep_when_free=0.001),
+    )
+    assert launch(fake, SETTINGS) == "http://here/"
+    assert launched == [QUEUE_SECONDS]
 
 
 def test_closing_is_no_error() -> None:

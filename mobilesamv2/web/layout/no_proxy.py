@@ -1,4 +1,4 @@
-"""Middleware that refuses addresses of other servers: Gradio's route for files would fetch and pass on any address."""
+"""The page fetches nothing for others: Gradio's route for files would stream whatever an address answers with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Link to the present settings: a button that makes it, and a listener that applies it."""
+"""The link to these settings: a button that makes it, and a listener that follows it."""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ from .theme import THEME
 
 log = logging.getLogger(__name__)
 
+QUEUE_SECONDS = 0.01
+"""Between two looks of Gradio for something to do; its own thousandth takes 6 % of a core from a page at rest."""
 _WEB = Path(__file__).parents[1]
 
 
@@ -50,6 +52,7 @@ def launch(
     _log_requests()
     demo.health.start()
     demo.queue(max_size=settings.queue_size, default_concurrency_limit=1)
+    demo._queue.sleep_when_free = QUEUE_SECONDS
     try:
         _, address, _ = demo.launch(
             prevent_thread_lock=not block,

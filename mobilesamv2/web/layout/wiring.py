@@ -1,4 +1,4 @@
-"""Wiring of events: run and cancel buttons, and what happens when another photo is chosen."""
+"""How functions are connected: run and cancel, another photo."""
 
 from __future__ import annotations
 
