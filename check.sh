@@ -21,11 +21,16 @@ venv="${VENV:-.venv}"
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
 
-"$venv/bin/ruff" format --check .
-"$venv/bin/ruff" check .
-"$venv/bin/mypy"
-
-bash .ci/audit "$venv/bin/python"
+# What waits for servers elsewhere goes on beside all else, and tells of itself at the end.
+elsewhere="$(mktemp)"
+(
+    bash .ci/audit "$venv/bin/python"
+    if [ -z "$quick" ] && [ "$#" -eq 0 ]; then
+        "$venv/bin/python" -m pytest -q -n 0 -m slow tests/test_packaging.py
+    fi
+) >"$elsewhere" 2>&1 &
+waiting=$!
+trap 'kill "$waiting" 2>/dev/null || true; rm -f "$elsewhere"' EXIT
 
 missing=()
 if [ -z "$quick" ]; then
@@ -48,15 +53,24 @@ if [ "${#missing[@]}" -gt 0 ] && command -v apt-get >/dev/null; then
 fi
 
 run_tests() {
-    local status=0
-    "$venv/bin/python" -m pytest -n "${WORKERS:-auto}" "$@" || status=$?
-    [ "$status" -eq 0 ] || [ "$status" -eq 5 ] || exit "$status"  # 5: none of the tests asked for is in this half
+    "$venv/bin/python" -m pytest -n "${WORKERS:-auto}" "$@"
 }
 
+"$venv/bin/ruff" format --check .
+"$venv/bin/ruff" check .
 if [ -n "$quick" ]; then
+    "$venv/bin/mypy"
     run_tests -m "not browser and not large and not slow" "$@"
 else
-    bash docs/build.sh "$venv/bin/python"
-    run_tests -m "not browser" --cov --cov-report=term "$@"
-    run_tests -m browser "$@"
+    bash docs/build.sh "$venv/bin/python" &
+    documented=$!
+    "$venv/bin/mypy"
+    wait "$documented"
+    [ "$#" -gt 0 ] || set -- -m "not slow" # those run already
+    run_tests --cov --cov-report=term "$@"
 fi
+
+status=0
+wait "$waiting" || status=$?
+cat "$elsewhere"
+exit "$status"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from tests.batch.fakes import ray_in_process
 from tests.tiny import tiny_segmenter
 
 pytest.importorskip("pyarrow")
-pytest.importorskip("ray")
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "examples" / "notebooks" / "batch.ipynb"
 
 
+@pytest.mark.skipif(find_spec("ray") is None, reason='Ray: pip install -e ".[batch]"')
 def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: tiny_segmenter())
     monkeypatch.chdir(NOTEBOOK.parent)

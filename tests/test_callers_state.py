@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 
 import numpy as np
 import pytest
@@ -72,12 +73,22 @@ def answers(segmenter: mobilesamv2.Segmenter) -> list[np.ndarray]:
     ]
 
 
+@cache
+def loaded(model: str) -> mobilesamv2.Segmenter:
+    return tiny_segmenter() if model == "tiny" else mobilesamv2.load(model, device="cpu")
+
+
+@cache
+def expected_answers(model: str) -> list[np.ndarray]:
+    """In the state that PyTorch begins with."""
+    return answers(loaded(model))
+
+
 @pytest.mark.parametrize(
     ("model", "state"), [*(("tiny", state) for state in STATES), ("nano", "autocast"), ("nano", "float64")]
 )
 def test_the_callers_state_changes_no_mask(model: str, state: str) -> None:
-    segmenter = tiny_segmenter() if model == "tiny" else mobilesamv2.load(model, device="cpu")
-    expected = answers(segmenter)
+    segmenter, expected = loaded(model), expected_answers(model)
     with STATES[state]():
         before = (torch.get_default_dtype(), torch.is_autocast_enabled("cpu"), torch.is_grad_enabled())
         found = answers(segmenter)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,14 +20,13 @@ from mobilesamv2.batch.rows import rows_of
 from .clusters import ROOT, cluster, place_for_ray, wait_for
 from .fakes import photograph
 
-pytest.importorskip("ray")
-
 
 def parts_in(folder: Path) -> dict[str, int]:
     """Each part, and when it was written."""
     return {path.name: path.stat().st_mtime_ns for path in (folder / "results").glob("*.parquet")}
 
 
+@pytest.mark.skipif(find_spec("ray") is None, reason='Ray: pip install -e ".[batch]"')
 def test_every_picture_is_there_once_whoever_was_killed(tmp_path: Path) -> None:
     source, output, processes = tmp_path / "in", tmp_path / "out", tmp_path / "processes"
     processes.mkdir()

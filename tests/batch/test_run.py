@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from mobilesamv2.progress import run_to_end
 
 from .fakes import RayInProcess, photograph, plan, ray_in_process, work
 
-pytest.importorskip("ray")
+pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason='Ray: pip install -e ".[batch]"')
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnxscript")
-
 
 @pytest.fixture(scope="session")
 def exported() -> Path:
+    for package in ("onnxruntime", "onnxscript"):
+        pytest.importorskip(package)
     from tests.exported_models import exported_nano
 
     return exported_nano()

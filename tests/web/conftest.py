@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gradio_client import Client
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from mobilesamv2.web.settings import Settings
 
@@ -72,22 +73,35 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def windows(browser: Browser) -> Iterator[Callable[[bool], BrowserContext]]:
+    """A window for all pages with a mouse and one for all with a finger: what Gradio's page is made of is fetched once.
+
+    Each page is another visitor to the server, since nothing is left in the browser (`test_page.py`).
+    """
+    opened: dict[bool, BrowserContext] = {}
+
+    def window(touch: bool) -> BrowserContext:
+        if touch not in opened:
+            opened[touch] = browser.new_context(reduced_motion="reduce", has_touch=touch, is_mobile=touch)
+        return opened[touch]
+
+    yield window
+    for context in opened.values():
+        context.close()
+
+
 @contextmanager
-def visits(browser: Browser) -> Iterator[Callable[..., Page]]:
+def visits(windows: Callable[[bool], BrowserContext]) -> Iterator[Callable[..., Page]]:
     """Opens an address as a new visitor. At the end: no console error, no request that leaves this machine."""
-    contexts, complaints = [], []
+    pages, complaints = [], []
 
     def open_page(
         address: str, size: tuple[int, int] = DESKTOP, *, touch: bool = False, first: str | None = None
     ) -> Page:
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            reduced_motion="reduce",
-            has_touch=touch,
-            is_mobile=touch,
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = windows(touch).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": size[0], "height": size[1]})
         page.set_default_timeout(60_000)
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -101,22 +115,24 @@ def visits(browser: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert complaints == []
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+def visit(windows: Callable[[bool], BrowserContext]) -> Iterator[Callable[..., Page]]:
     """Opens an address as a new visitor, as `visits` does."""
-    with visits(browser) as open_page:
+    with visits(windows) as open_page:
         yield open_page
 
 
 @pytest.fixture(scope="module")
-def pad_of_the_module(fake_app_of_the_session: FakeApp, browser: Browser, photo: Path) -> Iterator[Page]:
+def pad_of_the_module(
+    fake_app_of_the_session: FakeApp, windows: Callable[[bool], BrowserContext], photo: Path
+) -> Iterator[Page]:
     """A page for all tests of a file that point at the same photo."""
-    with visits(browser) as open_page:
+    with visits(windows) as open_page:
         page = open_page(fake_app_of_the_session.address)
         open_pad(page, photo)
         yield page
@@ -209,6 +225,24 @@ def fake_app(fake_app_of_the_session: FakeApp) -> Iterator[FakeApp]:
     yield app
     app.script.pause = 0.0
     until(lambda: app.script.under_way == 0)
+
+
+@pytest.fixture(scope="module")
+def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Client]]:
+    """Gives a client of `gradio_client` for an address, the same one each time."""
+    clients: dict[str, Client] = {}
+
+    def client_for(address: str) -> Client:
+        if address not in clients:
+            downloads = tmp_path_factory.mktemp("downloads")
+            clients[address] = Client(
+                address, verbose=False, download_files=str(downloads), analytics_enabled=False
+            )
+        return clients[address]
+
+    yield client_for
+    for client in clients.values():
+        client.close()
 
 
 def vars_of(namespace: Any, values: dict[str, Any]) -> None:

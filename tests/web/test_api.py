@@ -8,7 +8,7 @@ import struct
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,6 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
-from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
 
 from mobilesamv2.export import FORMATS
 
@@ -36,49 +34,6 @@ LEFT_OUT = {
     "clean": 0,
 }
 FILES = {"formats": list(FORMATS), "sampler": "object-aware", "max_prompts": 320} | MODEL
-
-
-@pytest.fixture(scope="module")
-def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Client]]:
-    clients: dict[str, Client] = {}
-
-    def client_for(address: str) -> Client:
-        if address not in clients:
-            downloads = tmp_path_factory.mktemp("downloads")
-            clients[address] = Client(
-                address, verbose=False, download_files=str(downloads), analytics_enabled=False
-            )
-        return clients[address]
-
-    yield client_for
-    for client in clients.values():
-        client.close()
-
-
-def test_the_real_app_segments_with_defaults(
-    real_app: str, connect: Callable[[str], Client], photo: Path
-) -> None:
-    overlay, summary = connect(real_app).predict(handle_file(str(photo)), api_name="/segment")
-    with Image.open(overlay) as drawn, Image.open(photo) as given:
-        assert drawn.format == "PNG"
-        assert drawn.size == given.size
-    assert (summary["model"], summary["sampler"]) == ("nano", "object-aware")
-    assert summary["prompts"] <= 320
-    assert summary["masks"] == summary["masks_decoded"] == summary["prompts"]
-    assert set(summary["seconds"]) == {"preprocess", "encode", "discover", "decode", "filter", "postprocess"}
-
-
-def test_the_real_app_compares(real_app: str, connect: Callable[[str], Client], photo: Path) -> None:
-    grid, aware, summary = connect(real_app).predict(
-        handle_file(str(photo)), max_prompts=32, points_per_side=8, api_name="/compare"
-    )
-    with Image.open(grid) as left, Image.open(aware) as right:
-        assert left.size == right.size
-    assert summary["grid"]["prompts"] == 64
-    assert summary["grid"]["masks_decoded"] == 192
-    assert summary["object_aware"]["prompts"] <= 32
-    assert summary["grid"]["seconds"]["encode"] == summary["object_aware"]["seconds"]["encode"] > 0
-    assert summary["verdict"].endswith(".")
 
 
 def test_every_parameter_after_the_photo_has_a_default_and_a_type(
@@ -315,44 +270,6 @@ def test_a_value_that_is_null_is_the_default(
         handle_file(str(photo)), sampler=None, max_prompts=None, model=None, api_name="/segment"
     )
     assert (summary["sampler"], summary["model"]) == ("object-aware", "nano")
-
-
-def test_the_real_app_answers_points_and_boxes(
-    real_app: str, connect: Callable[[str], Client], photo: Path
-) -> None:
-    overlay, record = connect(real_app).predict(
-        handle_file(str(photo)),
-        points=[[[150, 100]], [[40, 60], [5, 5]]],
-        labels=[[1], [1, 0]],
-        api_name="/predict_mask",
-    )
-    with Image.open(overlay) as drawn, Image.open(photo) as given:
-        assert drawn.size == given.size
-        width, height = given.size
-    assert record["image"] == {"width": width, "height": height}
-    for index, mask in enumerate(record["annotations"]):
-        assert mask["prompt_index"] == index
-        assert coco_mask.decode(mask["segmentation"]).shape == (height, width)
-        assert mask["area"] == coco_mask.area(mask["segmentation"])
-    _, record = connect(real_app).predict(
-        handle_file(str(photo)), boxes=[60, 20, 250, 190], multimask=True, api_name="/predict_mask"
-    )
-    assert record["masks"] == len(record["annotations"]) == 3
-
-
-def test_the_real_app_exports_every_format(
-    real_app: str, connect: Callable[[str], Client], photo: Path, tmp_path: Path
-) -> None:
-    file, record = connect(real_app).predict(handle_file(str(photo)), max_prompts=16, api_name="/export")
-    assert Path(file).name == "photo-masks.zip"
-    with zipfile.ZipFile(file) as packed:
-        names = packed.namelist()
-        packed.extract("photo/coco.json", tmp_path)
-    assert len(names) == 14 + 2 * record["masks"]
-    coco = COCO(str(tmp_path / "photo" / "coco.json"))
-    assert len(coco.anns) == record["masks"] > 0
-    with Image.open(photo) as given:
-        assert coco.annToMask(coco.anns[1]).shape == (given.height, given.width)
 
 
 def test_several_photos_come_in_one_zip_and_a_bad_one_is_named(

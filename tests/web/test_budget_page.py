@@ -22,18 +22,6 @@ def measure(page: Page, photo: Path, *, largest: str = "64 prompts") -> None:
     page.locator("#budget-run").click()
 
 
-def test_the_real_model_is_measured(real_app: str, visit: Visit, photo: Path) -> None:
-    page = visit(real_app)
-    measure(page, photo)
-    expect(page.locator("#budget-numbers .verdict")).to_contain_text("photo")
-    table = page.locator("#budget-table table.grid tbody tr")
-    expect(table).to_have_count(3)
-    for row, (budget, points) in zip(table.all(), ((16, 16), (32, 25), (64, 64)), strict=True):
-        expect(row.locator("th")).to_have_text(str(budget))
-        expect(row.locator("td").first).to_have_text(str(points))
-        expect(row.locator("td").last).not_to_have_text("–")
-
-
 def test_curves_grow_and_what_is_measured_stays_when_the_rest_is_cancelled(
     fake_app: FakeApp, visit: Visit, photo: Path
 ) -> None:

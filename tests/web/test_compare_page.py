@@ -26,21 +26,6 @@ def compared(page: Page, address: Path, *, left: str = "Grid 8 × 8") -> Locator
     return page.locator(".duel")
 
 
-def test_the_real_model_is_compared(real_app: str, visit: Visit, photo: Path) -> None:
-    page = visit(real_app)
-    upload(page, photo)
-    open_tab(page, "Compare samplers")
-    choose(page, "#compare-left", "Object-aware 16")
-    choose(page, "#compare-right", "Grid 8 × 8")
-    page.locator("#compare-run").click()
-    table = page.locator("#compare-numbers table")
-    expect(table).to_contain_text("Object-aware 16")
-    expect(table.locator("tbody tr").nth(1)).to_contain_text("64192")
-    expect(page.locator("#compare-numbers .verdict")).to_contain_text("photo")
-    expect(page.locator("#compare-details")).to_contain_text("one encoding")
-    until(lambda: bool(page.locator(".duel-frame img").evaluate_all(LOADED)))
-
-
 def test_the_line_between_the_pictures_follows_keys_and_pointer(
     fake_app: FakeApp, visit: Visit, photo: Path
 ) -> None:
@@ -114,16 +99,6 @@ def test_prompts_are_drawn_where_each_has_its_picture(fake_app: FakeApp, visit: 
     expect(draw).to_be_disabled()
     page.get_by_label("Both").check()
     expect(draw).to_be_enabled()
-
-
-def test_the_example_that_is_seen_is_compared(real_app: str, visit: Visit) -> None:
-    page = visit(real_app)
-    expect(page.locator("#segment-numbers")).to_contain_text("This is an example")
-    open_tab(page, "Compare samplers")
-    choose(page, "#compare-left", "Object-aware 16")
-    choose(page, "#compare-right", "Object-aware 32")
-    page.locator("#compare-run").click()
-    expect(page.locator("#compare-numbers .verdict")).to_contain_text("32 boxes")
 
 
 def test_everything_is_in_sight_at_once_on_a_desktop(fake_app: FakeApp, visit: Visit, photo: Path) -> None:

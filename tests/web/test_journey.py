@@ -17,6 +17,7 @@ from .person import choose, click, drag, open_pad, open_tab, segment, set_slider
 Visit = Callable[..., Page]
 SMALL_PHONE = (360, 780)
 sizes = pytest.mark.parametrize("size", [DESKTOP, SMALL_PHONE], ids=["1280", "360"])
+NATURAL_SIZE = "image => [image.naturalWidth, image.naturalHeight]"
 SHOWN = "images => images.every(image => image.complete && image.naturalWidth > 0)"
 
 
@@ -30,9 +31,19 @@ def test_everything_is_segmented_looked_at_and_taken_away(
     real_app: str, visit: Visit, photo: Path, size: tuple[int, int]
 ) -> None:
     page = visit(real_app, size)
-    expect(page.locator("#segment-numbers")).to_contain_text("This is an example")  # before anything is asked
+    rows, numbers = page.locator("#segment-table tbody tr"), page.locator("#segment-numbers")
+    expect(numbers).to_contain_text("This is an example")  # before anything is asked
+    overlay = page.locator("#segment-stage img")
+    expect(overlay).to_be_visible()
+    assert rows.count() > 0
+    assert fits(page)
+    expect(page.locator("#running")).to_contain_text("CPU")
     segment(page, photo)
-    rows = page.locator("#segment-table tbody tr")
+    for word in ("mask", "prompts asked", "encode", "decode", "CPU"):
+        expect(numbers).to_contain_text(word)
+    expect(page.locator("#segment-stage canvas.areas")).to_be_visible()
+    with Image.open(photo) as given:
+        assert overlay.evaluate(NATURAL_SIZE) == list(given.size)
     found = rows.count()
     assert found > 3
     rows.first.locator("button").click()
@@ -47,8 +58,7 @@ def test_everything_is_segmented_looked_at_and_taken_away(
             "aria-sort", "descending"
         )
     set_slider(page, "prompts", "16")
-    told = "Answered at once" if found > 16 else "all are decoded"
-    expect(page.locator("#segment-numbers")).to_contain_text(told)
+    expect(numbers).to_contain_text("Answered at once" if found > 16 else "all are decoded")
     until(lambda: rows.count() <= min(16, found))
     ious = sorted(float(cell) for cell in rows.locator("td:nth-child(5)").all_inner_texts())
     set_slider(page, "min-iou", str(ious[len(ious) // 2]))
@@ -81,6 +91,9 @@ def test_samplers_are_compared_and_every_view_is_looked_at(
     choose(page, "#compare-right", "Object-aware 64")
     page.locator("#compare-run").click()
     expect(page.locator("#compare-numbers .verdict")).to_contain_text("photo")
+    table = page.locator("#compare-numbers table")
+    expect(table).to_contain_text("Object-aware 64")
+    expect(table.locator("tbody tr").first).to_contain_text("64192")
     for name in ("Left", "Right", "Found by one", "Both"):
         page.get_by_role("radio", name=name).check()
         until(lambda: bool(page.locator(".duel-frame img:visible").evaluate_all(SHOWN)))
@@ -169,9 +182,7 @@ def test_two_visitors_segment_their_own_photos_at_once(
     for page, path in ((ann, photo), (bob, other_photo)):
         page.locator("#segment-numbers .facts").wait_for()
         with Image.open(path) as given:
-            assert page.locator("#segment-stage img").evaluate("i => [i.naturalWidth, i.naturalHeight]") == [
-                *given.size
-            ]
+            assert page.locator("#segment-stage img").evaluate(NATURAL_SIZE) == list(given.size)
         assert fits(page)
     expect(visit(real_app, size).locator("#segment-numbers")).to_contain_text("This is an example")
 

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from .conftest import FakeApp
+from .conftest import FakeApp, visits
 from .person import box_of, choose, open_tab, until, upload
 
 Visit = Callable[..., Page]
 FITS = "part => part.scrollWidth <= part.clientWidth + 1"
 
 
+@pytest.fixture(scope="module")
+def empty_page(fake_app_of_the_session: FakeApp, windows: Callable[[bool], BrowserContext]) -> Iterator[Page]:
+    """A page without a photo, for all widths."""
+    with visits(windows) as open_page:
+        yield open_page(fake_app_of_the_session.address)
+
+
+@pytest.fixture(scope="module")
+def page_with_a_photo(
+    fake_app_of_the_session: FakeApp, windows: Callable[[bool], BrowserContext], photo: Path
+) -> Iterator[Page]:
+    """A page with a photo that is not segmented, for all widths."""
+    with visits(windows) as open_page:
+        page = open_page(fake_app_of_the_session.address)
+        upload(page, photo)
+        yield page
+
+
 @pytest.mark.parametrize("width", [320, 360, 390, 768])
-def test_all_tabs_are_in_sight_and_large_enough_for_a_finger(
-    fake_app: FakeApp, visit: Visit, width: int
-) -> None:
-    page = visit(fake_app.address, (width, 740))
+def test_all_tabs_are_in_sight_and_large_enough_for_a_finger(empty_page: Page, width: int) -> None:
+    page = empty_page
+    page.set_viewport_size({"width": width, "height": 740})
     tabs = page.get_by_role("tab").all()
     assert [tab.inner_text() for tab in tabs] == [
         "Segment everything",
@@ -99,10 +116,12 @@ def test_tables_are_not_cut_off(fake_app: FakeApp, visit: Visit, photo: Path, ot
 
 @pytest.mark.parametrize("width", [600, 834, 961, 1024, 1180, 1920])
 def test_nothing_is_squeezed_or_sticks_out_between_phones_and_wide_screens(
-    fake_app: FakeApp, visit: Visit, photo: Path, width: int
+    page_with_a_photo: Page, width: int
 ) -> None:
-    page = visit(fake_app.address, (width, 800))
-    upload(page, photo)
+    page = page_with_a_photo
+    page.set_viewport_size({"width": width, "height": 800})
+    open_tab(page, "Segment everything")
+    page.evaluate("window.scrollTo(0, 0)")
     assert box_of(page, "#title")["height"] <= 64
     inside = "part => part.getBoundingClientRect().right <= innerWidth + 1"
     for part in ("#masthead", "#running", "#opacity", "#segment-stage", "#segment-run", "#segment-numbers"):

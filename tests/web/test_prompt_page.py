@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from .conftest import DESKTOP, FakeApp
+from .conftest import FakeApp
 from .person import at, bring, click, drag, objects_pointed_at, open_pad, open_tab
 
 Visit = Callable[..., Page]
@@ -303,25 +303,6 @@ def test_masks_of_objects_can_be_downloaded(fake_app: FakeApp, visit: Visit, pho
             packed.namelist()
         )
     expect(page.locator("#prompt-file .export-link")).to_contain_text("photo-masks.zip, ")
-
-
-@pytest.mark.parametrize("size", [DESKTOP, (360, 780)], ids=["desktop", "phone"])
-def test_the_real_model_answers_two_visitors_at_once(
-    real_app: str, visit: Visit, photo: Path, other_photo: Path, size: tuple[int, int]
-) -> None:
-    ann, bob = visit(real_app, size), visit(real_app, size)
-    open_pad(ann, photo)
-    open_pad(bob, other_photo)
-    click(ann, 0.45, 0.5)
-    click(bob, 0.5, 0.5)
-    for page in (ann, bob):
-        expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
-        expect(page.locator("#prompt-candidates label:has(input)")).to_have_count(3)
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    for page, is_wide in ((ann, True), (bob, False)):
-        expect(page.locator(".pad-layer")).to_have_js_property("complete", True)
-        size_of = page.locator(".pad-layer").evaluate("i => [i.naturalWidth, i.naturalHeight]")
-        assert (size_of[0] > size_of[1]) == is_wide
 
 
 def test_what_segment_everything_shows_can_be_downloaded_after_its_filters(

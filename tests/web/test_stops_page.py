@@ -28,21 +28,6 @@ SLOW_LINE = """{
 """As many requests as `window.held` says reach the server late, as on a bad line: what follows overtakes them."""
 
 
-SLOW_BEGINNING = """{
-    const plain = window.fetch;
-    let slow = true; // until the first answer has come
-    window.fetch = async (resource, options) => {
-        const path = new URL(resource.url ?? resource, location).pathname;
-        const wait = slow && path.endsWith("/queue/join");
-        const answer = await plain(resource, options);
-        if (wait) await new Promise(go => setTimeout(go, 5000));
-        if (wait) slow = false;
-        return answer;
-    };
-}"""
-"""The first things that a page asks for, among them its first example, are answered five seconds late."""
-
-
 def test_a_stop_counts_where_it_overtakes_the_run(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address, first=SLOW_LINE)
@@ -169,17 +154,3 @@ def test_a_click_on_a_new_photo_counts_while_the_run_on_the_one_before_is_being_
     open_tab(page, "Segment everything")  # where nothing of the photo before is left
     expect(page.locator("#segment-numbers .idle")).to_be_visible()
     expect(page.locator("#segment-run")).to_be_enabled()
-
-
-def test_the_first_example_never_comes_over_a_photo_that_was_chosen_before(
-    real_app: str, visit: Visit, photo: Path
-) -> None:
-    page = visit(real_app, first=SLOW_BEGINNING)
-    page.set_input_files("#photo input[type=file]", str(photo))
-    page.locator("#photo img").wait_for()
-    page.wait_for_timeout(9000)
-    expect(page.locator("#segment-numbers .idle")).to_be_visible()
-    expect(page.locator("#segment-stage .viewer.waiting")).to_be_visible()
-    page.locator("#segment-run").click()
-    expect(page.locator("#segment-numbers .facts")).to_be_visible()
-    expect(page.locator("#segment-numbers")).not_to_contain_text("This is an example")

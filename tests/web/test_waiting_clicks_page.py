@@ -81,7 +81,7 @@ def test_an_object_that_is_chosen_while_a_click_waits_stays_chosen(fake_app: Fak
 
 
 def test_a_click_that_fails_is_gone_and_what_was_done_since_stays(fake_app: FakeApp, pad: Page) -> None:
-    fake_app.script.pause = 1.0
+    fake_app.script.pause = 2.0
     click(pad, 0.3, 0.3)
     pad.locator("#prompt-new").click()
     click(pad, 0.7, 0.7)
