@@ -1,4 +1,4 @@
-"""The kinds of arrays that values are made of."""
+"""Type aliases of numpy arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a name to a network that is ready to run: made, loaded strictly, on a device in a number format."""
+"""Builds the network of a name: with its checkpoint, on a device, in a number format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a pixel of the picture is in the model's square input, and back. Pure arithmetic."""
+"""Coordinate transforms between a picture and the model's square input. Pure arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state that networks run in, whatever state the caller's PyTorch is in."""
+"""Context in which networks run: the same whatever modes and defaults the caller has set in PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From names to a `Segmenter`: the front door of the package."""
+"""`load`: a `Segmenter` from the names of a model and a detector."""
 
 from __future__ import annotations
 

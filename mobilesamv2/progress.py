@@ -1,4 +1,4 @@
-"""Work that tells how far it is: generators of progress that return what comes out in the end."""
+"""Progress of a run: generators that yield it and return the result at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of one run, as people choose it: validated once, with the same sentences everywhere."""
+"""Request: what one run is asked for, validated once, with the same error messages everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run gives: masks of each chunk as they come, and all that was kept in the end, with a record of the run."""
+"""Results of a run: masks of each chunk as they come, all that was kept at the end, and a record of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values everything else speaks: prompts and masks. They know nothing of models or devices."""
+"""Prompts and masks, the values that all other modules exchange. They know nothing of models or devices."""
 
 from __future__ import annotations
 

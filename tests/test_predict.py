@@ -1,24 +1,34 @@
 """`Segmenter.predict`: masks for the prompts that are given."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from mobilesamv2.errors import PromptError
+from mobilesamv2.promptable import Embedding
+from mobilesamv2.segmenter import Segmenter
 from tests.tiny import picture, tiny_segmenter
 
 
 @pytest.fixture(scope="module")
-def segmenter():
+def segmenter() -> Segmenter:
     return tiny_segmenter()
 
 
 @pytest.fixture(scope="module")
-def embedding(segmenter):
+def embedding(segmenter: Segmenter) -> Embedding:
     return segmenter.encode(picture())
 
 
-def test_an_embedding_can_be_used_again_but_not_for_another_picture(segmenter, embedding):
+def test_an_embedding_can_be_used_again_but_not_for_another_picture(
+    segmenter: Segmenter, embedding: Embedding
+) -> None:
     again = segmenter.segment_everything(picture(), embedding=embedding)
     fresh = segmenter.segment_everything(picture())
     assert (again.masks.dense() == fresh.masks.dense()).all()
@@ -26,7 +36,7 @@ def test_an_embedding_can_be_used_again_but_not_for_another_picture(segmenter, e
         segmenter.segment_everything(picture(20, 20), embedding=embedding)
 
 
-def test_predict_keeps_the_order_of_its_prompts(segmenter, embedding):
+def test_predict_keeps_the_order_of_its_prompts(segmenter: Segmenter, embedding: Embedding) -> None:
     boxes = np.array([[0, 0, 20, 20], [10, 10, 50, 38], [2, 3, 40, 30]], np.float32)
     together = segmenter.predict(embedding, boxes=boxes)
     for row, box in enumerate(boxes):
@@ -36,7 +46,7 @@ def test_predict_keeps_the_order_of_its_prompts(segmenter, embedding):
     assert together.prompt_index.tolist() == [0, 1, 2]
 
 
-def test_multimask_gives_three_masks_for_each_prompt(segmenter, embedding):
+def test_multimask_gives_three_masks_for_each_prompt(segmenter: Segmenter, embedding: Embedding) -> None:
     points = [[10, 10], [30, 20]]
     masks = segmenter.predict(embedding, points=points, labels=[[1], [1]], multimask=True)
     assert masks.prompt_index.tolist() == [0, 0, 0, 1, 1, 1]
@@ -57,14 +67,16 @@ def test_multimask_gives_three_masks_for_each_prompt(segmenter, embedding):
         {"points": np.zeros((0, 3, 2)), "labels": np.zeros((0, 3))},
     ],
 )
-def test_no_prompts_give_no_masks(segmenter, embedding, prompts, multimask):
+def test_no_prompts_give_no_masks(
+    segmenter: Segmenter, embedding: Embedding, prompts: dict[str, Any], multimask: bool
+) -> None:
     assert len(segmenter.predict(embedding, multimask=multimask, **prompts)) == 0
     logits, iou = segmenter.decode_logits(embedding, multimask=multimask, **prompts)
     assert logits.shape == (0, 3 if multimask else 1, 32, 32)
     assert iou.shape == (0, 3 if multimask else 1)
 
 
-def test_points_and_boxes_go_together(segmenter, embedding):
+def test_points_and_boxes_go_together(segmenter: Segmenter, embedding: Embedding) -> None:
     logits, _ = segmenter.decode_logits(
         embedding, boxes=[[2, 3, 40, 30]], points=[[[9, 9], [30, 30]]], labels=[[1, 0]]
     )
@@ -73,7 +85,7 @@ def test_points_and_boxes_go_together(segmenter, embedding):
     assert not torch.allclose(logits, only_box)
 
 
-def test_an_earlier_answer_can_be_refined(segmenter, embedding):
+def test_an_earlier_answer_can_be_refined(segmenter: Segmenter, embedding: Embedding) -> None:
     first, _ = segmenter.decode_logits(embedding, boxes=[2, 3, 40, 30])
     refined, _ = segmenter.decode_logits(embedding, boxes=[2, 3, 40, 30], mask_inputs=first[:, 0])
     assert not torch.allclose(first, refined)
@@ -112,12 +124,16 @@ def test_an_earlier_answer_can_be_refined(segmenter, embedding):
         ({"boxes": [2, 3, 40, 30], "mask_inputs": np.zeros((2, 32, 32))}, "one per prompt: 1; got 2"),
     ],
 )
-def test_prompts_that_make_no_sense_are_refused_in_a_sentence(segmenter, embedding, prompts, sentence):
+def test_prompts_that_make_no_sense_are_refused_in_a_sentence(
+    segmenter: Segmenter, embedding: Embedding, prompts: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(PromptError, match=sentence):
         segmenter.predict(embedding, **prompts)
 
 
-def test_prompts_may_come_in_every_form_people_have_them_in(segmenter, embedding):
+def test_prompts_may_come_in_every_form_people_have_them_in(
+    segmenter: Segmenter, embedding: Embedding
+) -> None:
     expected = segmenter.predict(embedding, boxes=[[2, 3, 40, 30]], points=[[[9, 9]]], labels=[[1]])
     box = torch.tensor([2.0, 3, 40, 30], requires_grad=True)
     for boxes in (
@@ -135,7 +151,7 @@ def test_prompts_may_come_in_every_form_people_have_them_in(segmenter, embedding
     assert none.rles == alone.rles
 
 
-def test_boxes_are_clipped_to_the_picture(segmenter, embedding):
+def test_boxes_are_clipped_to_the_picture(segmenter: Segmenter, embedding: Embedding) -> None:
     inside = segmenter.predict(embedding, boxes=[0, 0, 60, 30])
     pushed_out = segmenter.predict(embedding, boxes=[-60, -30, 120, 30])
     assert inside.rles == pushed_out.rles
@@ -144,7 +160,9 @@ def test_boxes_are_clipped_to_the_picture(segmenter, embedding):
 @pytest.mark.parametrize(
     "form", [np.asarray, torch.Tensor.bfloat16, lambda m: m[:, None], lambda m: m.clone().requires_grad_()]
 )
-def test_masks_to_refine_may_come_in_every_form(segmenter, embedding, form):
+def test_masks_to_refine_may_come_in_every_form(
+    segmenter: Segmenter, embedding: Embedding, form: Callable[[Tensor], Any]
+) -> None:
     box = [2, 3, 40, 30]
     low = segmenter.decode_logits(embedding, boxes=box)[0][:, 0].bfloat16().float()
     expected, _ = segmenter.decode_logits(embedding, boxes=box, mask_inputs=low)
@@ -152,7 +170,9 @@ def test_masks_to_refine_may_come_in_every_form(segmenter, embedding, form):
     assert torch.equal(found, expected)
 
 
-def test_masks_to_refine_may_have_another_resolution_or_the_pictures_size(segmenter, embedding):
+def test_masks_to_refine_may_have_another_resolution_or_the_pictures_size(
+    segmenter: Segmenter, embedding: Embedding
+) -> None:
     box = [2, 3, 40, 30]
     plain, _ = segmenter.decode_logits(embedding, boxes=box)
     full = np.zeros((40, 60), dtype=bool)

@@ -1,30 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from mobilesamv2.errors import InvalidImageError, PromptError, UnknownModelError
 from mobilesamv2.filters import MaskFilters
 from mobilesamv2.images import load_image
+from mobilesamv2.models.detector.detector import Detections
+from mobilesamv2.models.preprocess import to_input
+from mobilesamv2.models.sam import Sam
 from mobilesamv2.progress import Progress
+from mobilesamv2.promptable import Embedding
 from mobilesamv2.prompts import GridSampler
 from mobilesamv2.request import Request
 from mobilesamv2.results import STAGES
-from mobilesamv2.types import Prompts
-from tests.tiny import Boxes, picture, tiny_segmenter
+from mobilesamv2.segmenter import Segmenter
+from mobilesamv2.types import Masks, Picture, Prompts
+from tests.tiny import Boxes, picture, spied, tiny_segmenter
 
 
 @pytest.fixture(scope="module")
-def segmenter():
+def segmenter() -> Segmenter:
     return tiny_segmenter()
 
 
 @pytest.fixture(scope="module")
-def embedding(segmenter):
+def embedding(segmenter: Segmenter) -> Embedding:
     return segmenter.encode(picture())
 
 
-def test_object_aware_asks_once_per_box_and_sorts_by_the_detectors_score(segmenter):
+def test_object_aware_asks_once_per_box_and_sorts_by_the_detectors_score(segmenter: Segmenter) -> None:
     result = segmenter.segment_everything(picture())
     assert len(result.prompts) == 3
     assert result.masks_decoded == 3
@@ -34,7 +47,7 @@ def test_object_aware_asks_once_per_box_and_sorts_by_the_detectors_score(segment
     assert result.sampler == "object-aware"
 
 
-def test_grid_search_asks_three_masks_per_point_and_sorts_by_predicted_iou(segmenter):
+def test_grid_search_asks_three_masks_per_point_and_sorts_by_predicted_iou(segmenter: Segmenter) -> None:
     result = segmenter.segment_everything(picture(), sampler="grid", points_per_side=4)
     assert len(result.prompts) == 16
     assert result.masks_decoded == 48
@@ -42,7 +55,7 @@ def test_grid_search_asks_three_masks_per_point_and_sorts_by_predicted_iou(segme
     assert np.isnan(result.masks.detector_scores).all()
 
 
-def test_every_stage_has_its_seconds(segmenter):
+def test_every_stage_has_its_seconds(segmenter: Segmenter) -> None:
     result = segmenter.segment_everything(picture(), sampler="grid", points_per_side=2)
     assert tuple(result.timings) == STAGES
     assert result.seconds == pytest.approx(sum(result.timings.values()))
@@ -51,8 +64,9 @@ def test_every_stage_has_its_seconds(segmenter):
 
 
 @pytest.mark.parametrize("chunk_size", [1, 2, 5])
-def test_chunking_prompts_does_not_change_masks(chunk_size):
-    for sampler in ({"sampler": "grid", "points_per_side": 3}, {}):
+def test_chunking_prompts_does_not_change_masks(chunk_size: int) -> None:
+    samplers: list[dict[str, Any]] = [{"sampler": "grid", "points_per_side": 3}, {}]
+    for sampler in samplers:
         whole = tiny_segmenter(chunk_size=64).segment_everything(picture(), **sampler)
         chunked = tiny_segmenter(chunk_size=chunk_size).segment_everything(picture(), **sampler)
         assert len(whole.masks) == len(chunked.masks)
@@ -61,32 +75,34 @@ def test_chunking_prompts_does_not_change_masks(chunk_size):
         assert whole.masks.prompt_index.tolist() == chunked.masks.prompt_index.tolist()
 
 
-def test_max_prompts_caps_boxes_and_grids(segmenter):
+def test_max_prompts_caps_boxes_and_grids(segmenter: Segmenter) -> None:
     assert len(segmenter.segment_everything(picture(), max_prompts=2).prompts) == 2
     assert len(segmenter.segment_everything(picture(), sampler="grid", max_prompts=10).prompts) == 9
     few = segmenter.segment_everything(picture(), sampler="grid", max_prompts=10, points_per_side=2)
     assert len(few.prompts) == 4
 
 
-def test_masks_that_give_way_to_a_better_one_with_nearly_the_same_box_are_counted():
-    options = {"sampler": "grid", "points_per_side": 4}
+def test_masks_that_give_way_to_a_better_one_with_nearly_the_same_box_are_counted() -> None:
+    options: dict[str, Any] = {"sampler": "grid", "points_per_side": 4}
     everything = tiny_segmenter(grid_filters=MaskFilters()).segment_everything(picture(), **options)
     fewer = tiny_segmenter(grid_filters=MaskFilters(box_nms=0.5)).segment_everything(picture(), **options)
     assert everything.duplicates_removed == 0
     assert fewer.duplicates_removed == len(everything.masks) - len(fewer.masks) > 0
 
 
-def test_no_objects_are_an_empty_result():
+def test_no_objects_are_an_empty_result() -> None:
     result = tiny_segmenter(boxes=()).segment_everything(picture())
     assert len(result.prompts) == len(result.masks) == result.masks_decoded == 0
     assert result.masks.label_map().shape == (40, 60)
     assert result.masks.to_coco() == []
 
 
-def test_a_mask_without_pixels_is_not_kept():
+def test_a_mask_without_pixels_is_not_kept() -> None:
     segmenter = tiny_segmenter()
+    assert isinstance(segmenter.sam, Sam)
+    decoder: Any = segmenter.sam.mask_decoder
     with torch.no_grad():  # no feature, no logit above 0
-        for mlp in segmenter.sam.mask_decoder.output_hypernetworks_mlps:
+        for mlp in decoder.output_hypernetworks_mlps:
             mlp.layers[-1].weight.zero_()
             mlp.layers[-1].bias.zero_()
     result = segmenter.segment_everything(picture())
@@ -97,13 +113,13 @@ def test_a_mask_without_pixels_is_not_kept():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (64, 64), (33, 97)])
-def test_pictures_of_any_shape_give_masks_of_their_size(segmenter, size):
+def test_pictures_of_any_shape_give_masks_of_their_size(segmenter: Segmenter, size: tuple[int, int]) -> None:
     result = segmenter.segment_everything(picture(*size), sampler="grid", points_per_side=2)
     assert result.masks.size_hw == size
     assert result.masks.dense().shape == (len(result.masks), *size)
 
 
-def test_filters_take_away_masks_below_their_thresholds(segmenter):
+def test_filters_take_away_masks_below_their_thresholds(segmenter: Segmenter) -> None:
     everything = segmenter.segment_everything(
         picture(), sampler=GridSampler(points_per_side=4, filters=MaskFilters())
     )
@@ -117,10 +133,11 @@ def test_filters_take_away_masks_below_their_thresholds(segmenter):
     assert 0 < len(filtered.masks) == expected.sum()
 
 
-def test_prompt_index_names_the_prompt_of_each_mask(segmenter, embedding):
+def test_prompt_index_names_the_prompt_of_each_mask(segmenter: Segmenter, embedding: Embedding) -> None:
     result = segmenter.segment_everything(
         picture(), sampler=GridSampler(points_per_side=3, filters=MaskFilters())
     )
+    assert result.prompts.points is not None
     for row in (0, len(result.masks) - 1):
         point = result.prompts.points[result.masks.prompt_index[row]]
         answers = segmenter.predict(embedding, points=point[None], multimask=True)
@@ -133,17 +150,17 @@ class TwoRounds:
     name = "two-rounds"
     filters = MaskFilters()
 
-    def __init__(self):
-        self.seen = []
+    def __init__(self) -> None:
+        self.seen: list[int] = []
 
-    def rounds(self, picture):
+    def rounds(self, picture: Picture) -> Generator[Prompts, Masks, None]:
         answer = yield Prompts(boxes_xyxy=np.array([[2, 3, 40, 30]], np.float32))
         self.seen.append(len(answer))
         answer = yield Prompts(boxes_xyxy=np.array([[0, 0, 9, 9], [5, 5, 50, 30]], np.float32))
         self.seen.append(len(answer))
 
 
-def test_a_sampler_of_several_rounds_sees_its_masks_and_keeps_count_of_prompts(segmenter):
+def test_a_sampler_of_several_rounds_sees_its_masks_and_keeps_count_of_prompts(segmenter: Segmenter) -> None:
     sampler = TwoRounds()
     result = segmenter.segment_everything(picture(), sampler=sampler)
     assert sampler.seen[0] == 1
@@ -152,7 +169,7 @@ def test_a_sampler_of_several_rounds_sees_its_masks_and_keeps_count_of_prompts(s
     assert len(set(result.masks.prompt_index.tolist())) == len(result.masks)
 
 
-def test_closing_the_steps_stops_the_work(segmenter):
+def test_closing_the_steps_stops_the_work(segmenter: Segmenter) -> None:
     steps = segmenter.steps(picture(), Request("grid", points_per_side=8))
     stages = []
     for progress in steps:
@@ -167,7 +184,7 @@ def test_closing_the_steps_stops_the_work(segmenter):
         next(steps)
 
 
-def test_inference_mode_never_leaks_between_steps(segmenter):
+def test_inference_mode_never_leaks_between_steps(segmenter: Segmenter) -> None:
     assert not any(torch.is_inference_mode_enabled() for _ in segmenter.steps(picture()))
 
 
@@ -181,30 +198,33 @@ def test_inference_mode_never_leaks_between_steps(segmenter):
         ({"sampler": GridSampler(), "max_prompts": 4}, PromptError, "brings its own options"),
     ],
 )
-def test_options_that_make_no_sense_are_refused_in_a_sentence(segmenter, options, error, sentence):
+def test_options_that_make_no_sense_are_refused_in_a_sentence(
+    segmenter: Segmenter, options: dict[str, Any], error: type[Exception], sentence: str
+) -> None:
     with pytest.raises(error, match=sentence):
         segmenter.segment_everything(picture(), **options)
 
 
-def test_a_model_without_a_detector_says_so():
+def test_a_model_without_a_detector_says_so() -> None:
     segmenter = tiny_segmenter(detector=None)
     assert not segmenter.has_detector
     with pytest.raises(PromptError, match="without a detector"):
         segmenter.segment_everything(picture())
 
 
-def test_a_picture_that_cannot_be_read_is_refused(segmenter, tmp_path):
+def test_a_picture_that_cannot_be_read_is_refused(segmenter: Segmenter, tmp_path: Path) -> None:
     with pytest.raises(InvalidImageError):
         segmenter.segment_everything(tmp_path / "nothing.jpg")
 
 
-def test_boxes_outside_the_picture_still_give_an_answer():
+def test_boxes_outside_the_picture_still_give_an_answer() -> None:
     result = tiny_segmenter(detector=Boxes([[-50, -50, 500, 500]])).segment_everything(picture())
     assert len(result.prompts) == 1
 
 
-def test_half_precision_gives_nearly_the_same_masks():
+def test_half_precision_gives_nearly_the_same_masks() -> None:
     full, half = tiny_segmenter(), tiny_segmenter()
+    assert isinstance(half.sam, Sam)
     half.sam.cast(torch.bfloat16)
     boxes = [[2, 3, 40, 30], [10, 10, 50, 38]]
     exact, _ = full.decode_logits(full.encode(picture()), boxes=boxes)
@@ -214,12 +234,14 @@ def test_half_precision_gives_nearly_the_same_masks():
 
 
 @pytest.mark.parametrize("kind", ["box", "point", "mask"])
-def test_nothing_of_float64_reaches_the_device(segmenter, monkeypatch, kind):
+def test_nothing_of_float64_reaches_the_device(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     # Some devices, as Apple's MPS, have no float64.
-    moved = []
+    moved: list[torch.dtype] = []
     to = torch.Tensor.to
 
-    def refusing(tensor, *given, **options):
+    def refusing(tensor: Tensor, *given: Any, **options: Any) -> Tensor:
         if tensor.dtype == torch.float64:
             raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
         moved.append(tensor.dtype)
@@ -227,7 +249,7 @@ def test_nothing_of_float64_reaches_the_device(segmenter, monkeypatch, kind):
 
     embedding = segmenter.encode(picture())
     monkeypatch.setattr(torch.Tensor, "to", refusing)
-    prompts = {
+    prompts: dict[str, dict[str, Any]] = {
         "box": {"boxes": np.array([[2, 3, 40, 30]], np.float64)},
         "point": {"points": [[9.5, 9.5]], "labels": [1]},
         "mask": {"boxes": [2, 3, 40, 30], "mask_inputs": torch.zeros(1, 32, 32, dtype=torch.float32)},
@@ -237,7 +259,7 @@ def test_nothing_of_float64_reaches_the_device(segmenter, monkeypatch, kind):
     segmenter.segment_everything(picture())
 
 
-def test_an_embedding_of_another_model_is_refused(segmenter, embedding):
+def test_an_embedding_of_another_model_is_refused(segmenter: Segmenter, embedding: Embedding) -> None:
     other = tiny_segmenter()
     other.name = "other"
     for use in (
@@ -249,38 +271,34 @@ def test_an_embedding_of_another_model_is_refused(segmenter, embedding):
             use()
 
 
-def test_a_picture_is_read_once_and_never_copied_on_its_way(tmp_path, monkeypatch):
-    import mobilesamv2.promptable as promptable
-
+def test_a_picture_is_read_once_and_never_copied_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(picture()).save(path)
-    opened = []
-    open_ = Image.open
-    monkeypatch.setattr(Image, "open", lambda *given, **rest: opened.append(given) or open_(*given, **rest))
-    seen = []
-    to_input = promptable.to_input
-    monkeypatch.setattr(
-        promptable,
-        "to_input",
-        lambda array, *rest, **more: seen.append(array) or to_input(array, *rest, **more),
-    )
+    opened: list[Any] = []
+    seen: list[Any] = []
+    monkeypatch.setattr(Image, "open", spied(Image.open, opened))
+    monkeypatch.setattr("mobilesamv2.promptable.to_input", spied(to_input, seen))
 
     class Watching(Boxes):
-        def detect(self, array, **options):
-            seen.append(array)
-            return super().detect(array, **options)
+        def detect(self, picture: Picture, **options: Any) -> Detections:
+            seen.append((picture,))
+            return super().detect(picture, **options)
 
     photo = load_image(path)
     segmenter = tiny_segmenter(detector=Watching([[2, 3, 40, 30]]))
     segmenter.segment_everything(photo)
     assert len(opened) == 1
     assert len(seen) == 2
-    assert all(array is photo for array in seen)
+    assert all(array is photo for array, *_ in seen)
     photo.setflags(write=False)
     segmenter.segment_everything(photo)
 
 
 @pytest.mark.parametrize("read_only", [np.asarray(Image.new("RGB", (60, 40), "teal"))])
-def test_arrays_that_may_not_be_written_are_pictures_too(segmenter, read_only):
+def test_arrays_that_may_not_be_written_are_pictures_too(
+    segmenter: Segmenter, read_only: npt.NDArray[np.uint8]
+) -> None:
     assert not read_only.flags.writeable
     assert len(segmenter.segment_everything(read_only).prompts) == 3

@@ -1,1 +1,1 @@
-"""Folders of millions: pictures of any file system, segmented by many workers on Ray Data, into Parquet files."""
+"""Segmentation of millions of pictures by many workers on Ray Data, from any file system into Parquet files."""

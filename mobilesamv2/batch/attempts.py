@@ -1,4 +1,4 @@
-"""Which pictures kill their workers: without this a run would try the part of such a picture for ever."""
+"""Notes of attempts, which tell at which picture a worker died. Without them a run would try that picture for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ray: started on this machine alone, or one that runs elsewhere; quiet, and with nothing sent to its makers."""
+"""Connection to Ray, started on this machine or running elsewhere. It prints nothing and sends no usage statistics."""
 
 from __future__ import annotations
 

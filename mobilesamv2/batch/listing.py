@@ -1,4 +1,4 @@
-"""The names of a run's pictures, each once and without those that are done, kept on disk: a list of millions."""
+"""List of the pictures that a run has to do, kept on disk: millions of names, each once."""
 
 from __future__ import annotations
 

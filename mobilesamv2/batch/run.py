@@ -1,4 +1,4 @@
-"""A whole run: what is to be done is listed, spread over workers by Ray Data, and counted as it comes back."""
+"""A batch run: lists the pictures, spreads them over workers with Ray Data and counts what comes back."""
 
 from __future__ import annotations
 

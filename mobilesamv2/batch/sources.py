@@ -1,4 +1,4 @@
-"""Which pictures folders, patterns, lists and addresses stand for, and how one of them is read wherever it lies.
+"""Names of the pictures in folders, patterns, lists and at addresses, and how a picture is read by its name.
 
 A picture's name is its full path, or the address by which fsspec finds it. Names come one by one, never as a list.
 """

@@ -1,4 +1,4 @@
-"""One worker: a model that segments the pictures of parts, and says of each part how it went. Knows nothing of Ray."""
+"""A worker: it loads a model, segments the pictures of each part and reports on it. Knows nothing of Ray."""
 
 from __future__ import annotations
 

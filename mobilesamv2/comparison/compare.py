@@ -1,4 +1,4 @@
-"""Any two requests on one picture and one encoding, side by side."""
+"""Comparison of two requests on one picture, from one encoding."""
 
 from __future__ import annotations
 

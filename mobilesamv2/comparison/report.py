@@ -1,4 +1,4 @@
-"""Who did better, in one sentence made of what was measured and of nothing else."""
+"""Report of a comparison in one sentence, made of measured numbers alone."""
 
 from __future__ import annotations
 

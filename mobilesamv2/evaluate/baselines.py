@@ -1,4 +1,4 @@
-"""Masks that need no model: what a box alone says. A model that does not beat them has learned nothing."""
+"""Baselines without a model: the filled box and the ellipse in it. A model should beat them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boundary IoU: how well the outlines of two masks agree, which the IoU of large masks hardly tells."""
+"""Boundary IoU: how well the outlines of two masks agree. The IoU of large masks hardly shows that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run did for each object of a photograph: was it asked about, found, filtered away, and how well outlined."""
+"""Results of a run for each labelled object: asked about or not, found, filtered away, and how well outlined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results written into folders: what the command line leaves behind. Each file appears whole, or not at all."""
+"""Writes results into folders, for the command line. Each file appears whole, or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a photograph and its masks can be taken away as: a stream of small files, for a folder or an archive.
+"""Export formats of a photograph with its masks: a stream of small files, for a folder or an archive.
 
 Files are made one at a time, so that what is held in memory is one of them and not all.
 """

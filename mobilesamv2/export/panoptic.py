@@ -1,4 +1,4 @@
-"""Every pixel to exactly one segment, in COCO's panoptic form: a picture of ids, and what each id stands for."""
+"""COCO's panoptic form of masks: a picture of ids, each pixel with exactly one, and a table of the ids."""
 
 from __future__ import annotations
 

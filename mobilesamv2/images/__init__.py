@@ -1,4 +1,4 @@
-"""Any picture a person may bring -> one uint8 RGB array, or one sentence that says why not."""
+"""Reads pictures: any file, array or tensor -> one uint8 RGB array, or an error that says why not."""
 
 from .files import FORMATS, SUFFIXES
 from .reading import ImageInput, load_image, read_image, resize_longest_side

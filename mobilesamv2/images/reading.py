@@ -1,4 +1,4 @@
-"""The one way in: whatever holds a picture, to the array that everything else works on."""
+"""Reads a picture in any form into the uint8 RGB array that everything else works on."""
 
 from __future__ import annotations
 

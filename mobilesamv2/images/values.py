@@ -1,4 +1,4 @@
-"""Numbers that hold a picture, as arrays or tensors -> uint8 RGB; and how many pixels are too many."""
+"""Arrays and tensors -> uint8 RGB, and the limit on the pixels of a picture."""
 
 from __future__ import annotations
 

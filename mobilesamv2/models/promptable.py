@@ -1,4 +1,4 @@
-"""What every promptable network does, in three calls: encode a picture, share it among prompts, decode prompts."""
+"""Protocol of promptable networks, three calls: encode a picture, share it among prompts, decode prompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where exported files lie that were made for this machine alone: written at the first use, found at the next."""
+"""Cache of exported files on this machine: written at the first use, found at the next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is traced for an ONNX file: each network behind the names and shapes that other programs know.
+"""Modules that are traced for ONNX files: each network with the input names and shapes that other programs know.
 
 The decoders take prompts as the original Segment Anything's own export does: points with labels, where the corners of
 a box are points too. With gradients enabled the networks take their plain path, which has no caches, threads or tiles.

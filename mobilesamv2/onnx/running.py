@@ -1,4 +1,4 @@
-"""Exported networks on ONNX Runtime, behind the calls of those that they were made of."""
+"""Exported networks on ONNX Runtime, with the same calls as the PyTorch networks they were made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the original pixels along one axis are mixed from a few neighbours of low resolution.
+"""Weights of bilinear enlarging along one axis, from low resolution to original pixels.
 
 SAM enlarges bilinearly twice: to the model's square input, whose padding is cut away, and to the original size.
 Along one axis both steps together are one sum over two to four neighbours.

@@ -1,4 +1,4 @@
-"""The one place from the name of a sampler to the sampler."""
+"""Makes the sampler that a request names."""
 
 from __future__ import annotations
 

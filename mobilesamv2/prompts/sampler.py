@@ -1,4 +1,4 @@
-"""What every sampler is: a source of prompts, and the filters its masks need."""
+"""Protocol of samplers: a source of prompts, and the filters for their masks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One encoding of a picture for everything that is asked about it. Runs where the model is."""
+"""Encodes a picture once for everything that is asked about it. Runs where the model is."""
 
 from __future__ import annotations
 

@@ -24,7 +24,6 @@ from .mask_views import (
     Summary,
     ViewRequest,
     alone_picture,
-    colours_of,
     label_picture,
     one_mask,
     shown_of,
@@ -258,6 +257,6 @@ def _drawn(picture: Picture, small: Picture, found: Shown, *, edition: str) -> M
         edition=edition,
         picture=small,
         labels=label_picture(found.masks, (small.shape[0], small.shape[1])),
-        colours=colours_of(found.numbers),
+        colours=["#" + bytes(colour).hex() for colour in found.colours],
         size_wh=(picture.shape[1], picture.shape[0]),
     )

@@ -1,4 +1,4 @@
-"""What is handed out for a visitor to take away: the masks on the page as files. No components, no model."""
+"""Files for visitors to download: the masks on the page in the chosen formats. No components, no model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from ..errors import PromptError
 from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
-from ..render import label_colours
 from ..types import Masks, Picture
 from .everything import viewed_by
 from .sessions import Session
@@ -54,12 +53,11 @@ def everything_shown(session: Session, photo: str | None) -> ExportItem:
     if picture is None or viewed is None:
         raise PromptError(text.NOTHING_SEGMENTED)
     found = viewed.shown
-    wheel = label_colours(int(found.numbers.max()) + 1) if len(found.numbers) else label_colours(0)
     return ExportItem(
         picture=picture,
         masks=found.masks,
         file_name=name_of(session.seen(photo)),
-        colours=wheel[found.numbers],
+        colours=found.colours,
         info={"masks": len(found.masks), "masks_before_filters": found.whole},
     )
 

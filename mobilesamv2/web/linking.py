@@ -1,4 +1,4 @@
-"""Settings of the page as the query of an address: read, checked, and told where they make no sense."""
+"""Settings of the page in the query of its address: read and checked, with a sentence for each wrong one."""
 
 from __future__ import annotations
 

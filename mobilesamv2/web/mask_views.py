@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..nesting import Nesting
 from ..raw_masks import RawMasks
@@ -61,6 +62,11 @@ class Shown:
         """Memory, about."""
         return sum(len(rle["counts"]) + 200 for rle in self.masks.rles)
 
+    @property
+    def colours(self) -> npt.NDArray[np.uint8]:
+        """Of each mask, uint8 (N, 3)."""
+        return label_colours(int(self.numbers.max(initial=-1)) + 1)[self.numbers]
+
     @cached_property
     def nesting(self) -> Nesting:
         """Which of these masks are parts of which."""
@@ -101,14 +107,6 @@ def alone_picture(masks: Masks, index: int, size_hw: tuple[int, int]) -> Picture
     """One mask in white on black, with the parts that others hide."""
     inside = on_top(masks.select([index]), size_hw) >= 0
     return np.repeat(np.where(inside, 255, 0).astype(np.uint8)[:, :, None], 3, axis=2)
-
-
-def colours_of(numbers: Ints) -> list[str]:
-    """The colour of each mask as CSS writes it."""
-    if len(numbers) == 0:
-        return []
-    wheel = label_colours(int(numbers.max()) + 1)
-    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in wheel[numbers]]
 
 
 def table_rows(found: Shown) -> list[list[float | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 
 from .. import weights, zoo
@@ -85,23 +85,12 @@ def is_here(choice: str) -> bool:
 
 def model_choices(names: Iterable[str], *, network: bool | None) -> list[tuple[str, str]]:
     """Models for a menu: what each is called there, and its name."""
-    entries = ((name, zoo.MODELS.get(name)) for name in names)
-    return [
-        (name if entry is None else _line(name, list(entry.files.values()), network=network), name)
-        for name, entry in entries
-    ]
+    return _choices(zoo.MODELS, names, network)
 
 
-def detector_choices(names: Sequence[str], *, network: bool | None) -> list[tuple[str, str]]:
+def detector_choices(names: Iterable[str], *, network: bool | None) -> list[tuple[str, str]]:
     """Detectors for a menu, the model's own first."""
-    entries = ((name, zoo.DETECTORS.get(name)) for name in names)
-    return [
-        (text.OWN_DETECTOR, OWN_DETECTOR),
-        *(
-            (name if entry is None else _line(name, list(entry.files.values()), network=network), name)
-            for name, entry in entries
-        ),
-    ]
+    return [(text.OWN_DETECTOR, OWN_DETECTOR), *_choices(zoo.DETECTORS, names, network)]
 
 
 def note(choice: str, *, network: bool | None) -> str:
@@ -124,11 +113,21 @@ def arriving(choice: str) -> Generator[Step, None, None]:
             yield Step("fetch", step.done_bytes, step.total_bytes or 0)
 
 
-def _line(name: str, files: list[WeightsFile], *, network: bool | None) -> str:
-    licences = sorted({file.licence for file in files})
-    return text.line(
-        name, _bytes(files), licences, is_here=not weights.missing(files), is_offline=network is False
-    )
+def _choices(
+    entries: Mapping[str, zoo.ModelEntry] | Mapping[str, zoo.DetectorEntry],
+    names: Iterable[str],
+    network: bool | None,
+) -> list[tuple[str, str]]:
+    choices = []
+    for name in names:
+        line = name
+        if name in entries:
+            files = list(entries[name].files.values())
+            licences = sorted({file.licence for file in files})
+            is_here, is_offline = not weights.missing(files), network is False
+            line = text.line(name, _bytes(files), licences, is_here=is_here, is_offline=is_offline)
+        choices.append((line, name))
+    return choices
 
 
 def _bytes(files: Iterable[WeightsFile]) -> int:

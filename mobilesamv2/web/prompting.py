@@ -6,7 +6,6 @@ Each question is complete: nothing of it is kept here but the encoding. No compo
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import PromptError
+from ..export.pictures import jpeg_bytes, png_bytes
 from ..progress import Progress
 from ..render import fit_within, label_colours, mask_layer
 from ..stopwatch import Stopwatch
@@ -255,7 +255,7 @@ def _for_page(
     area, iou = int(mask.areas[0]), float(mask.predicted_iou[0])
     share = area / (mask.size_hw[0] * mask.size_hw[1])
     return {
-        "layer": _address(mask_layer(mask, size_hw, colours=colour), "png", compress_level=1),
+        "layer": _address(png_bytes(Image.fromarray(mask_layer(mask, size_hw, colours=colour))), "png"),
         "area": area,
         "label": text.candidate(index, share=share, predicted_iou=iou),
         "cells": text.cells(area, share=share, predicted_iou=iou),
@@ -264,11 +264,12 @@ def _for_page(
 
 def _copy(picture: Picture, side: int) -> dict[str, Any]:
     height, width = picture.shape[:2]
-    return {"url": _address(fit_within(picture, side), "jpeg", quality=90), "size": [width, height]}
+    return {
+        "url": _address(jpeg_bytes(Image.fromarray(fit_within(picture, side))), "jpeg"),
+        "size": [width, height],
+    }
 
 
-def _address(pixels: npt.NDArray[np.uint8], kind: str, **options: int) -> str:
+def _address(file: bytes, kind: str) -> str:
     """An address that holds the whole picture: it goes with the answer, and no other visitor can ask for it."""
-    packed = io.BytesIO()
-    Image.fromarray(pixels).save(packed, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"
+    return f"data:image/{kind};base64,{base64.b64encode(file).decode('ascii')}"

@@ -1,4 +1,4 @@
-"""What a run tells on its way: the stage it is at. Knows nothing of what a run is about."""
+"""Steps of a run: which stage it is at, and how far. Knows nothing of what a run does."""
 
 from __future__ import annotations
 

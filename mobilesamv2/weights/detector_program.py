@@ -1,4 +1,4 @@
-"""Check of the program in a pickled checkpoint, which would rebuild its objects; it is listed and not run.
+"""Safety check of a pickled checkpoint: lists the calls that unpickling would make, and runs none of them.
 
 A pickle is a list of instructions: name a thing, call it, set its attributes. Torch's restricted loader refuses names
 that nobody allowed, but whatever Ultralytics allows may be called too, and some of its classes fetch and load other

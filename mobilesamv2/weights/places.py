@@ -1,4 +1,4 @@
-"""Where on this machine checkpoints lie, and whether the network may be asked for others. Reads no checkpoint."""
+"""Folders of checkpoints on this machine, and whether the network may be used. Reads no checkpoint."""
 
 from __future__ import annotations
 

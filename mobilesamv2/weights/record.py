@@ -1,4 +1,4 @@
-"""Remembers what fetched files looked like for which the zoo knows no hash, so that another one is noticed.
+"""Record of size and hash of fetched files whose hash the zoo does not know, so that a changed file is noticed.
 
 The record is a JSON file in the hub's cache: {"owner/name/file@revision": {"sha256": …, "bytes": …}}.
 """

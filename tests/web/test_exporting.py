@@ -141,13 +141,6 @@ def test_formats_that_do_not_exist_are_refused_in_a_sentence(named: Any) -> None
         exporting.formats_of(named)
 
 
-@pytest.mark.parametrize(
-    ("size", "said"), [(0, "0 bytes"), (999, "999 bytes"), (12_300, "12 kB"), (3_440_000, "3.4 MB")]
-)
-def test_sizes_have_as_many_digits_as_they_deserve(size: int, said: str) -> None:
-    assert text.size(size) == said
-
-
 def test_what_is_said_of_the_sizes_of_pictures_is_so() -> None:
     sizes = {}
     for name, content in files_of(picture(), MASKS, formats=tuple(FORMATS)):

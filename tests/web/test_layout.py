@@ -158,9 +158,14 @@ def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
 def test_a_page_at_rest_looks_a_hundred_times_a_second_for_something_to_do(demo: gr.Blocks) -> None:
     assert demo._queue.sleep_when_free < QUEUE_SECONDS  # Gradio's own, and still called so
     launched: list[Any] = []
+
+    def start(**options: Any) -> tuple[None, str, None]:
+        launched.append(fake._queue.sleep_when_free)
+        return None, "http://here/", None
+
     fake: Any = SimpleNamespace(
         queue=lambda **options: None,
-        launch=lambda **options: launched.append(fake._queue.sleep_when_free) or (None, "http://here/", None),
+        launch=start,
         health=SimpleNamespace(start=lambda: None),
         metrics=None,
         _queue=SimpleNamespace(sleep_when_free=0.001),

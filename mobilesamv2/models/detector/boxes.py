@@ -1,4 +1,4 @@
-"""Boxes of a picture from what a YOLO network predicts for its anchors, in one look or two."""
+"""Post-processing of a YOLO network: from its predictions for anchors to boxes, of one input size or two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says which network a detector is, in a few values that can be kept beside its weights.
+"""Configuration of a detection network: a few values that can be kept beside its weights.
 
 Knows neither Ultralytics nor files; networks are made from it elsewhere.
 """

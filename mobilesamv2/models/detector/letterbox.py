@@ -1,4 +1,4 @@
-"""How a picture of any size lies in the input of a detector, and how boxes come back from there."""
+"""Letterbox: a picture of any size in the input of a detector, and boxes back from there."""
 
 from __future__ import annotations
 

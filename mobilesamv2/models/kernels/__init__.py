@@ -1,1 +1,1 @@
-"""What is here for speed alone: fused linear layers, tiling, a cache of derived tensors, prompts in parallel."""
+"""Code that only makes things fast: fused linear layers, tiling, a cache of derived tensors, prompts in parallel."""

@@ -1,1 +1,1 @@
-"""What only the embedded model has."""
+"""The embedded model: its image encoder and its mask head."""

@@ -16,12 +16,11 @@ from ..batching import PhotoDone, PhotoStep, Summary
 from ..jobs import Job
 from ..steps import HasStage, paced
 from ..text import batching as text
-from ..text import everything as everything_text
 from ..text import page as page_text
 from ..text import segmenting as segment_text
 from .export_panel import download_link, formats_input, new_folder, offered
 from .page import Page
-from .parts import file_data, files_input, jpeg, run_buttons, slider
+from .parts import file_data, files_input, jpeg, run_buttons, sampler_input, slider
 from .tab import Tab
 from .wiring import AT_ONCE, Values, on_run
 
@@ -57,13 +56,7 @@ class BatchTab(Tab):
             )
             run_button, cancel = run_buttons("batch", text.RUN)
             with gr.Accordion(text.FILES_TITLE, open=False):
-                self.sampler = gr.Radio(
-                    choices=list(page_text.SAMPLER_CHOICES),
-                    value="object-aware",
-                    label="Sampler",
-                    info=everything_text.SAMPLER_INFO,
-                    elem_id="batch-sampler",
-                )
+                self.sampler = sampler_input("batch-sampler")
                 self.formats = formats_input("batch-formats")
         with gr.Column(elem_classes="numbers"):
             self.link = download_link("batch-file")

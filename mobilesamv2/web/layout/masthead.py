@@ -10,6 +10,7 @@ from .. import menus
 from ..models import Models
 from ..text import menus as menu_text
 from ..text import page as text
+from .wiring import AT_ONCE
 
 _WAIT_SECONDS = 6.0
 _JOIN_JS = '(model, detector) => model + (detector ? "+" + detector : "")'
@@ -51,12 +52,11 @@ class Masthead:
 
     def connect(self, demo: gr.Blocks) -> None:
         """Let the menus set the choice and say what it needs, and ask for the network once the page is there."""
-        quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         for menu in (self.model, self.detector):
-            menu.input(None, [self.model, self.detector], self.chosen, js=_JOIN_JS, **quiet)
-            menu.input(self._note, [self.model, self.detector], self.note, **quiet)
+            menu.input(None, [self.model, self.detector], self.chosen, js=_JOIN_JS, **AT_ONCE)
+            menu.input(self._note, [self.model, self.detector], self.note, **AT_ONCE)
         demo.load(
-            self._look_again, [self.model, self.detector], [self.model, self.detector, self.note], **quiet
+            self._look_again, [self.model, self.detector], [self.model, self.detector, self.note], **AT_ONCE
         )
 
     def _note(self, model: str, detector: str) -> str:

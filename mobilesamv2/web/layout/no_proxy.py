@@ -1,4 +1,4 @@
-"""The page fetches nothing for others: Gradio's route for files would stream whatever an address answers with."""
+"""Middleware that refuses addresses of other servers: Gradio's route for files would fetch and pass on any address."""
 
 from __future__ import annotations
 

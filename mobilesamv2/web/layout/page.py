@@ -1,4 +1,4 @@
-"""What every tab is given: the page's shared parts, and how to run a model."""
+"""The parts of the page that all tabs share, and how to run a model."""
 
 from __future__ import annotations
 

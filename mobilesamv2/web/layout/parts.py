@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import secrets
 from pathlib import Path
@@ -14,8 +13,10 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image
 
+from ...export.pictures import jpeg_bytes, png_bytes
 from ...types import Picture
 from ..settings import Range
+from ..text import everything as everything_text
 from ..text import page as text
 from ..uploads import Upload
 from .inputs import Photo
@@ -55,6 +56,17 @@ def slider(offered: Range, label: str, info: str, *, elem_id: str) -> gr.Slider:
     )
 
 
+def sampler_input(elem_id: str) -> gr.Radio:
+    """Which sampler asks."""
+    return gr.Radio(
+        choices=list(text.SAMPLER_CHOICES),
+        value="object-aware",
+        label="Sampler",
+        info=everything_text.SAMPLER_INFO,
+        elem_id=elem_id,
+    )
+
+
 def run_buttons(name: str, label: str | None = None) -> tuple[gr.Button, gr.Button]:
     """The two buttons of a tab.
 
@@ -87,16 +99,12 @@ READY = (properties(interactive=True), properties(interactive=False))
 
 def png(picture: Picture, name: str) -> str:
     """A file in Gradio's cache. Gradio's own writer packs five times as long to save a sixth of the bytes."""
-    packed = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(packed, "png", compress_level=1)
-    return _cached(packed.getvalue(), f"{name}.png")
+    return _cached(png_bytes(Image.fromarray(np.ascontiguousarray(picture))), f"{name}.png")
 
 
 def jpeg(picture: Picture, name: str) -> str:
-    """A file in Gradio's cache, for photographs that are shown and not measured: a tenth of the bytes."""
-    packed = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(packed, "jpeg", quality=90)
-    return _cached(packed.getvalue(), f"{name}.jpg")
+    """A file in Gradio's cache, for photographs that are shown and not measured."""
+    return _cached(jpeg_bytes(Image.fromarray(np.ascontiguousarray(picture))), f"{name}.jpg")
 
 
 def _cached(content: bytes, name: str) -> str:

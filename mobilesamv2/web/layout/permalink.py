@@ -1,4 +1,4 @@
-"""The link to these settings: a button that makes it, and a listener that follows it."""
+"""Link to the present settings: a button that makes it, and a listener that applies it."""
 
 from __future__ import annotations
 

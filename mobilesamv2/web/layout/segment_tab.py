@@ -25,7 +25,7 @@ from ..text import segmenting as segment_text
 from .export_panel import ExportPanel
 from .mask_viewer import alone_value, mask_table, mask_viewer, table_value, tell_viewer, viewer_value
 from .page import Page
-from .parts import properties, run_buttons, slider
+from .parts import properties, run_buttons, sampler_input, slider
 from .sentences import in_sentences, sentences
 from .tab import Tab
 from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, VISITOR_LANE, Values, on_run
@@ -92,19 +92,13 @@ class SegmentTab(Tab):
         )
         self.prompts = slider(
             settings.prompts,
-            text.PROMPTS_LABEL,
+            segment_text.PROMPTS_LABEL,
             segment_text.prompts_info("object-aware", settings.prompts.start),
             elem_id="prompts",
         )
         self.buttons = run_buttons("segment")
         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-            self.sampler = gr.Radio(
-                choices=list(page_text.SAMPLER_CHOICES),
-                value="object-aware",
-                label="Sampler",
-                info=text.SAMPLER_INFO,
-                elem_id="sampler",
-            )
+            self.sampler = sampler_input("sampler")
             self.confidence = gr.Slider(
                 0.05,
                 0.9,

@@ -1,4 +1,4 @@
-"""What every tab is: components that are made with it, values they have before a run, and wiring."""
+"""Base class of the tabs: components, their values before a run, and wiring."""
 
 from __future__ import annotations
 

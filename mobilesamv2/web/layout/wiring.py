@@ -1,4 +1,4 @@
-"""How functions are connected: run and cancel, another photo."""
+"""Wiring of events: run and cancel buttons, and what happens when another photo is chosen."""
 
 from __future__ import annotations
 

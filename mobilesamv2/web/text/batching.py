@@ -8,7 +8,7 @@ from typing import Any
 
 from ...formatting import count, number, seconds
 from . import page
-from .tables import table
+from .tables import table, tiles
 
 PHOTOS_LABEL = "Photos, at most {most}"
 RUN = "Segment all"
@@ -51,7 +51,6 @@ def numbers(summary: dict[str, Any]) -> str:
         (number(sum(record["masks"] for record in photos)), "masks"),
         (seconds(sum(record["total_seconds"] for record in photos)), f"on {photos[0]['device']}"),
     )
-    tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
     rows = [
         (
             record["photo"],
@@ -64,4 +63,4 @@ def numbers(summary: dict[str, Any]) -> str:
         for record in photos
     ]
     head = ("Photo", "Pixels", "Prompts", "Masks", "Time")
-    return f'<div class="outcome"><dl class="facts">{tiles}</dl>{failed}{table(head, rows)}</div>'
+    return f'<div class="outcome">{tiles(facts)}{failed}{table(head, rows)}</div>'

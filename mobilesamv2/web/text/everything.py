@@ -10,6 +10,7 @@ from ...formatting import count, number, percent, seconds
 from ...sampler_kinds import SAMPLERS
 from .page import CANCELLED
 from .segmenting import stage_bar
+from .tables import tiles
 
 IDLE = "Press Segment: masks, coverage and seconds appear here."
 EXAMPLE = "This is an example. Drop a photo of your own, or choose another example."
@@ -19,18 +20,13 @@ RUN_REST = "Decode the rest"
 RUN_LARGER = "Decode the larger grid"
 RUN_OTHER = "Decode this grid"
 
-EFFORTS = ("Fast", "Balanced", "Thorough")
 EFFORT_INFO = "Sets sampler, prompts and confidence, to be changed below and under Advanced."
-CUSTOM = "Custom"
-PROMPTS_LABEL = "Prompts"
 SAMPLER_INFO = (
     "Object-aware asks about boxes that a detector finds, box centres about the middle of each; grid search about "
     "points everywhere, hierarchical only where a coarse grid found nothing; coverage about boxes, then points beside "
     "them."
 )
 CONFIDENCE_INFO = "How sure the detector must be of an object. Lower finds more, and more that is none."
-VIEW_INFO = "Original photo, masks over it, or what the masks cover, cut out on white."
-OPACITY_INFO = "How strongly the masks cover the photo."
 OWN_FILTERS_LABEL = "The sampler's own filters"
 OWN_FILTERS_INFO = "Of points unsure masks and repeats are dropped; of boxes every mask is kept."
 MIN_AREA_INFO = "Hides masks smaller than this share of the photo."
@@ -89,11 +85,10 @@ def numbers(summary: dict[str, Any], *, is_example: bool = False, is_cancelled: 
         (percent(summary["coverage"]), "of the photo covered"),
         (seconds(summary["total_seconds"]), took),
     )
-    tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
     note = EXAMPLE if is_example else summary["hint"] or _note(summary)
     note = f"{CANCELLED} {note}" if is_cancelled else note
     told = f'<p class="note">{escape(note)}</p>' if note else ""
-    return f'<div class="outcome"><dl class="facts">{tiles}</dl>{stage_bar(summary["seconds"])}{told}</div>'
+    return f'<div class="outcome">{tiles(facts)}{stage_bar(summary["seconds"])}{told}</div>'
 
 
 def _note(summary: dict[str, Any]) -> str:

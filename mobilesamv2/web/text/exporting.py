@@ -1,10 +1,10 @@
-"""Sentences of what can be taken away."""
+"""Sentences of downloads."""
 
 from __future__ import annotations
 
 from html import escape
 
-from ...formatting import number
+from ...formatting import data_size
 
 TITLE = "Take it with you"
 FORMATS = (
@@ -36,15 +36,6 @@ NOTHING_POINTED_AT = "There are no masks to take away yet: point at an object fi
 WRONG_FORMATS = 'Formats are names, as a list or in one text: "masks,cutouts" or "all".'
 
 
-def size(bytes_: int) -> str:
-    """The size of a file with as many digits as it deserves: 840 bytes, 12 kB, 3.4 MB."""
-    if bytes_ < 1000:
-        return f"{number(bytes_)} bytes"
-    if bytes_ < 1_000_000:
-        return f"{bytes_ / 1000:.0f} kB"
-    return f"{bytes_ / 1_000_000:.1f} MB" if bytes_ < 99_950_000 else f"{bytes_ / 1_000_000:.0f} MB"
-
-
 def link(name: str, bytes_: int) -> str:
     """What the link to a finished file says."""
-    return f"{escape(name)}, {size(bytes_)}"
+    return f"{escape(name)}, {data_size(bytes_)}"

@@ -1,4 +1,4 @@
-"""Tables of numbers as HTML, the name of each row first. Knows nothing of what they show."""
+"""Numbers as HTML: large ones in a row, and tables, the name of each row first. Knows nothing of what they show."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ def table(
         )
         body += "</tr>"
     return f'<table class="{kind}">{above}<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def tiles(facts: Iterable[tuple[str, str]]) -> str:
+    """A few large numbers in a row, each before its name."""
+    each = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in facts)
+    return f'<dl class="facts">{each}</dl>'
 
 
 def _column(name: str) -> str:
