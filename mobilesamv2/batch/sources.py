@@ -17,6 +17,8 @@ from ..images import SUFFIXES, ReadImage, read_image
 
 LIST_SUFFIX = ".txt"
 """Of a text file that names a picture in each line."""
+_LIST_ENCODING = "utf-8-sig"
+"""Windows' programs begin a text with a byte order mark, which is no part of the first name."""
 _WILDCARDS = frozenset("*?[")
 
 
@@ -80,7 +82,7 @@ def _names_of_one(source: str, without: str | None) -> Iterator[str]:
     archive = name.partition("::")[2]
     try:
         if path.endswith(LIST_SUFFIX) and fs.isfile(path):
-            with fs.open(path, "rt", encoding="utf-8", errors="surrogateescape") as lines:
+            with fs.open(path, "rt", encoding=_LIST_ENCODING, errors="surrogateescape") as lines:
                 yield from _listed(lines)
             return
         for found in _remote_paths(fs, path, source):
@@ -97,8 +99,11 @@ def _local_names(source: str, name: str, without: str | None) -> Iterator[str]:
     if os.path.isdir(name):
         found: Iterable[str] = _walked(name)
     elif os.path.exists(name):
-        with open(name, encoding="utf-8", errors="surrogateescape") as lines:
-            yield from _listed(lines) if name.endswith(LIST_SUFFIX) else [name]
+        if not name.endswith(LIST_SUFFIX):
+            yield name
+            return
+        with open(name, encoding=_LIST_ENCODING, errors="surrogateescape") as lines:
+            yield from _listed(lines)
         return
     elif _WILDCARDS & set(source):
         found = (path for path in glob.iglob(name, recursive=True) if _is_picture(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,23 @@ def test_a_text_file_names_pictures_whether_they_are_there_or_not(
     (folder / "list.txt").write_text(f"b.png\n\nmissing.png\n{folder}/notes.md\ns3://bucket/a.jpg\n")
     found = list(names_of(["list.txt"]))
     assert found == [*inside(folder, "b.png", "missing.png", "notes.md"), "s3://bucket/a.jpg"]
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(folder: Path, memory: fsspec.AbstractFileSystem) -> None:
+    written = f"{folder}/b.png\r\n".encode("utf-8-sig")
+    (folder / "list.txt").write_bytes(written)
+    memory.pipe_file("/list.txt", written)
+    for source in (str(folder / "list.txt"), "memory://list.txt"):
+        assert list(names_of([source])) == inside(folder, "b.png")
+
+
+def test_a_pipe_is_named_and_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.png")
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.extend(names_of([str(folder / "pipe.png")])), daemon=True)
+    thread.start()
+    thread.join(timeout=10)
+    assert found == inside(folder, "pipe.png")
 
 
 def test_a_name_that_is_no_utf8_is_a_name(folder: Path) -> None:
