@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from benchmarks.load import Outcome, Question
+from benchmarks.visitors import Outcome, Question
 
 
 def test_no_two_photos_of_a_burst_have_the_same_size() -> None:

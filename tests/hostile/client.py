@@ -16,6 +16,12 @@ FILE = {"meta": {"_type": "gradio.FileData"}}
 _PROBLEM = re.compile(r'<p class="problem" role="alert">(.*?)</p>')
 
 
+def last_event(told: str) -> tuple[str, Any]:
+    """Name and values of the last event that a call sends: where it waits, a heartbeat comes every 15 seconds."""
+    name, _, values = told.strip().rpartition("\n\n")[2].partition("\ndata: ")
+    return name.removeprefix("event: "), json.loads(values)
+
+
 class Client:
     """One sender. Every answer is a sentence or `Answer`."""
 
@@ -74,10 +80,8 @@ class Client:
         asked = self._http.post(path, content=body, headers={"Content-Type": "application/json"})
         if asked.status_code != 200:
             raise RefusedError(_sentence(asked))
-        told = self._http.get(f"{path}/{asked.json()['event_id']}").text
-        event, _, data = told.partition("\n")
-        values = json.loads(data.partition("data: ")[2])
-        if event != "event: complete":
+        event, values = last_event(self._http.get(f"{path}/{asked.json()['event_id']}").text)
+        if event != "complete":
             raise RefusedError(unescape(str((values or {}).get("error"))))  # for the page it is HTML
         return list(values)
 
