@@ -140,8 +140,8 @@ def test_a_cancelled_run_leaves_what_it_decoded_to_be_used(
 
 def test_a_grid_that_is_cancelled_leaves_nothing(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.pause = 0.3
-    page = visit(fake_app.address + "?sampler=grid")
-    expect(page.locator("#prompts")).to_contain_text("points")  # the link has been followed
+    page = visit(fake_app.address + "?sampler=grid&prompts=400")
+    expect(page.locator("#prompts")).to_contain_text("20 × 20 = 400 points")  # the link has been followed
     upload(page, photo)
     page.locator("#segment-run").click()
     page.locator("#segment-stage canvas.areas").wait_for()
