@@ -65,12 +65,12 @@ def test_files_that_all_fail_are_named_and_nothing_is_downloaded(
 def test_cancelling_stops_the_work_hands_out_what_is_done_and_still_names_what_failed(
     fake_app: FakeApp, visit: Visit, photo: Path, bad: Path, other_photo: Path
 ) -> None:
-    fake_app.script.pause = 0.3
+    fake_app.script.pause, fake_app.script.finds = 0.1, 80
     page = visit(fake_app.address)
     open_batch(page, photo, bad, other_photo)
     page.locator("#batch-run").click()
     until(lambda: fake_app.script.started == 2)  # of the two photos that can be read
-    fake_app.script.pause = 3.0
+    fake_app.script.pause = 1.0  # ten of these until that photo is done
     expect(page.locator("#batch-numbers")).to_contain_text("Photo 3 of 3: other.png")
     with page.expect_download() as download:
         page.locator("#batch-cancel").click()
