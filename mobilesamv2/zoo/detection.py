@@ -48,8 +48,8 @@ ENTRIES: tuple[DetectorEntry, ...] = (
         files={
             "whole": WeightsFile(
                 filename="nano-objects.safetensors",
-                bytes=9_218_944,
-                sha256="71fad7367893efbaa188be18bddece1d918612545735ced9603593079e84dcb8",
+                bytes=9_219_056,
+                sha256="1d777f29bdad69f93125881bc8dbd3a2c811c6d3cf677c135a2827bea410557a",
             )
         },
         config=LITE_CONFIG,
