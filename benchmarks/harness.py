@@ -46,13 +46,13 @@ class Paired:
         return statistics.median(b / a for a, b in zip(self.first, self.second, strict=True))
 
 
-def seconds_of(action: Callable[[], object]) -> float:
-    """Wall-clock seconds of one run; of a GPU too, whose work ends later than the call."""
+def seconds_of(action: Callable[[], object], *, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds of one run, by default on the wall clock; of a GPU too, whose work ends later than the call."""
     _wait_for_gpu()
-    start = time.perf_counter()
+    start = clock()
     action()
     _wait_for_gpu()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def _wait_for_gpu() -> None:
@@ -61,13 +61,18 @@ def _wait_for_gpu() -> None:
 
 
 def paired(
-    first: Callable[[], object], second: Callable[[], object], *, rounds: int, warm_up: int = 1
+    first: Callable[[], object],
+    second: Callable[[], object],
+    *,
+    rounds: int,
+    warm_up: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Paired:
     """Run two things in turns, `warm_up` times before anything counts."""
     for _ in range(warm_up):
         first()
         second()
-    times = [(seconds_of(first), seconds_of(second)) for _ in range(rounds)]
+    times = [(seconds_of(first, clock=clock), seconds_of(second, clock=clock)) for _ in range(rounds)]
     return Paired(first=tuple(a for a, _ in times), second=tuple(b for _, b in times))
 
 

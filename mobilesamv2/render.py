@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from .ops.runs import edge_runs, runs_of, spans, within_columns
+from .ops.runs import edge_runs, painted, runs_of, within_columns
 from .types import Ints, Masks, Picture, Prompts
 
 _GOLDEN_TURN = (5**0.5 - 1) / 2
@@ -79,6 +79,7 @@ def overlay(
     opacity: float = 0.5,
     contours: bool = True,
     colours: npt.NDArray[np.uint8] | None = None,
+    out: Picture | None = None,
 ) -> Picture:
     """Paint each mask in the colour of its rank, larger ones first, so that parts stay visible on wholes.
 
@@ -87,6 +88,7 @@ def overlay(
         opacity: of the painted areas, 0 to 1.
         contours: also draw each mask's inner edge, 1 pixel wide up to 800 pixels, wider on larger pictures.
         colours: uint8 (N, 3), one for each mask, instead of the colours of their ranks (`label_colours`).
+        out: where to draw, of the picture's size; it may be the picture itself. None: a new array.
 
     Raises:
         ValueError: if `opacity` is not within 0 to 1, `colours` are not one per mask, or the picture has another
@@ -102,18 +104,22 @@ def overlay(
     scale = max(height, width) / max(masks.size_hw)
     if any(abs(drawn - full * scale) > 1 for drawn, full in zip((height, width), masks.size_hw, strict=True)):
         raise ValueError(f"A picture of {(height, width)} is no copy of one of {masks.size_hw}.")
-    painted = _paint(masks, (height, width), thickness=_line_width((height, width)) if contours else 0)
+    seen = _paint(masks, (height, width), thickness=_line_width((height, width)) if contours else 0)
     lines = np.rint(0.7 * colours + 0.3 * 255).astype(np.uint8)  # lighter, to stand out from its own area
     table = np.concatenate([colours, lines, np.zeros((1, 3), dtype=np.uint8)])  # -1 is the last row: no mask
     line_share = max(opacity, _CONTOUR_OPACITY)
-    out = picture.copy()
+    if out is None:
+        out = picture.copy()
+    elif out is not picture:
+        out[:] = picture
     for top in range(0, height, _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
-        band, labels = out[rows], painted[rows]
+        band, labels = out[rows], seen[rows]
         paint = table.take(labels, axis=0)
-        for share, where in ((opacity, labels >= 0), (line_share, labels >= len(masks))):
-            mixed = cv2.addWeighted(picture[rows], 1 - share, paint, share, 0)
-            cv2.copyTo(mixed, where.view(np.uint8), band)
+        shares = (opacity, labels >= 0), (line_share, labels >= len(masks))
+        mixed = [(cv2.addWeighted(band, 1 - share, paint, share, 0), where) for share, where in shares]
+        for of_share, where in mixed:
+            cv2.copyTo(of_share, where.view(np.uint8), band)
     return out
 
 
@@ -133,9 +139,9 @@ def mask_layer(
     """
     colours = label_colours(len(masks)) if colours is None else colours
     layer = np.zeros((*size_hw, 4), dtype=np.uint8)
-    painted = _paint(masks, size_hw, thickness=_line_width(size_hw))
-    inside, edges = painted >= 0, painted >= len(masks)
-    layer[inside, :3] = np.concatenate([colours, colours])[painted[inside]]
+    seen = _paint(masks, size_hw, thickness=_line_width(size_hw))
+    inside, edges = seen >= 0, seen >= len(masks)
+    layer[inside, :3] = np.concatenate([colours, colours])[seen[inside]]
     layer[inside, 3] = round(255 * opacity)
     layer[edges, 3] = round(255 * max(opacity, _CONTOUR_OPACITY))
     return layer
@@ -207,15 +213,13 @@ def _paint(masks: Masks, size_hw: tuple[int, int], *, thickness: int) -> npt.NDA
     Runs are painted, not pixels: of a mask of megapixels there are a few thousand.
     """
     dtype = np.int16 if 2 * len(masks) < np.iinfo(np.int16).max else np.int32
-    painted = np.full(size_hw[1] * size_hw[0], -1, dtype=dtype)  # column by column, as runs go
+    layers: list[Ints] = []
+    values: list[int] = []
     for index in masks.painting_order():
         runs = _drawn_runs(masks, index, size_hw)
-        for start, stop in spans(runs):
-            painted[start:stop] = index
-        on_line = len(masks) + index
-        for start, stop in spans(edge_runs(runs, size_hw=size_hw, thickness=thickness)):
-            painted[start:stop] = on_line
-    return np.asarray(cv2.transpose(painted.reshape(size_hw[::-1])))
+        layers += [runs, edge_runs(runs, size_hw=size_hw, thickness=thickness)]
+        values += [index, len(masks) + index]
+    return painted(layers, values, size_hw=size_hw, background=-1, dtype=dtype)
 
 
 def _drawn_runs(masks: Masks, index: int, size_hw: tuple[int, int]) -> Ints:

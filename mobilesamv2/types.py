@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
@@ -15,7 +14,7 @@ from pycocotools import mask as coco_mask
 from .arrays import Bools, Floats, Ints, Picture, Rle
 from .errors import PromptError
 from .ops.rle import decode_rle
-from .ops.runs import runs_of, spans
+from .ops.runs import painted, runs_of
 
 __all__ = ["Bools", "Floats", "Ints", "Masks", "Picture", "Prompts", "Rle"]
 
@@ -295,13 +294,10 @@ class Masks:
         Args:
             dtype: of the numbers; it must hold as many as there are masks.
         """
-        height, width = self.size_hw
-        labels = np.zeros(width * height, dtype=dtype)  # column by column, as runs go
-        for index in self.painting_order():
-            label = index + 1
-            for start, stop in spans(runs_of(self.rles[index])):
-                labels[start:stop] = label
-        return np.ascontiguousarray(cv2.transpose(labels.reshape(width, height)))
+        order = self.painting_order()
+        layers = [runs_of(self.rles[index]) for index in order]
+        values = [index + 1 for index in order]
+        return painted(layers, values, size_hw=self.size_hw, background=0, dtype=dtype)
 
     def painting_order(self) -> list[int]:
         """Larger masks first, so that parts lie on wholes; of equally large ones the best ranked last."""

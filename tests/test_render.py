@@ -55,6 +55,15 @@ def test_the_picture_given_is_not_written_on() -> None:
     assert (picture == 100).all()
 
 
+def test_an_overlay_can_be_drawn_on_the_picture_itself_or_elsewhere() -> None:
+    picture, masks = picture_of(8, 6), masks_of(rectangle(8, 6, np.s_[2:5], np.s_[1:4]))
+    expected, elsewhere = overlay(picture, masks), np.zeros_like(picture)
+    assert overlay(picture, masks, out=elsewhere) is elsewhere
+    assert overlay(picture, masks, out=picture) is picture
+    assert (expected == elsewhere).all()
+    assert (expected == picture).all()
+
+
 @pytest.mark.parametrize("contours", [True, False])
 def test_exactly_the_pixels_of_the_masks_are_painted(contours: bool) -> None:
     noise = np.random.default_rng(0).random((37, 53)) > 0.6

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 
 from ..errors import InvalidImageError, MobileSamError, sentence_of
-from ..export import label_map_image, png_bytes
+from ..export import label_map_png
 from ..images import ReadImage
 from ..request import Request
 from ..results import SegmentationResult
@@ -151,7 +151,7 @@ class Worker:
         with report.timed("write"):
             label_map = label_map_name(name) if self._work.label_maps else None
             if label_map is not None:
-                self._store.write(label_map, png_bytes(label_map_image(result.masks)))
+                self._store.write(label_map, label_map_png(result.masks))
             return row_of_result(name, result, label_map=label_map)
 
 

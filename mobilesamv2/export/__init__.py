@@ -17,7 +17,7 @@ from .formats import FORMATS, NUMBERED, add_file, chosen_formats, files_of, writ
 from .label_tools import brush_rle, cvat_xml, label_studio_tasks, labelme_record, yolo_lines
 from .names import numbered, safe_name
 from .panoptic import panoptic_dataset, panoptic_image, panoptic_map
-from .pictures import cutout_image, label_map_image, mask_image, png_bytes, uncovered_image
+from .pictures import cutout_image, label_map_png, mask_image, png_bytes, uncovered_image
 from .records import annotation_records, coco_dataset, json_bytes, legend, legend_csv, masks_from_coco
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
     "files_of",
     "from_supervision",
     "json_bytes",
-    "label_map_image",
+    "label_map_png",
     "label_studio_tasks",
     "labelme_record",
     "legend",

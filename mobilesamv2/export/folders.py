@@ -18,7 +18,7 @@ from ..results import SegmentationResult
 from ..types import Masks, Picture
 from .datasets import dataset_files
 from .formats import NUMBERED, files_of
-from .pictures import for_people, label_map_image, photo_file, png_bytes
+from .pictures import for_people, label_map_png, photo_file
 from .records import annotation_records, json_bytes, masks_from_coco
 
 SUMMARY_NAME, MASKS_NAME = "summary.json", "masks.json"
@@ -57,9 +57,11 @@ def write_result(
         write_file(folder / path, content)
     if "overlay" not in formats:
         small = for_people(picture)
-        _write_photo(folder, "overlay", render.overlay(small, result.masks), is_large=small is not picture)
+        is_large = small is not picture
+        drawn = render.overlay(small, result.masks, out=small if is_large else None)
+        _write_photo(folder, "overlay", drawn, is_large=is_large)
     if "label-map" not in formats:
-        write_file(folder / "label_map.png", png_bytes(label_map_image(result.masks)))
+        write_file(folder / "label_map.png", label_map_png(result.masks))
     # Last: where it lies, everything else does.
     asked = result.prompts.to_list()
     write_json(

@@ -17,7 +17,7 @@ from PIL import Image
 from .. import render
 from ..types import Masks, Picture
 from .datasets import DATASETS, File, dataset_files
-from .pictures import cutout_image, label_map_image, mask_image, png_bytes, uncovered_image
+from .pictures import cutout_image, label_map_png, mask_image, png_bytes, uncovered_image
 from .records import json_bytes, legend, legend_csv
 
 FORMATS: dict[str, str] = {
@@ -91,7 +91,7 @@ def files_of(
     if "overlay" in formats:
         yield "overlay.png", png_bytes(Image.fromarray(render.overlay(picture, masks, colours=colours)))
     if "label-map" in formats:
-        yield "label_map.png", png_bytes(label_map_image(masks))
+        yield "label_map.png", label_map_png(masks)
     if "masks" in formats:
         for index in range(len(masks)):
             yield f"masks/{index + 1:04}.png", png_bytes(mask_image(masks, index))

@@ -50,7 +50,8 @@ def coco_dataset(
 
     Returns:
         `images`, `annotations` (compressed run lengths, with ids from 1 through all photographs) and the one
-        category "object". An annotation also carries what `annotation_records` gives of its mask; `parent` is an id.
+        category "object". An annotation also carries what `annotation_records` gives of its mask, but for
+        `prompt_index`, since prompts are not in a data set; `parent` is an id.
     """
     images: list[dict[str, Any]] = []
     records: list[dict[str, Any]] = []
@@ -64,6 +65,7 @@ def coco_dataset(
             first = {"id": id_, "image_id": image_id, "category_id": 1, "iscrowd": 0}
             parent = of_masks[index]["parent"]
             record = first | of_masks[index] | {"parent": None if parent is None else ids[parent]}
+            del record["prompt_index"]
             if polygons:
                 record["segmentation"] = [ring.ravel().tolist() for ring in outer_rings(masks, index)]
             records.append(record)

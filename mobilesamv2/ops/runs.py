@@ -5,12 +5,18 @@ Runs are int64 (R, 2): where each starts and the place after its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Ints, Rle
 from .rle import run_lengths
+
+_STRIP = 1 << 20
+"""Places that are painted at a time."""
 
 
 def runs_of(rle: Rle) -> Ints:
@@ -19,9 +25,34 @@ def runs_of(rle: Rle) -> Ints:
     return turns[: len(turns) // 2 * 2].reshape(-1, 2)
 
 
-def spans(runs: Ints) -> Iterator[tuple[int, int]]:
-    """Where each run starts and the place after its end, as Python's numbers."""
-    return zip(runs[:, 0].tolist(), runs[:, 1].tolist(), strict=True)
+def painted(
+    layers: Sequence[Ints],
+    values: Sequence[int],
+    *,
+    size_hw: tuple[int, int],
+    background: int,
+    dtype: npt.DTypeLike,
+) -> npt.NDArray[Any]:
+    """Integers (H, W): of each place the value of the last layer whose runs it lies in, `background` in none.
+
+    It is painted in strips of columns that stay in the processor's cache: what lies under other layers is written there
+    too, and memory that is new to the process costs more than the painting.
+    """
+    height, width = size_hw
+    out = np.empty(size_hw, dtype=dtype)
+    runs = np.concatenate([*layers, np.zeros((0, 2), dtype=np.int64)])
+    of_runs = np.repeat(np.asarray(values, dtype=np.int64), [len(layer) for layer in layers])
+    columns = max(1, _STRIP // max(1, height))
+    for left in range(0, width, columns):
+        right = min(left + columns, width)
+        low, high = left * height, right * height
+        here = np.flatnonzero((runs[:, 0] < high) & (runs[:, 1] > low))
+        starts, stops = (runs[here].clip(low, high) - low).T.tolist()
+        strip = np.full(high - low, background, dtype=dtype)  # column by column, as runs go
+        for start, stop, value in zip(starts, stops, of_runs[here].tolist(), strict=True):
+            strip[start:stop] = value
+        out[:, left:right] = cv2.transpose(strip.reshape(right - left, height))
+    return out
 
 
 def within_columns(runs: Ints, *, height: int) -> Ints:
@@ -74,11 +105,9 @@ def edge_runs(runs: Ints, *, size_hw: tuple[int, int], thickness: int) -> Ints:
     starts, stops = down[:, 0], down[:, 1]
     top = np.stack([starts, np.minimum(starts + thickness, stops)], axis=1)[starts % height != 0]
     bottom = np.stack([np.maximum(stops - thickness, starts), stops], axis=1)[stops % height != 0]
-    # Where the next column is not in the mask, and the columns before these places.
-    right = difference(runs, runs - height)
-    left = difference(runs, runs + height)
-    right = intersection(right, np.array([[0, (width - 1) * height]]))
-    left = intersection(left, np.array([[height, width * height]]))
+    # Where the next column is in the picture and not in the mask, and the columns before these places.
+    right = difference(runs, np.concatenate([runs - height, [[(width - 1) * height, width * height]]]))
+    left = difference(runs, np.concatenate([runs + height, [[0, height]]]))
     steps = height * np.arange(thickness)[:, None, None]
     beside = [(right[None] - steps).reshape(-1, 2), (left[None] + steps).reshape(-1, 2)]
     return intersection(runs, np.concatenate([top, bottom, *beside]))

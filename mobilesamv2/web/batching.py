@@ -126,14 +126,14 @@ def batch(
                 yield step(Step("pack"))
                 # No step in here: what is stopped is stopped between photos.
                 record = result.to_record()
-                files = files_of(picture, result.masks, formats=formats, file_name=name, info=record)
+                files = files_of(picture.picture, result.masks, formats=formats, file_name=name, info=record)
                 for path, content in files:
                     add_file(packed, f"{folder}/{path}", content)
                 only = f"{folder}/{name}" if names.count(name) > 1 else name
                 record = {"photo": only, "folder": folder, **record}
                 summary["photos"].append(record)
                 masks.append((only, result.masks))
-                yield PhotoDone(overlay(fit_within(picture, thumbnail_side), result.masks), record)
+                yield PhotoDone(overlay(fit_within(picture.picture, thumbnail_side), result.masks), record)
         finally:  # also of what is closed
             for path, content in dataset_files(masks, formats=formats, info={"model": model}):
                 add_file(packed, path, content)

@@ -9,10 +9,10 @@ from typing import Any
 
 from ..comparison.budget import USUAL_SAMPLERS, BudgetCurves, BudgetPoint, budget_steps, budgets_up_to
 from ..comparison.report import budget_verdict
+from ..images import ReadImage
 from ..progress import Progress
 from ..sampler_kinds import SAMPLERS
 from ..stored import StoredEmbedding
-from ..types import Picture
 from .encoding import encoded
 from .models import Models
 
@@ -26,7 +26,7 @@ class BudgetRequest:
 
 
 def run_budget(
-    models: Models, picture: Picture, stored: StoredEmbedding | None, asked: BudgetRequest, model: str
+    models: Models, picture: ReadImage, stored: StoredEmbedding | None, asked: BudgetRequest, model: str
 ) -> Generator[Progress | StoredEmbedding | BudgetPoint | BudgetCurves, None, None]:
     """Measure the curves of `picture` up to a budget: progress and points, then the curves as the last item."""
     segmenter = models.get(model)
@@ -37,7 +37,7 @@ def run_budget(
 
 
 def prompts_of_budget(
-    picture: Picture, stored: StoredEmbedding | None, asked: BudgetRequest, model: str
+    picture: ReadImage, stored: StoredEmbedding | None, asked: BudgetRequest, model: str
 ) -> int:
     """How many prompts `run_budget` will ask at the most."""
     of_grids = sum(math.isqrt(budget) ** 2 for budget in budgets_up_to(asked.largest))

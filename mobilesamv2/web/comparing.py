@@ -14,6 +14,7 @@ from ..comparison.matching import MATCH_IOU
 from ..comparison.report import verdict
 from ..errors import PromptError
 from ..formatting import number
+from ..images import ReadImage
 from ..progress import Progress
 from ..render import draw_prompts, label_colours, mask_layer, overlay, prompt_layer
 from ..request import Request
@@ -30,7 +31,7 @@ ALONE_COLOURS = ((245, 158, 40), (30, 190, 180))
 
 
 def run_compare(
-    models: Models, picture: Picture, stored: StoredEmbedding | None, requests: Requests, model: str
+    models: Models, picture: ReadImage, stored: StoredEmbedding | None, requests: Requests, model: str
 ) -> Generator[Progress | StoredEmbedding | Comparison, None, None]:
     """Run both on `picture`: progress, then the comparison as the last item."""
     segmenter = models.get(model)
@@ -39,7 +40,7 @@ def run_compare(
 
 
 def prompts_of_compare(
-    picture: Picture, stored: StoredEmbedding | None, requests: Requests, model: str
+    picture: ReadImage, stored: StoredEmbedding | None, requests: Requests, model: str
 ) -> int:
     """How many prompts `run_compare` will ask at the most."""
     return sum(request.prompts_at_most for request in requests)

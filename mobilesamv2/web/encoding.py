@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from ..images import ReadImage
 from ..progress import Progress
 from ..segmenter import Embedding, Segmenter
 from ..stored import StoredEmbedding
-from ..types import Picture
 
 
 def encoded(
-    segmenter: Segmenter, picture: Picture, stored: StoredEmbedding | None
+    segmenter: Segmenter, picture: ReadImage, stored: StoredEmbedding | None
 ) -> Generator[Progress | StoredEmbedding, None, Embedding]:
     """Take the embedding that is there, or make it and yield it so that it can be kept (`Job.follow`).
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import MobileSamError
 from ..filters import KEEP_ALL
+from ..images import ReadImage
 from ..raw_masks import RawMasks
 from ..render import fit_within
 from ..request import MOST_PROMPTS
@@ -115,7 +116,7 @@ def segment_everything(
         asked = RawRequest(request, skip=0 if before is None else len(before.prompts))
         parts: list[PartialMasks] = []
         result: SegmentationResult | None = None
-        small, next_view = fit_within(picture, side), time.monotonic() + _SECONDS_BETWEEN_VIEWS
+        small, next_view = fit_within(picture.picture, side), time.monotonic() + _SECONDS_BETWEEN_VIEWS
         with closing(run_on(job, picture, asked, wanted.model, run=run)) as items:
             for item in items:
                 if isinstance(item, SegmentationResult):
@@ -125,7 +126,7 @@ def segment_everything(
                     started = time.monotonic()
                     if started >= next_view and len(item.prompts):
                         found = _joined(before, RawMasks.of(_of_parts(parts)), seen)
-                        yield _drawn(picture, small, shown_of(found, _unlimited(wanted)), edition="")
+                        yield _drawn(picture.picture, small, shown_of(found, _unlimited(wanted)), edition="")
                         # Drawing takes a fifth of the time at most.
                         next_view = max(started + _SECONDS_BETWEEN_VIEWS, 5 * time.monotonic() - 4 * started)
                 elif isinstance(item, HasStage):
@@ -210,13 +211,13 @@ class FirstExample:
 
 
 def view_of(
-    session: Session, picture: Picture, raw: RawMasks, wanted: ViewRequest, *, side: int
+    session: Session, picture: ReadImage, raw: RawMasks, wanted: ViewRequest, *, side: int
 ) -> MasksView:
     """What the filters leave of what is decoded; the session keeps it for clicks."""
     found = shown_of(raw, wanted)
     edition = secrets.token_hex(4)
     session.keep(VIEW, Viewed(edition, found, wanted), picture=picture, nbytes=found.nbytes)
-    view = _drawn(picture, fit_within(picture, side), found, edition=edition)
+    view = _drawn(picture.picture, fit_within(picture.picture, side), found, edition=edition)
     return replace(view, rows=table_rows(found), summary=summary_of(raw, found, wanted.request))
 
 

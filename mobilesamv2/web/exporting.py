@@ -54,7 +54,7 @@ def everything_shown(session: Session, photo: str | None) -> ExportItem:
         raise PromptError(text.NOTHING_SEGMENTED)
     found = viewed.shown
     return ExportItem(
-        picture=picture,
+        picture=picture.picture,
         masks=found.masks,
         file_name=name_of(session.seen(photo)),
         colours=found.colours,

@@ -10,8 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from ..images import ReadImage
 from ..stored import StoredEmbedding
-from ..types import Picture
 from .job_numbers import JobNumbers, whole
 from .sessions import Session
 
@@ -54,7 +54,7 @@ class Job:
         return self.number < newest and self.number > 0
 
     def follow(
-        self, items: Generator[Any, None, None], *, model: str, picture: Picture
+        self, items: Generator[Any, None, None], *, model: str, picture: ReadImage
     ) -> Generator[Any, None, None]:
         """The items of a run on `picture` until this job is stale; embeddings are taken out and kept.
 

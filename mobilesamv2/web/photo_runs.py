@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
+from ..images import ReadImage
 from ..progress import Progress
 from ..stored import StoredEmbedding
-from ..types import Picture
 from .jobs import Job
 
 Asked = TypeVar("Asked")
 Item = TypeVar("Item")
 PhotoRun = Callable[
-    [Picture, StoredEmbedding | None, Asked, str], Generator[Progress | StoredEmbedding | Item, None, None]
+    [ReadImage, StoredEmbedding | None, Asked, str], Generator[Progress | StoredEmbedding | Item, None, None]
 ]
 """Runs a model by its name on a picture, or on the embedding that is kept of it; perhaps on a lent GPU."""
 
 
-def read_photo(job: Job, photo: str | None) -> Picture:
+def read_photo(job: Job, photo: str | None) -> ReadImage:
     """The photo that a job is about; it becomes the one at hand.
 
     Args:
@@ -31,7 +31,7 @@ def read_photo(job: Job, photo: str | None) -> Picture:
 
 
 def run_on(
-    job: Job, picture: Picture, asked: Asked, model: str, *, run: PhotoRun[Asked, Item]
+    job: Job, picture: ReadImage, asked: Asked, model: str, *, run: PhotoRun[Asked, Item]
 ) -> Generator[Progress | Item, None, None]:
     """What `run` gives of a picture, with its progress, until the job is stale.
 

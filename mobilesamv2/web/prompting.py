@@ -17,6 +17,7 @@ from PIL import Image
 
 from ..errors import PromptError
 from ..export.pictures import jpeg_bytes, png_bytes
+from ..images import ReadImage
 from ..progress import Progress
 from ..render import fit_within, label_colours, mask_layer
 from ..stopwatch import Stopwatch
@@ -48,6 +49,7 @@ class Prediction:
         seconds: per stage; of "preprocess" and "encode" also where that was earlier.
         encoded_now: whether the picture was encoded for this.
         model, device: names for people.
+        scaled_to_own_range: whether the picture was (`ReadImage`).
     """
 
     masks: tuple[Masks, ...]
@@ -55,6 +57,7 @@ class Prediction:
     encoded_now: bool
     model: str
     device: str
+    scaled_to_own_range: bool = False
 
     @property
     def best(self) -> list[int]:
@@ -70,10 +73,11 @@ class Prediction:
         """What came of it, ready for JSON: keys of `SegmentationResult.to_record`, and the masks as `annotations`."""
         whose = np.repeat(np.arange(len(self.masks)), [len(masks) for masks in self.masks])
         masks = replace(Masks.concatenate(self.masks), prompt_index=whose)
+        height, width = masks.size_hw
         return {
             "model": self.model,
             "device": self.device,
-            "image": {"width": masks.size_hw[1], "height": masks.size_hw[0]},
+            "image": {"width": width, "height": height, "scaled_to_own_range": self.scaled_to_own_range},
             "prompts": len(self.masks),
             "masks": len(masks),
             "coverage": round(masks.coverage, 6),
@@ -88,7 +92,7 @@ PredictRun = PhotoRun[Sequence[Prompts], Prediction]
 
 
 def run_predict(
-    models: Models, picture: Picture, stored: StoredEmbedding | None, objects: Sequence[Prompts], model: str
+    models: Models, picture: ReadImage, stored: StoredEmbedding | None, objects: Sequence[Prompts], model: str
 ) -> Generator[Progress | StoredEmbedding | Prediction, None, None]:
     """Decode `objects`, prompts of length 1: progress, then the prediction as the last item."""
     segmenter = models.get(model)
@@ -114,6 +118,7 @@ def run_predict(
         encoded_now=stored is None,
         model=segmenter.name,
         device=segmenter.device_description,
+        scaled_to_own_range=picture.scaled_to_own_range,
     )
 
 
@@ -126,19 +131,19 @@ def _kinds(objects: Sequence[Prompts]) -> list[list[int]]:
     return list(kinds.values())
 
 
-def count_prompts(picture: Picture, stored: object, objects: Sequence[Prompts], model: str) -> int:
+def count_prompts(picture: ReadImage, stored: object, objects: Sequence[Prompts], model: str) -> int:
     """How many prompts `run_predict` will ask."""
     return len(objects)
 
 
-def picture_of(job: Job, photo: str | None, objects: Sequence[Prompts]) -> Picture:
+def picture_of(job: Job, photo: str | None, objects: Sequence[Prompts]) -> ReadImage:
     """The picture that `objects` are asked about; `photo` and errors as for `read_photo`.
 
     Raises:
         PromptError: a point outside the picture, or a box that has nothing of it inside.
     """
     picture = read_photo(job, photo)
-    height, width = picture.shape[:2]
+    height, width = picture.picture.shape[:2]
     for prompts in objects:
         for x, y in [] if prompts.points is None else prompts.points[0]:
             if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
@@ -150,7 +155,7 @@ def picture_of(job: Job, photo: str | None, objects: Sequence[Prompts]) -> Pictu
 
 
 def predict(
-    job: Job, picture: Picture, objects: Sequence[Prompts], model: str, *, run: PredictRun
+    job: Job, picture: ReadImage, objects: Sequence[Prompts], model: str, *, run: PredictRun
 ) -> Generator[HasStage, None, Prediction | None]:
     """Masks for objects in a picture (`picture_of`); steps on the way. None: the job became stale."""
     with closing(run_on(job, picture, objects, model, run=run)) as items:
@@ -187,14 +192,18 @@ def answer(
         return  # to read its photo would drop what was made of the present one
     yield Step("read")
     if question.get("look"):
-        yield {"copy": _copy(read_photo(job, photo), side) if job.session.seen(photo) else None}
+        yield {"copy": _copy(read_photo(job, photo).picture, side) if job.session.seen(photo) else None}
         return
     prompts = _object(question, limits)
     picture = picture_of(job, photo, [prompts])
     if prompts.boxes_xyxy is None and prompts.labels is not None and not prompts.labels.any():
         yield {"masks": [], "note": text.only_beside()}
     elif found := (yield from predict(job, picture, [prompts], model, run=run)):
-        size_hw, colours, (masks,) = fit_within(picture, side).shape[:2], _colours([question]), found.masks
+        size_hw, colours, (masks,) = (
+            fit_within(picture.picture, side).shape[:2],
+            _colours([question]),
+            found.masks,
+        )
         yield {
             "masks": [_for_page(masks.select([i]), i, size_hw, colours) for i in range(len(masks))],
             "best": found.best[0],
@@ -227,7 +236,7 @@ def objects_pointed_at(
         for one, masks, best in wanted
     ]
     return ExportItem(
-        picture=picture,
+        picture=picture.picture,
         masks=found.chosen(chosen),
         file_name=name_of(session.seen(photo)),
         colours=_colours(questions),

@@ -6,11 +6,11 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from ..filters import KEEP_ALL
+from ..images import ReadImage
 from ..progress import Progress, only_progress
 from ..request import Request
 from ..results import PartialMasks, SegmentationResult
 from ..stored import StoredEmbedding
-from ..types import Picture
 from .encoding import encoded
 from .models import Models
 
@@ -29,7 +29,7 @@ class RawRequest:
 
 
 def run_segment(
-    models: Models, picture: Picture, stored: StoredEmbedding | None, request: Request, model: str
+    models: Models, picture: ReadImage, stored: StoredEmbedding | None, request: Request, model: str
 ) -> Generator[Progress | StoredEmbedding | SegmentationResult, None, None]:
     """Segment `picture`: progress, then the result as the last item. Closing it stops the model's work."""
     segmenter = models.get(model)
@@ -38,7 +38,7 @@ def run_segment(
 
 
 def run_raw(
-    models: Models, picture: Picture, stored: StoredEmbedding | None, asked: RawRequest, model: str
+    models: Models, picture: ReadImage, stored: StoredEmbedding | None, asked: RawRequest, model: str
 ) -> Generator[Progress | StoredEmbedding | PartialMasks | SegmentationResult, None, None]:
     """As `run_segment`, with the masks of each chunk, and without filters."""
     segmenter = models.get(model)
@@ -50,11 +50,13 @@ def run_raw(
     )
 
 
-def prompts_of_segment(picture: Picture, stored: StoredEmbedding | None, request: Request, model: str) -> int:
+def prompts_of_segment(
+    picture: ReadImage, stored: StoredEmbedding | None, request: Request, model: str
+) -> int:
     """How many prompts `run_segment` will ask at the most."""
     return request.prompts_at_most
 
 
-def prompts_of_raw(picture: Picture, stored: StoredEmbedding | None, asked: RawRequest, model: str) -> int:
+def prompts_of_raw(picture: ReadImage, stored: StoredEmbedding | None, asked: RawRequest, model: str) -> int:
     """How many prompts `run_raw` will ask at the most."""
     return max(1, asked.request.prompts_at_most - asked.skip)

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidImageError
-from ..images import MAX_PIXELS
+from ..images import MAX_PIXELS, ReadImage
 from ..stored import StoredEmbedding
-from ..types import Picture
 from .job_numbers import JobNumbers
 from .text import page as text
 from .uploads import read_upload
@@ -49,11 +48,11 @@ class Session:
         self.example: str | None = None
         self._photo: Hashable = None
         self._path: str | None = None
-        self._picture: Picture | None = None
+        self._picture: ReadImage | None = None
         self._embeddings: OrderedDict[str, StoredEmbedding] = OrderedDict()
         self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
-    def picture(self, photo: str | None) -> Picture:
+    def picture(self, photo: str | None) -> ReadImage:
         """The picture of an uploaded file. A file other than the last one drops all that was made of that.
 
         Args:
@@ -69,7 +68,7 @@ class Session:
             if self._picture is None or self._photo != state:
                 self.forget()
                 self._picture = read_upload(photo, max_pixels=self.most_pixels)
-                self._picture.setflags(write=False)
+                self._picture.picture.setflags(write=False)
                 self._photo, self._path = state, photo
                 self._count()
             return self._picture
@@ -80,7 +79,7 @@ class Session:
         return self._path
 
     @property
-    def at_hand(self) -> Picture | None:
+    def at_hand(self) -> ReadImage | None:
         """The picture at hand, or None."""
         return self._picture
 
@@ -103,7 +102,7 @@ class Session:
                 self._embeddings.move_to_end(model)
             return self._embeddings.get(model)
 
-    def keep_embedding(self, model: str, embedding: StoredEmbedding, *, picture: Picture) -> None:
+    def keep_embedding(self, model: str, embedding: StoredEmbedding, *, picture: ReadImage) -> None:
         """Keep what `model` made of `picture`, unless another picture is at hand by now."""
         with self.lock:
             if self._picture is picture:
@@ -117,7 +116,7 @@ class Session:
                 self._results.move_to_end(name)
             return self._results.get(name, (None, 0))[0]
 
-    def keep(self, name: Hashable, value: Any, *, picture: Picture, nbytes: int) -> None:
+    def keep(self, name: Hashable, value: Any, *, picture: ReadImage, nbytes: int) -> None:
         """Keep something made of `picture` under `name`, unless another picture is at hand by now.
 
         Args:
@@ -143,7 +142,7 @@ class Session:
             self._embeddings.popitem(last=False)
         while len(self._results) > self._most_results:
             self._results.popitem(last=False)
-        picture = 0 if self._picture is None else self._picture.nbytes
+        picture = 0 if self._picture is None else self._picture.picture.nbytes
         embeddings = sum(embedding.nbytes for embedding in self._embeddings.values())
         self.nbytes = picture + embeddings + sum(nbytes for _, nbytes in self._results.values())
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InvalidImageError
-from ..images import MAX_PIXELS
+from ..errors import InvalidImageError, PromptError
+from ..images import MAX_PIXELS, ReadImage
 from ..images.files import from_path
-from ..types import Picture
+from .text import programs as text
 
 _LONGEST = 255
 """Characters of a name: what file systems allow. A program may send anything."""
@@ -38,14 +39,30 @@ def name_of(photo: str | None) -> str:
     return photo.called if isinstance(photo, Upload) else _last_part(photo or "")
 
 
-def read_upload(photo: str, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def renamed(photos: Sequence[str], names: object) -> list[str]:
+    """Uploads under the names that a program gives them; those without one keep their own.
+
+    Args:
+        names: a list with a text for each photo, "" for none; or nothing at all.
+
+    Raises:
+        PromptError: if it is something else.
+    """
+    if not names:
+        return list(photos)
+    if not isinstance(names, list) or len(names) != len(photos) or not all(isinstance(n, str) for n in names):
+        raise PromptError(text.NAMES)
+    return [Upload(photo, name or name_of(photo)) for photo, name in zip(photos, names, strict=True)]
+
+
+def read_upload(photo: str, *, max_pixels: int = MAX_PIXELS) -> ReadImage:
     """The picture of an uploaded file.
 
     Raises:
         InvalidImageError: if it cannot be read; the sentence has the visitor's name for it.
     """
     try:
-        return from_path(Path(photo), max_pixels=max_pixels).picture
+        return from_path(Path(photo), max_pixels=max_pixels)
     except InvalidImageError as error:
         stored = Path(photo).name
         raise InvalidImageError(

@@ -33,6 +33,11 @@ def test_each_format_brings_its_files() -> None:
     assert list(dataset_files(PHOTOS, formats=["masks"])) == []
 
 
+def test_no_data_set_points_at_prompts_that_are_not_in_it() -> None:
+    for path, content in dataset_files(PHOTOS, formats=DATASETS):
+        assert b"prompt_index" not in content, path
+
+
 @pytest.mark.parametrize("polygons", [False, True])
 def test_pycocotools_reads_both_forms_of_coco(tmp_path: Path, polygons: bool) -> None:
     ((_, content),) = dataset_files(PHOTOS, formats=["coco-polygons" if polygons else "coco"])

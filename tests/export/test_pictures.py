@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobilesamv2.export import cutout_image, label_map_image, mask_image, png_bytes
+from mobilesamv2.export import cutout_image, label_map_png, mask_image, png_bytes
 from mobilesamv2.types import Masks, Picture
 from tests.tiny import picture, tiny_segmenter
 
@@ -66,16 +66,17 @@ def test_a_cut_out_of_another_picture_is_refused(masks: Masks) -> None:
 @pytest.mark.parametrize(("count", "mode"), [(0, "L"), (255, "L"), (256, "I;16"), (600, "I;16")])
 def test_label_maps_have_16_bits_where_8_are_too_few(count: int, mode: str) -> None:
     masks = boxes_as_masks([(i % 30, i // 30, i % 30 + 1, i // 30 + 1) for i in range(count)], (30, 30))
-    image = read(label_map_image(masks))
+    image = Image.open(io.BytesIO(label_map_png(masks)))
     assert image.mode == mode
     assert np.asarray(image).max() == count
     assert len(np.unique(np.asarray(image))) == count + 1
+    assert (np.asarray(image) == masks.label_map()).all()
 
 
 def test_more_masks_than_16_bits_can_number_are_refused() -> None:
     few = boxes_as_masks([(0, 0, 1, 1)] * 100, (2, 2))
     with pytest.raises(ValueError, match="65,535"):
-        label_map_image(Masks.concatenate([few] * 656))
+        label_map_png(Masks.concatenate([few] * 656))
 
 
 def test_a_picture_of_one_pixel_works() -> None:

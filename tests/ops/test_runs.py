@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mobilesamv2.ops import runs as module
 from mobilesamv2.ops.rle import encode_window, window_runs
-from mobilesamv2.ops.runs import difference, edge_runs, intersection, runs_of, within_columns
+from mobilesamv2.ops.runs import difference, edge_runs, intersection, painted, runs_of, within_columns
 from mobilesamv2.types import Bools, Ints
 
 SIZE = (9, 7)
@@ -62,3 +63,19 @@ def test_the_edge_is_what_an_erosion_takes_away(mask: Bools, thickness: int) -> 
 def test_a_mask_of_the_whole_picture_has_no_edge(size_hw: tuple[int, int]) -> None:
     full = np.ones(size_hw, dtype=np.bool_)
     assert len(edge_runs(runs(full), size_hw=size_hw, thickness=2)) == 0
+
+
+@given(st.lists(masks, max_size=4), st.integers(1, 80))
+@settings(deadline=None)
+def test_later_layers_are_painted_over_earlier_ones_whatever_the_strips(
+    layers: list[Bools], strip: int
+) -> None:
+    expected = np.full(SIZE, -1)
+    for value, mask in enumerate(layers):
+        expected[mask] = value
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_STRIP", strip)
+        found = painted(
+            [runs(mask) for mask in layers], range(len(layers)), size_hw=SIZE, background=-1, dtype=np.int16
+        )
+    np.testing.assert_array_equal(found, expected)

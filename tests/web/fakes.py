@@ -15,7 +15,7 @@ import torch
 
 from mobilesamv2.errors import WeightsError
 from mobilesamv2.geometry import ResizeLongestSide
-from mobilesamv2.images import load_image
+from mobilesamv2.images import load_image, read_image
 from mobilesamv2.models.detector.detector import Detections
 from mobilesamv2.ops.rle import encode_window
 from mobilesamv2.progress import Progress
@@ -129,14 +129,17 @@ class FakeSegmenter:
         self.script.started += 1
         self.script.under_way += 1
         try:
-            picture = load_image(image)
+            read = read_image(image)
+            picture = read.picture
             if embedding is None:
                 yield Progress("encode", 0, 1)
                 embedding = self.encode(image)
             yield Progress("discover", 0, 1)
             asked = Request() if request is None else request
             sampler = self.sampler_for(asked) if isinstance(asked, Request) else asked
-            run = self._run_info(asked, sampler, embedding)
+            run = replace(
+                self._run_info(asked, sampler, embedding), scaled_to_own_range=read.scaled_to_own_range
+            )
             parts: list[PartialMasks] = []
             complete = yield from self._rounds(picture, sampler, parts, run, skip, stop)
             nothing = PartialMasks(discs(picture, NOTHING), NOTHING, first=skip, done=0, total=0, run=run)

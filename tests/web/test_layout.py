@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mobilesamv2.errors import MobileSamError, PromptError
+from mobilesamv2.images import ReadImage
 from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
 from mobilesamv2.stored import StoredEmbedding
@@ -95,7 +96,7 @@ def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_
     demo: gr.Blocks, gpu: Gpu
 ) -> None:
     assert all(inspect.isgeneratorfunction(function) for function in gpu.functions.values())
-    picture = np.zeros((8, 8, 3), dtype=np.uint8)
+    picture = ReadImage(np.zeros((8, 8, 3), dtype=np.uint8))
     assert gpu.durations["run_segment"](picture, None, Request("grid", max_prompts=100), "nano") == 15.0
     grid, boxes = Request("grid", points_per_side=10), Request("object-aware", max_prompts=100)
     assert gpu.durations["run_compare"](picture, None, (grid, boxes), "nano") == 25.0

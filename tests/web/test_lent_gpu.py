@@ -17,6 +17,7 @@ import torch
 
 from mobilesamv2.comparison.budget import BudgetCurves
 from mobilesamv2.comparison.compare import Comparison
+from mobilesamv2.images import ReadImage
 from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
 from mobilesamv2.stored import StoredEmbedding
@@ -71,7 +72,7 @@ def page(gpu: ForkedGpu) -> Page:
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_gives_the_same_in_a_forked_process(page: Page, gpu: ForkedGpu, name: str) -> None:
     function, prompts, asked = RUNS[name]
-    run, photo = page.on_model(function, prompts=prompts), picture()
+    run, photo = page.on_model(function, prompts=prompts), ReadImage(picture())
     first = list(run(photo, None, asked, "nano"))
     assert gpu.calls[-1] == function.__name__
     assert gpu.seconds[-1] == page.settings.seconds_on_gpu(prompts(photo, None, asked, "nano"))
@@ -96,18 +97,18 @@ def signature(found: Any) -> Any:
 
 def test_stopping_ends_the_process(page: Page) -> None:
     function, prompts, asked = RUNS["raw"]
-    running = page.on_model(function, prompts=prompts)(picture(), None, asked, "nano")
+    running = page.on_model(function, prompts=prompts)(ReadImage(picture()), None, asked, "nano")
     next(running)
     running.close()
     assert page.model_lock.waiting == 0
-    assert list(page.on_model(function, prompts=prompts)(picture(), None, asked, "nano"))
+    assert list(page.on_model(function, prompts=prompts)(ReadImage(picture()), None, asked, "nano"))
 
 
 def test_only_sentences_come_back_as_errors(page: Page) -> None:
     function, prompts, _ = RUNS["segment"]
     run = page.on_model(function, prompts=prompts)
     with pytest.raises(gr.Error, match="There is no model 'other' here"):
-        list(run(picture(), None, BOXES, "other"))
+        list(run(ReadImage(picture()), None, BOXES, "other"))
 
 
 def test_a_tensor_does_not_cross() -> None:

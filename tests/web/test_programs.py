@@ -37,7 +37,9 @@ def test_the_example_for_gradio_client(fake_app: FakeApp, capsys: pytest.Capture
     values["client"].close()
     assert [mask["prompt_index"] for mask in values["record"]["annotations"]] == [0, 1]
     with zipfile.ZipFile(values["archive"]) as packed:
-        assert {"photo/coco.json", "photo-2/cutouts/0001.png", "coco.json"} <= set(packed.namelist())
+        assert {"sea_ dawn/coco.json", "what_/cutouts/0001.png", "coco.json"} <= set(packed.namelist())
+        images = json.loads(packed.read("coco.json"))["images"]
+        assert [image["file_name"] for image in images] == ["sea: dawn.jpg", "what?.jpg"]
     with zipfile.ZipFile(values["data_sets"]) as packed:
         assert {"photo/panoptic.json", "photo/yolo/labels/photo.txt"} <= set(packed.namelist())
     assert "(" in capsys.readouterr().out

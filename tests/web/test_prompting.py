@@ -15,6 +15,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from mobilesamv2.errors import InvalidImageError, PromptError
+from mobilesamv2.images import ReadImage
 from mobilesamv2.progress import run_to_end
 from mobilesamv2.types import Prompts
 from mobilesamv2.web import prompting
@@ -174,11 +175,11 @@ def test_an_answer_stops_when_another_photo_comes_and_keeps_its_encoding_to_itse
 
 def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled() -> None:
     objects = pickle.loads(pickle.dumps(read_prompts([[20, 15]], None, None, multimask=True, limits=LIMITS)))
-    items = list(prompting.run_predict(MODELS, picture(), None, objects, "tiny"))
+    items = list(prompting.run_predict(MODELS, ReadImage(picture()), None, objects, "tiny"))
     back = pickle.loads(pickle.dumps(items))
     assert isinstance(back[-1], Prediction)
     assert [len(masks) for masks in back[-1].masks] == [3]
-    assert prompting.count_prompts(picture(), None, objects, "tiny") == 1
+    assert prompting.count_prompts(ReadImage(picture()), None, objects, "tiny") == 1
 
 
 def predict(photo: str, objects: list[Prompts]) -> Prediction:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mobilesamv2.errors import InvalidImageError
-from mobilesamv2.images import load_image
+from mobilesamv2.images import read_image
 from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
-from mobilesamv2.web.photo_runs import run_on
+from mobilesamv2.types import Prompts
+from mobilesamv2.web.everything import segment_everything
+from mobilesamv2.web.mask_views import ViewRequest
+from mobilesamv2.web.photo_runs import read_photo, run_on
+from mobilesamv2.web.prompting import run_predict
 from mobilesamv2.web.segmenting import RawRequest, run_raw
+from tests import tiny
 
 from .fakes import Fake
 
@@ -80,9 +88,26 @@ def test_the_embedding_of_the_photo_at_hand_is_not_taken_for_another_picture(
         yield from ()
 
     session = fake.job.session
-    for picture in (
-        session.picture(str(wide_photo)),
-        load_image(other_photo),
-    ):  # a batch has pictures of its own
+    # A batch has pictures of its own.
+    for picture in (session.picture(str(wide_photo)), read_image(other_photo)):
         list(run_on(fake.job, picture, None, "nano", run=run))
     assert [stored is None for stored in given] == [False, True]
+
+
+def test_every_record_says_that_a_dim_picture_was_brightened(tmp_path: Path) -> None:
+    dim = np.linspace(0, 4095, 120 * 60).reshape(60, 120).astype(np.uint16)
+    Image.fromarray(dim).save(tmp_path / "dim.png")
+    Image.fromarray(tiny.picture()).save(tmp_path / "plain.png")
+    for name, scaled in (("dim.png", True), ("plain.png", False)):
+        photo, fake = str(tmp_path / name), Fake()
+        run_view, run_points = partial(run_raw, fake.models), partial(run_predict, fake.models)
+        wanted, asked = (
+            ViewRequest(BOXES, model="nano"),
+            [Prompts(boxes_xyxy=np.array([[5, 5, 30, 30]], dtype=np.float32))],
+        )
+        *_, result = fake.segment(photo)
+        *_, view = segment_everything(fake.job, photo, wanted, run=run_view, side=64)
+        *_, compared = fake.compare(photo)
+        *_, predicted = run_on(fake.job, read_photo(fake.job, photo), asked, "nano", run=run_points)
+        records = [result.to_record(), view.summary, *compared.records(), predicted.to_record()]
+        assert [record["image"]["scaled_to_own_range"] for record in records] == [scaled] * 5

@@ -13,6 +13,7 @@ from PIL import Image
 
 from mobilesamv2.errors import InvalidImageError
 from mobilesamv2.geometry import ResizeLongestSide
+from mobilesamv2.images import ReadImage
 from mobilesamv2.promptable import Embedding
 from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.web import sessions as module
@@ -66,10 +67,10 @@ def test_nobody_waits_while_the_photo_of_another_visitor_is_read(
 ) -> None:
     kept, reading, go_on = sessions(), threading.Event(), threading.Event()
 
-    def slow(photo: str, *, max_pixels: int) -> np.ndarray:
+    def slow(photo: str, *, max_pixels: int) -> ReadImage:
         reading.set()
         assert go_on.wait(30)
-        return np.zeros((60, 120, 3), dtype=np.uint8)
+        return ReadImage(np.zeros((60, 120, 3), dtype=np.uint8))
 
     monkeypatch.setattr(module, "read_upload", slow)
     first = threading.Thread(target=lambda: kept.of("ann").picture(str(wide_photo)))
@@ -93,7 +94,7 @@ def test_no_session_keeps_more_than_a_few_results_and_embeddings(wide_photo: Pat
         session.keep(("masks", number), [number], picture=picture, nbytes=10)
         session.keep_embedding(f"model {number}", stored(), picture=picture)
         session.get(("masks", 0))  # what is used stays
-    assert session.nbytes == picture.nbytes + 5 * 10 + MOST_EMBEDDINGS * 16
+    assert session.nbytes == picture.picture.nbytes + 5 * 10 + MOST_EMBEDDINGS * 16
     assert session.get(("masks", 0)) == [0]
     assert session.get(("masks", 1)) is None
     assert session.embedding("model 49") is not None
@@ -129,7 +130,7 @@ def test_a_picture_is_read_once_and_cannot_be_changed(wide_photo: Path) -> None:
     picture = session.picture(str(wide_photo))
     assert session.picture(str(wide_photo)) is picture
     with pytest.raises(ValueError, match="read-only"):
-        picture[0, 0] = 0
+        picture.picture[0, 0] = 0
 
 
 def test_another_picture_forgets_what_was_made_of_the_last_one(wide_photo: Path, other_file: Path) -> None:
@@ -158,7 +159,7 @@ def test_a_file_that_was_written_anew_is_another_picture(wide_photo: Path) -> No
     session = Session()
     session.picture(str(wide_photo))
     Image.fromarray(np.zeros((10, 10, 3), dtype=np.uint8)).save(wide_photo)
-    assert session.picture(str(wide_photo)).shape == (10, 10, 3)
+    assert session.picture(str(wide_photo)).picture.shape == (10, 10, 3)
 
 
 @pytest.mark.parametrize("photo", [None, ""])

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from gradio.data_classes import FileData, ImageData, ListFiles
 
-from mobilesamv2.errors import InvalidImageError
+from mobilesamv2.errors import InvalidImageError, PromptError
 from mobilesamv2.web.layout.parts import files_input, photo_input
 from mobilesamv2.web.sessions import Session
-from mobilesamv2.web.uploads import Upload, name_of, read_upload
+from mobilesamv2.web.uploads import Upload, name_of, read_upload, renamed
 
 ODD = ("a:b.jpg", "a?b.jpg", "#1 <best> $5 *.jpg")
 
@@ -55,3 +55,14 @@ def test_a_photo_that_cannot_be_read_is_called_what_the_visitor_calls_it(tmp_pat
     for read in (read_upload, Session().picture):
         with pytest.raises(InvalidImageError, match=r"^a:b\.jpg is not a picture"):
             read(photo)
+
+
+def test_programs_name_the_photos_whose_names_their_client_changes() -> None:
+    photos = [Upload("/c/ab.jpg", "ab.jpg"), Upload("/c/c.jpg", "c?.jpg")]
+    assert [name_of(photo) for photo in renamed(photos, ["a:b.jpg", ""])] == ["a:b.jpg", "c?.jpg"]
+    assert renamed(photos, ["x/../y.jpg", ""]) == photos
+    for nothing in (None, []):
+        assert renamed(photos, nothing) == photos
+    for wrong in (["a:b.jpg"], [1, 2], "ab", {"0": "a", "1": "b"}):
+        with pytest.raises(PromptError, match="one for each photo"):
+            renamed(photos, wrong)

@@ -108,7 +108,7 @@ class CompareTab(Tab):
             for item in run_on(job, picture, requests, model, run=run):
                 if isinstance(item, Comparison):
                     yield Step("draw")
-                    yield _values(picture, item, display_side=side)
+                    yield _values(picture.picture, item, display_side=side)
                 else:
                     yield item
 

@@ -27,7 +27,7 @@ from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
 from ..text import programs as text
 from ..text import segmenting as segment_text
-from ..uploads import name_of
+from ..uploads import name_of, renamed
 from . import inputs
 from .endpoints_prompt import predict_mask
 from .export_panel import new_folder
@@ -90,6 +90,8 @@ def add_endpoints(page: Page) -> None:
         components: dict[str, Component] = {
             "photo": photo_input(elem_id=None),
             "photos": photos,
+            "name": inputs.words("name", ""),
+            "names": inputs.list_of("names"),
             "formats": inputs.names("formats", list(FORMATS)),
             "sampler": inputs.choice("sampler", list(SAMPLERS), "object-aware"),
             "max_prompts": inputs.whole_number("max_prompts", offered),
@@ -216,6 +218,7 @@ class _Programs:
         max_prompts: int = 320,
         model: str = EMBEDDED_MODEL,
         detector: str = OWN_BY_NAME,
+        name: str = "",
     ) -> tuple[str, Record]:
         """Segment everything in a photo and write the masks: the file and the record of the run."""
         chosen = exporting.formats_of(formats)
@@ -225,7 +228,7 @@ class _Programs:
         item = exporting.ExportItem(
             picture=picture,
             masks=result.masks,
-            file_name=name_of(photo),
+            file_name=name_of(*renamed([photo], [name])),
             colours=label_colours(len(result.masks)),
             info=record,
         )
@@ -239,6 +242,7 @@ class _Programs:
         max_prompts: int = 320,
         model: str = EMBEDDED_MODEL,
         detector: str = OWN_BY_NAME,
+        names: list[str] | None = None,
     ) -> tuple[str, Record]:
         """Segment everything in several photos: one ZIP, and what was done and what failed."""
         chosen = exporting.formats_of(formats)
@@ -247,7 +251,7 @@ class _Programs:
         choice, side = joined(model, detector), self.settings.thumbnail_side
         items = batching.batch(
             Job.alone(self.new_session()),
-            photos,
+            renamed(photos, names),
             request,
             choice,
             chosen,
@@ -264,4 +268,4 @@ class _Programs:
         """A photo, and the last that a run on it gives."""
         job = Job.alone(self.new_session())
         picture = read_photo(job, photo)
-        return picture, last(run_on(job, picture, asked, model, run=run))
+        return picture.picture, last(run_on(job, picture, asked, model, run=run))

@@ -34,7 +34,7 @@ def predict_mask(page: Page) -> Callable[..., tuple[str, dict[str, Any]]]:
         picture = prompting.picture_of(job, photo, objects)
         found = run_to_end(prompting.predict(job, picture, objects, model, run=run))
         assert found is not None  # nothing stops a program's job
-        drawn = overlay(fit_within(picture, settings.display_side), found.chosen(found.best))
+        drawn = overlay(fit_within(picture.picture, settings.display_side), found.chosen(found.best))
         return png(drawn, "overlay"), found.to_record()
 
     return predict_mask

@@ -12,6 +12,7 @@ PHOTO = (
     '{"path": ..., "meta": {"_type": "gradio.FileData"}} of an upload in JSON.'
 )
 PHOTOS = "photos must be a list of files, each as photo takes one: [handle_file(path), ...] in Python."
+NAMES = "names must be a list of texts, one for each photo, in the order of the photos."
 WRONG_VALUE = "One of the values is of another kind than is asked for here."
 ENDPOINTS = {
     "segment": (
@@ -51,6 +52,8 @@ ENDPOINTS = {
 INPUTS = {
     "photo": "the photo, any size up to 120 megapixels.",
     "photos": "the photos, a list of files.",
+    "name": "what the photo is called in the files, for clients that change the name of what they send.",
+    "names": "what the photos are called in the files, a list in their order, for the same clients.",
     "formats": f"names out of {', '.join(FORMATS)}, as a list or with commas between them.",
     "sampler": (
         "object-aware asks about boxes around objects, box-centres about their middles, grid about points at regular "
