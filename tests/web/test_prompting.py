@@ -203,7 +203,7 @@ def test_the_record_holds_what_the_library_gives_in_the_order_asked(photo: str) 
     for index, mask in enumerate(record["annotations"]):
         assert (coco_mask.decode(mask["segmentation"]) == expected.dense_one(index)).all()
         assert mask["predicted_iou"] == pytest.approx(float(expected.predicted_iou[index]))
-    assert record["image"] == {"width": 60, "height": 40}
+    assert record["image"] == {"width": 60, "height": 40, "scaled_to_own_range": False}
     assert (record["prompts"], record["masks"]) == (2, 2)
     assert record["total_seconds"] == pytest.approx(sum(record["seconds"].values()), abs=1e-3)
 
