@@ -109,7 +109,8 @@ def _opened(file: IO[bytes], *, name: str, max_pixels: int = MAX_PIXELS) -> Read
             with Image.open(file, formats=[each for each in FORMATS if each in Image.OPEN]) as opened:
                 found = from_pillow(opened, name=name, max_pixels=max_pixels)
                 # Pillow keeps the upper 8 bits of 16 in colour: of dim pictures there is more to be had.
-                deep = not found.scaled_to_own_range and found.picture.max(initial=0) < 255 * DIM
+                colours = np.asarray(opened)[..., :3] if opened.mode == "RGBA" else found.picture
+                deep = not found.scaled_to_own_range and colours.max(initial=0) < 255 * DIM
                 return (_deep_colours(file, opened) or found) if deep else found
         except InvalidImageError:
             raise
@@ -166,7 +167,7 @@ def _tiff_bands(file: IO[bytes]) -> int:
 
 def _deep_colours(file: IO[bytes], opened: Image.Image) -> ReadImage | None:
     """A dim colour picture of 16 bits, scaled to its own range; None for any other."""
-    if opened.mode != "RGB" or opened.format not in ("PNG", "TIFF"):
+    if opened.mode not in ("RGB", "RGBA") or opened.format not in ("PNG", "PPM", "TIFF"):
         return None
     file.seek(0)
     values = cv2.imdecode(np.frombuffer(file.read(), dtype=np.uint8), cv2.IMREAD_UNCHANGED)
@@ -174,15 +175,19 @@ def _deep_colours(file: IO[bytes], opened: Image.Image) -> ReadImage | None:
         values is None
         or values.dtype != np.uint16
         or values.ndim != 3
-        or values.shape[2] != 3
-        or not values.any()
+        or values.shape[2] != len(opened.getbands())
+        or not values[:, :, :3].any()
     ):
         return None
-    rgb = Image.fromarray(scaled(values[:, :, ::-1], float(values.max())))
+    colours = values[:, :, 2::-1]
+    rgb = Image.fromarray(scaled(colours, float(colours.max())))
+    if opened.mode == "RGBA":
+        rgb.putalpha(Image.fromarray(scaled(values[:, :, 3], 65535)))
+        rgb = on_white(rgb)
     # TIFF is turned by Pillow itself.
     orientation = (
         _orientation(opened)
-        if opened.format == "PNG"
+        if opened.format != "TIFF"
         else int(getattr(opened, "tag_v2", {}).get(_ORIENTATION_TAG, 1))
     )
     return ReadImage(np.array(_turned(rgb, orientation)), scaled_to_own_range=True)

@@ -154,13 +154,28 @@ def test_dim_grey_of_16_bits_is_scaled_to_its_own_range(tmp_path: Path, suffix: 
     assert read_image(read) is read
 
 
-@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("suffix", ["png", "ppm", "tiff"])
 def test_dim_colours_of_16_bits_are_scaled_to_their_own_range(tmp_path: Path, suffix: str) -> None:
     rgb = np.stack([GRADIENT, GRADIENT[:, ::-1], GRADIENT // 2], axis=-1)
     cv2.imwrite(str(tmp_path / f"a.{suffix}"), rgb[..., ::-1])
     read = read_image(tmp_path / f"a.{suffix}")
     assert read.scaled_to_own_range
     assert np.abs(read.picture - rgb / 4095 * 255).max() <= 0.5
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("opacity", [0, 65535])
+def test_dim_colours_with_transparency_are_scaled_and_lie_on_white(
+    tmp_path: Path, suffix: str, opacity: int
+) -> None:
+    rgb = np.stack([GRADIENT, GRADIENT[:, ::-1], GRADIENT // 2], axis=-1)
+    alpha = np.full(GRADIENT.shape, 65535, dtype=np.uint16)
+    alpha[:, 0] = opacity
+    cv2.imwrite(str(tmp_path / f"a.{suffix}"), np.dstack([rgb[..., ::-1], alpha]))
+    read = read_image(tmp_path / f"a.{suffix}")
+    assert read.scaled_to_own_range
+    assert np.abs(read.picture - rgb / 4095 * 255)[:, 1:].max() <= 0.5
+    assert opacity or (read.picture[:, 0] == 255).all()
 
 
 def test_a_dim_float_tiff_is_scaled_to_its_own_range(tmp_path: Path) -> None:

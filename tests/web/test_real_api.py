@@ -54,7 +54,7 @@ def test_the_real_app_answers_points_and_boxes(
     with Image.open(overlay) as drawn, Image.open(photo) as given:
         assert drawn.size == given.size
         width, height = given.size
-    assert record["image"] == {"width": width, "height": height}
+    assert record["image"] == {"width": width, "height": height, "scaled_to_own_range": False}
     for index, mask in enumerate(record["annotations"]):
         assert mask["prompt_index"] == index
         assert coco_mask.decode(mask["segmentation"]).shape == (height, width)
