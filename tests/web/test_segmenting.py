@@ -21,6 +21,7 @@ from mobilesamv2.web.mask_views import ViewRequest
 from mobilesamv2.web.photo_runs import read_photo, run_on
 from mobilesamv2.web.prompting import run_predict
 from mobilesamv2.web.segmenting import RawRequest, run_raw
+from mobilesamv2.web.steps import last
 from tests import tiny
 
 from .fakes import Fake
@@ -106,8 +107,8 @@ def test_every_record_says_that_a_dim_picture_was_brightened(tmp_path: Path) -> 
             [Prompts(boxes_xyxy=np.array([[5, 5, 30, 30]], dtype=np.float32))],
         )
         *_, result = fake.segment(photo)
-        *_, view = segment_everything(fake.job, photo, wanted, run=run_view, side=64)
+        view = last(segment_everything(fake.job, photo, wanted, run=run_view, side=64))
         *_, compared = fake.compare(photo)
-        *_, predicted = run_on(fake.job, read_photo(fake.job, photo), asked, "nano", run=run_points)
+        predicted = last(run_on(fake.job, read_photo(fake.job, photo), asked, "nano", run=run_points))
         records = [result.to_record(), view.summary, *compared.records(), predicted.to_record()]
         assert [record["image"]["scaled_to_own_range"] for record in records] == [scaled] * 5
