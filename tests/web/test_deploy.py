@@ -9,14 +9,17 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from gradio_client import Client, handle_file
 
 from mobilesamv2.web.settings import LIMITS, Limit, Range, Settings
+from tests.hostile.client import last_event
 
-from .conftest import ROOT, FakeApp
+from .conftest import ROOT, FakeApp, serving_fake
+from .fakes import FAKE_SETTINGS
 from .person import until
 from .ports import free_port
 
@@ -70,19 +73,31 @@ def test_the_unit_is_one(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def proxy(fake_app_of_the_session: FakeApp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """nginx with the committed file, on free ports and with a certificate of its own, before a page."""
-    nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if nginx is None:
+def nginx() -> str:
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found is None:
         pytest.skip("nginx is not on this machine")
+    return found
+
+
+@pytest.fixture(scope="module")
+def workers(nginx: str, fake_app_of_the_session: FakeApp) -> Iterator[tuple[str, str]]:
+    """The addresses of two pages that know nothing of each other."""
+    with serving_fake(FAKE_SETTINGS) as other:
+        yield fake_app_of_the_session.address, other.address
+
+
+@pytest.fixture(scope="module")
+def proxy(nginx: str, workers: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """nginx with the committed file, on free ports and with a certificate of its own, before two workers."""
     folder = tmp_path_factory.mktemp("nginx")
     (certificate,) = re.findall(r"^openssl .*$", PAGE, flags=re.MULTILINE)
     subprocess.run(shlex.split(certificate), cwd=folder, check=True, capture_output=True)
     port = free_port()
     site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     for old, new in (
-        ("127.0.0.1:7860", fake_app_of_the_session.address.split("/")[2]),
-        ("127.0.0.1:7861", fake_app_of_the_session.address.split("/")[2]),
+        ("127.0.0.1:7860", workers[0].split("/")[2]),
+        ("127.0.0.1:7861", workers[1].split("/")[2]),
         ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         ("/etc/ssl/mobilesamv2", str(folder)),
@@ -123,6 +138,44 @@ def test_a_run_goes_through_nginx(proxy: str, wide_photo: Path) -> None:
     client.close()
     assert Path(overlay).is_file()
     assert summary["masks"] == 12
+
+
+def test_each_visitor_stays_with_one_of_two_workers(
+    proxy: str, workers: tuple[str, str], wide_photo: Path
+) -> None:
+    chosen = []
+    for network in range(4):  # nginx looks at the first three numbers of an address
+        before = [answered(worker) for worker in workers]
+        transport = httpx.HTTPTransport(verify=False, local_address=f"127.0.{network}.1")
+        with httpx.Client(base_url=f"{proxy}/gradio_api", transport=transport, timeout=60) as visitor:
+            for _ in range(2):
+                assert told_of_segment(visitor, wide_photo)["masks"] == 12
+        grown = [answered(worker) - old for worker, old in zip(workers, before, strict=True)]
+        assert sorted(grown) == [0, 2]
+        chosen.append(grown.index(2))
+    assert set(chosen) == {0, 1}
+
+
+ANSWERED = re.compile(r'^mobilesamv2_requests_total\{(?=.*"answered")(?=.*"segment").*\} (\S+)', re.MULTILINE)
+
+
+def answered(worker: str) -> int:
+    """How many calls of `/segment` a worker has answered."""
+    found = ANSWERED.search(httpx.get(f"{worker}metrics").text)
+    return int(float(found[1])) if found else 0
+
+
+def told_of_segment(visitor: httpx.Client, photo: Path) -> dict[str, Any]:
+    """Upload, ask and listen, each on a connection that nginx sends where it wants: the record of the result."""
+    (path,) = visitor.post("upload", files={"files": (photo.name, photo.read_bytes())}).json()
+    inputs = visitor.get("info").json()["named_endpoints"]["/segment"]["parameters"]
+    sent = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    data = [sent, *(one["parameter_default"] for one in inputs[1:])]
+    event = visitor.post("call/segment", json={"data": data}).json()["event_id"]
+    name, values = last_event(visitor.get(f"call/segment/{event}").text)
+    assert name == "complete", values
+    record: dict[str, Any] = values[1]
+    return record
 
 
 def test_nginx_refuses_bodies_that_are_too_large_and_others_who_ask_for_the_numbers(proxy: str) -> None:
