@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mobilesamv2.comparison.budget import BudgetCurves, BudgetPoint
+from mobilesamv2.images import ReadImage
 from mobilesamv2.progress import Progress
 from mobilesamv2.web.budgeting import BudgetRequest, prompts_of_budget, run_budget, summary_of
 from mobilesamv2.web.text import budgeting as text
@@ -40,9 +41,8 @@ def test_seconds_are_asked_for_all_prompts_of_all_grids() -> None:
 
 
 def test_progress_counts_the_prompts_of_all_budgets() -> None:
-    items = run_budget(
-        Fake(finds=10).models, np.zeros((20, 30, 3), np.uint8), None, BudgetRequest(16), "nano"
-    )
+    picture = ReadImage(np.zeros((20, 30, 3), np.uint8))
+    items = run_budget(Fake(finds=10).models, picture, None, BudgetRequest(16), "nano")
     totals = {item.total for item in items if isinstance(item, Progress) and item.stage == "decode"}
     assert totals == {10 + 16}
 

@@ -61,8 +61,8 @@ def test_programs_name_the_photos_whose_names_their_client_changes() -> None:
     photos = [Upload("/c/ab.jpg", "ab.jpg"), Upload("/c/c.jpg", "c?.jpg")]
     assert [name_of(photo) for photo in renamed(photos, ["a:b.jpg", ""])] == ["a:b.jpg", "c?.jpg"]
     assert renamed(photos, ["x/../y.jpg", ""]) == photos
-    for nothing in (None, []):
-        assert renamed(photos, nothing) == photos
+    assert renamed(photos, None) == photos
+    assert renamed(photos, []) == photos
     for wrong in (["a:b.jpg"], [1, 2], "ab", {"0": "a", "1": "b"}):
         with pytest.raises(PromptError, match="one for each photo"):
             renamed(photos, wrong)
