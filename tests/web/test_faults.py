@@ -1,4 +1,4 @@
-"""What a visitor is told where the machine fails: a full disk, no memory, a dead worker, an upload that is gone."""
+"""What a visitor is told where the machine fails: a full disk, no memory, a dead worker."""
 
 from __future__ import annotations
 
