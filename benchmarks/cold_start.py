@@ -51,9 +51,7 @@ def page_seconds(photo: Path) -> tuple[float, float]:
             "TMPDIR": folder,
         }
         start = time.perf_counter()
-        page = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-        )
+        page = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         try:
             _wait_for(address, page)
             reachable = time.perf_counter()

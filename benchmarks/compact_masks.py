@@ -40,9 +40,7 @@ def objects(count: int, *, seed: int = 0) -> Tensor:
     radius, aspect = 2.5 * 28**size, torch.exp(stretch - 0.5)
     down, right = (down - y * height) * aspect, (right - x * LOW_SIDE) / aspect
     angle = torch.atan2(down, right)
-    edge = radius * (
-        1 + 0.2 * torch.sin(waves * angle + 6 * turn) + 0.1 * torch.sin(2 * waves * angle + turn)
-    )
+    edge = radius * (1 + 0.2 * torch.sin(waves * angle + 6 * turn) + 0.1 * torch.sin(2 * waves * angle + turn))
     inside: Tensor = (2.5 * (edge - torch.hypot(down, right))).clip(-14, 10)
     return inside + 0.5 * smooth_noise(count, cells=32, seed=seed)
 
@@ -59,9 +57,7 @@ def plainly(logits: Tensor) -> list[Rle]:
     rles = []
     for low in logits[:, None, None]:
         square = F.interpolate(low, (side, side), mode="bilinear", align_corners=False)
-        whole = F.interpolate(
-            square[..., :height, :width], FRAME.size_hw, mode="bilinear", align_corners=False
-        )
+        whole = F.interpolate(square[..., :height, :width], FRAME.size_hw, mode="bilinear", align_corners=False)
         rles.append(coco_mask.encode(np.asfortranarray((whole[0, 0] > 0).numpy().view(np.uint8))))
     return rles
 

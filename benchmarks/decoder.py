@@ -79,13 +79,9 @@ def main() -> None:
             theirs_dense = dense.expand(len(sparse), -1, -1, -1)
 
             def our_call(sparse: Any = sparse, dense: Any = dense, multimask: bool = multimask) -> Any:
-                return ours.mask_decoder(
-                    image=image, image_code=code, sparse=sparse, dense=dense, multimask=multimask
-                )
+                return ours.mask_decoder(image=image, image_code=code, sparse=sparse, dense=dense, multimask=multimask)
 
-            def their_call(
-                sparse: Any = sparse, dense: Any = theirs_dense, multimask: bool = multimask
-            ) -> Any:
+            def their_call(sparse: Any = sparse, dense: Any = theirs_dense, multimask: bool = multimask) -> Any:
                 return theirs.mask_decoder(
                     image_embeddings=image,
                     image_pe=code,

@@ -107,10 +107,7 @@ def detectors(study: Study) -> dict[str, Rows]:
             "boxes": round(row["prompts"], 1),
             "box AR@100": _percent(row["prompt_box_ar"]["100"]),
             "box AR@1000": _percent(row["prompt_box_ar"]["1000"]),
-            **{
-                size: _percent(row["prompt_box_ar_by_group"][size]["1000"])
-                for size in ("small", "medium", "large")
-            },
+            **{size: _percent(row["prompt_box_ar_by_group"][size]["1000"]) for size in ("small", "medium", "large")},
             "mask AR@1000": _percent(row["mask_ar"]["1000"]),
             "discovery, ms": round(1000 * row["seconds"]["discover"]),
         }
@@ -147,9 +144,7 @@ def samplers(study: Study) -> dict[str, Rows]:
             "prompts": round(row["prompts"], 1),
             "masks": round(row["masks"], 1),
             **{f"AR@{k}": _percent(row["mask_ar"][str(k)]) for k in (10, 100, 1000)},
-            **{
-                size: _percent(row["mask_ar_by_group"][size]["1000"]) for size in ("small", "medium", "large")
-            },
+            **{size: _percent(row["mask_ar_by_group"][size]["1000"]) for size in ("small", "medium", "large")},
             "best IoU": _percent(row["mean_best_iou"]),
             "seconds": round(sum(row["seconds"].values()), 2),
         }
@@ -191,9 +186,7 @@ def objects(study: Study) -> dict[str, Rows]:
             for name, chosen in groups.items()
         ],
         "fates": [_fates(run, name, found, groups[name]) for run, found in joined.items() for name in SIZES],
-        "outlines": [
-            _outlines(run, name, found, groups[name]) for run, found in joined.items() for name in SIZES
-        ],
+        "outlines": [_outlines(run, name, found, groups[name]) for run, found in joined.items() for name in SIZES],
     }
 
 
@@ -224,9 +217,7 @@ def _prompts(groups: dict[str, Bools], ious: Floats) -> Rows:
     rows: Rows = []
     for name, chosen in groups.items():
         recalls = [mean_recall(ious[chosen, column]) for column in range(len(BUDGETS))]
-        enough = [
-            most for most, recall in zip(BUDGETS, recalls, strict=True) if recall >= max(recalls) - ENOUGH
-        ]
+        enough = [most for most, recall in zip(BUDGETS, recalls, strict=True) if recall >= max(recalls) - ENOUGH]
         rows.append(
             {"objects": name, "number": int(chosen.sum())}
             | {str(most): _percent(recall) for most, recall in zip(BUDGETS, recalls, strict=True)}
@@ -243,9 +234,7 @@ def _fates(run: str, size: str, found: ObjectResults, chosen: Bools) -> dict[str
 
 def _outlines(run: str, size: str, found: ObjectResults, chosen: Bools) -> dict[str, Any]:
     chosen = chosen & (found.iou >= FOUND_IOU)
-    iou, outline = (
-        float(each[chosen].mean()) if chosen.any() else None for each in (found.iou, found.boundary_iou)
-    )
+    iou, outline = (float(each[chosen].mean()) if chosen.any() else None for each in (found.iou, found.boundary_iou))
     return {
         "sampler": run,
         "size": size,

@@ -37,9 +37,7 @@ from .pipeline import SIZE_WH, GivenBoxes, smooth_picture
 
 PAPERS_MS = 97.0
 """Of the mask decoder for 320 boxes, as MobileSAMv2's paper gives it."""
-NO_CUDA = (
-    "There is no CUDA device here, so nothing is measured. Run it where torch.cuda.is_available() is true."
-)
+NO_CUDA = "There is no CUDA device here, so nothing is measured. Run it where torch.cuda.is_available() is true."
 
 Row = dict[str, object]
 
@@ -67,9 +65,7 @@ def networks(device: torch.device, dtype: torch.dtype, *, boxes: int, rounds: in
             rounds=rounds,
             warm_up=3,
         )
-        encoders = paired(
-            lambda: ours.encode(pixels), lambda: theirs.image_encoder(pixels), rounds=rounds, warm_up=3
-        )
+        encoders = paired(lambda: ours.encode(pixels), lambda: theirs.image_encoder(pixels), rounds=rounds, warm_up=3)
     return [
         _row(f"decoder, {boxes} boxes", decoders.first_seconds, decoders.second_seconds, paper=boxes == 320),
         _row("encoder, 1024 x 1024", encoders.first_seconds, encoders.second_seconds),
@@ -90,9 +86,7 @@ def whole(segmenter: Segmenter, *, rounds: int) -> list[Row]:
         Image.fromarray(picture).resize((4000, 3000)).save(photo)
 
         def click(job: Job) -> object:
-            return last(
-                prompting.predict(job, prompting.picture_of(job, photo, objects), objects, "nano", run=run)
-            )
+            return last(prompting.predict(job, prompting.picture_of(job, photo, objects), objects, "nano", run=run))
 
         first = _median(lambda: click(Job.alone()), rounds)
         again = Job.alone()

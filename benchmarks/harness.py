@@ -92,9 +92,7 @@ def machine() -> dict[str, str | int]:
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.exists():
-        names = [
-            line.split(":", 1)[1] for line in information.read_text().splitlines() if "model name" in line
-        ]
+        names = [line.split(":", 1)[1] for line in information.read_text().splitlines() if "model name" in line]
         model = names[0].strip() if names else model
     return {
         "processor": model,
@@ -107,9 +105,7 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def report(
-    name: str, rows: Sequence[Mapping[str, object]], *, into: Path | None = None, **more: object
-) -> None:
+def report(name: str, rows: Sequence[Mapping[str, object]], *, into: Path | None = None, **more: object) -> None:
     """Write rows with the machine to a JSON file, and print them as a table in Markdown.
 
     Args:
@@ -148,7 +144,5 @@ def parser_of(description: str, name: str, *, rounds: int = 5) -> argparse.Argum
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=int, default=rounds, help="counted runs of each")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of a CPU")
-    parser.add_argument(
-        "--into", type=Path, default=RESULTS / f"{name}.json", help="where to write the result"
-    )
+    parser.add_argument("--into", type=Path, default=RESULTS / f"{name}.json", help="where to write the result")
     return parser

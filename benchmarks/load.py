@@ -131,9 +131,7 @@ async def memory_after_runs(server: Server, site: Site, *, runs: int) -> dict[st
     }
 
 
-async def measure(
-    server: Server, *, visitors: int, requests: int, warm_up: int = 100, runs: int = 0
-) -> dict[str, Any]:
+async def measure(server: Server, *, visitors: int, requests: int, warm_up: int = 100, runs: int = 0) -> dict[str, Any]:
     """One row: a first burst to warm up, the burst that counts with a slow upload beside it, a closed page, runs."""
     site = Site.of(server)
     await burst(server, site, visitors=visitors, requests=warm_up)
@@ -166,9 +164,7 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--warm-up", type=int, default=100, help="requests that do not count, before")
-    parser.add_argument(
-        "--runs", type=int, default=500, help="of the page's button, for the growth of memory"
-    )
+    parser.add_argument("--runs", type=int, default=500, help="of the page's button, for the growth of memory")
     parser.add_argument("--queue", type=int, default=24, help="how many may wait")
     parser.add_argument("--write", action="store_true", help="put the row into docs/reliability.md")
     options = parser.parse_args()
@@ -182,9 +178,7 @@ def main() -> None:
     if options.write:
         asked = [f"--{name.replace('_', '-')} {value}" for name, value in (numbers | settings).items()]
         command = " ".join(["python -m benchmarks.load", *asked]).replace("--queue-size", "--queue")
-        where = (
-            f"On {os.cpu_count()} cores that {others:.1f} other programs wanted when it began (load average):"
-        )
+        where = f"On {os.cpu_count()} cores that {others:.1f} other programs wanted when it began (load average):"
         put(DOCUMENT, "load", f"\n    {command}\n\n{where}\n\n{rows}\n")
 
 

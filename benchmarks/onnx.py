@@ -90,9 +90,7 @@ def main() -> None:
         put(DOCUMENT, "onnx", table(rows))
 
 
-def _row(
-    name: str, first: Callable[[], object], second: Callable[[], object], *, rounds: int
-) -> dict[str, object]:
+def _row(name: str, first: Callable[[], object], second: Callable[[], object], *, rounds: int) -> dict[str, object]:
     found = paired(first, second, rounds=rounds)
     return {
         "what": name,

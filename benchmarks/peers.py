@@ -27,9 +27,7 @@ def their_mobile_sam() -> Any:
     sam.load_state_dict(known | {name: value for name, value in state.items() if name in known})
     missing = {name for name, _ in sam.named_parameters()} - set(state)
     assert not missing, missing
-    return (
-        sam.train().eval()
-    )  # it gathers its position biases here, and would run with those of before the loading
+    return sam.train().eval()  # it gathers its position biases here, and would run with those of before the loading
 
 
 def their_masks(sam: Any, embedding: Tensor, *, multimask: bool, **prompts: Any) -> tuple[Tensor, Tensor]:

@@ -54,9 +54,7 @@ def smooth_picture(*, seed: int = 0) -> Picture:
     """A picture with structure at several scales."""
     generator = torch.Generator().manual_seed(seed)
     picture = sum(
-        F.interpolate(
-            torch.randn(1, 3, side, side, generator=generator), (SIZE_WH[1], SIZE_WH[0]), mode="bicubic"
-        )
+        F.interpolate(torch.randn(1, 3, side, side, generator=generator), (SIZE_WH[1], SIZE_WH[0]), mode="bicubic")
         for side in (4, 16, 64)
     )
     scaled = (128 + 40 * torch.as_tensor(picture)[0]).clamp(0, 255)
@@ -141,10 +139,7 @@ def main() -> None:
             lambda: their_everything(
                 theirs,
                 picture,
-                [
-                    {"points": part}
-                    for part in zip(in_input[0].split(BATCH), in_input[1].split(BATCH), strict=True)
-                ],
+                [{"points": part} for part in zip(in_input[0].split(BATCH), in_input[1].split(BATCH), strict=True)],
                 filters,
                 multimask=True,
             ),

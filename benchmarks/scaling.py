@@ -69,13 +69,9 @@ def plot(rows: Sequence[dict[str, Any]], into: Path) -> None:
         seconds = [row["decoding, s"] + row["masks made compact, s"] for row in of_sampler]
         axes[0].plot(prompts, seconds, "o-", color=colour, label=sampler)
         axes[1].plot(prompts, [row["memory, GB"] for row in of_sampler], "o-", color=colour, label=sampler)
-    for axis, title in zip(
-        axes, ("seconds of decoding and making masks compact", "peak memory, GB"), strict=True
-    ):
+    for axis, title in zip(axes, ("seconds of decoding and making masks compact", "peak memory, GB"), strict=True):
         axis.set(xscale="log", xlabel="prompts", title=title)
-        axis.set_xticks(
-            [16, 32, 64, 128, 256, 512, 1024], labels=["16", "32", "64", "128", "256", "512", "1024"]
-        )
+        axis.set_xticks([16, 32, 64, 128, 256, 512, 1024], labels=["16", "32", "64", "128", "256", "512", "1024"])
         axis.minorticks_off()
         axis.grid(alpha=0.3)
         axis.legend()
@@ -99,9 +95,7 @@ def main() -> None:
     for sampler in SAMPLERS:
         for count in counts:
             command = [sys.executable, "-m", "benchmarks.scaling", "--threads", str(options.threads)]
-            found = subprocess.run(
-                [*command, "--one", sampler, str(count)], check=True, capture_output=True, text=True
-            )
+            found = subprocess.run([*command, "--one", sampler, str(count)], check=True, capture_output=True, text=True)
             rows.append(json.loads(found.stdout.splitlines()[-1]))
     report("scaling", rows, into=options.into)
     plot(rows, options.into.with_suffix(".png"))

@@ -55,9 +55,7 @@ def write_scenes(
 
 def _annotations(scene: Scene, *, image: int, first: int) -> list[dict[str, object]]:
     found = []
-    for number, (mask, box) in enumerate(
-        zip(scene.masks, scene.boxes_xyxy.tolist(), strict=True), start=first
-    ):
+    for number, (mask, box) in enumerate(zip(scene.masks, scene.boxes_xyxy.tolist(), strict=True), start=first):
         rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
         x0, y0, x1, y1 = box
         found.append(

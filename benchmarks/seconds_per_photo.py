@@ -25,9 +25,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples" / "images"
 
 def main() -> None:
     parser = parser_of("Time both samplers on some photos.", "seconds_per_photo", rounds=3)
-    parser.add_argument(
-        "photos", nargs="*", type=Path, default=[EXAMPLES / "coffee.png", EXAMPLES / "astronaut.jpg"]
-    )
+    parser.add_argument("photos", nargs="*", type=Path, default=[EXAMPLES / "coffee.png", EXAMPLES / "astronaut.jpg"])
     parser.add_argument("--model", default="nano")
     parser.add_argument("--size", default="640x480", help="width x height in pixels")
     parser.add_argument("--points-per-side", type=int, default=32)
@@ -44,12 +42,9 @@ def main() -> None:
             ("grid", {"points_per_side": options.points_per_side}),
         ):
             runs = [
-                segmenter.segment_everything(picture, sampler=sampler, **choice)
-                for _ in range(options.rounds + 1)
+                segmenter.segment_everything(picture, sampler=sampler, **choice) for _ in range(options.rounds + 1)
             ][1:]
-            seconds = {
-                stage: round(statistics.median(run.timings[stage] for run in runs), 3) for stage in STAGES
-            }
+            seconds = {stage: round(statistics.median(run.timings[stage] for run in runs), 3) for stage in STAGES}
             rows.append(
                 {
                     "photo": photo.stem,

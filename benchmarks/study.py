@@ -21,9 +21,7 @@ from .study_steps import EVALUATION, SCENE_COMMANDS, STEPS, Step
 
 def arguments_of(step: Step, *, data: Path, scenes: Path, at_most: int | None) -> list[str]:
     """What Python is called with for one step."""
-    folder = (
-        ["--data", str(data), "--split", "val"] if step.data == "val" else ["--data", str(scenes / step.data)]
-    )
+    folder = ["--data", str(data), "--split", "val"] if step.data == "val" else ["--data", str(scenes / step.data)]
     pictures = step.pictures if at_most is None else min(step.pictures, at_most)
     left = ["--leave-out", *step.leave_out] if step.leave_out else []
     into = EVALUATION / f"{step.name}.json"
@@ -34,9 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make all results of evaluation and the report from them.")
     parser.add_argument("--data", required=True, type=Path, metavar="DATA", help="annotated photographs")
     parser.add_argument("--at-most", type=int, metavar="N", help="pictures of each step")
-    parser.add_argument(
-        "--only", nargs="+", choices=[step.name for step in STEPS], metavar="STEP", help="these steps"
-    )
+    parser.add_argument("--only", nargs="+", choices=[step.name for step in STEPS], metavar="STEP", help="these steps")
     options = parser.parse_args()
     EVALUATION.mkdir(parents=True, exist_ok=True)
     for left in EVALUATION.glob("*.jsonl"):  # of a run that was stopped, perhaps with other weights

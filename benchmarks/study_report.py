@@ -81,8 +81,7 @@ def _preset(preset: Mapping[str, Any]) -> str:
         rows.append(line)
     protocol = preset["protocol"]
     notes = [
-        f"{what}: in the paper {protocol['paper'][what]}; here {protocol['here'][what]}."
-        for what in protocol["here"]
+        f"{what}: in the paper {protocol['paper'][what]}; here {protocol['here'][what]}." for what in protocol["here"]
     ]
     notes += protocol["remarks"]
     notes += [f"{row['setting']}: {row['not_run']}." for row in preset["rows"] if row["not_run"]]

@@ -34,9 +34,7 @@ def put(document: Path, name: str, text: str) -> None:
     before = document.read_text(encoding="utf-8")
     if name not in {found[1] for found in SECTION.findall(before)}:
         raise ValueError(f"{document} has no place for {name}: <!-- {name} -->, then <!-- end -->.")
-    after = SECTION.sub(
-        lambda found: f"{found[1]}{text}\n{found[3]}" if found[2] == name else found[0], before
-    )
+    after = SECTION.sub(lambda found: f"{found[1]}{text}\n{found[3]}" if found[2] == name else found[0], before)
     document.write_text(after, encoding="utf-8")
 
 

@@ -150,9 +150,7 @@ class Visitor:
 
     async def _predict(self, question: Question, sent: Any) -> bool:
         count = 1 + question.number % 13
-        (_, record) = await self.call(
-            "predict_mask", [sent, None, None, [[1, 1, 30, 30]] * count, False, "nano"]
-        )
+        (_, record) = await self.call("predict_mask", [sent, None, None, [[1, 1, 30, 30]] * count, False, "nano"])
         sizes = {tuple(mask["segmentation"]["size"]) for mask in record["annotations"]}
         return len(record["annotations"]) == count and sizes == {question.size_wh[::-1]}
 
@@ -202,13 +200,8 @@ class Visitor:
         """Press the button of *Segment everything*."""
         listener, shown = self._site.listener, self._site.shown
         values = [photo if one["type"] == "image" else one["props"].get("value") for one in shown]
-        data = [
-            1 if one["props"].get("label") == "asked" else value
-            for one, value in zip(shown, values, strict=True)
-        ]
-        await self.queued(
-            "gradio_api/queue/join", {"fn_index": listener["id"], "data": data, "session_hash": session}
-        )
+        data = [1 if one["props"].get("label") == "asked" else value for one, value in zip(shown, values, strict=True)]
+        await self.queued("gradio_api/queue/join", {"fn_index": listener["id"], "data": data, "session_hash": session})
 
     def listen(self, session: str) -> Any:
         """What the server sends to an open page."""

@@ -18,8 +18,6 @@ photo = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "imag
 model = mobilesamv2.load("nano")
 result = model.segment_everything(photo, sampler="object-aware", max_prompts=100)
 
-print(
-    f"{len(result.masks)} masks of {len(result.prompts)} prompts in {result.seconds:.2f} s on {result.device}"
-)
+print(f"{len(result.masks)} masks of {len(result.prompts)} prompts in {result.seconds:.2f} s on {result.device}")
 Path("masks.json").write_text(json.dumps(result.masks.to_coco()))
 Image.fromarray(overlay(load_image(photo), result.masks)).save("overlay.png")

@@ -178,16 +178,12 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
     """
     if device is None:
         found = torch.cuda.is_available()
-        log.info(
-            "Running on %s.", "cuda, torch found a GPU" if found else "the CPU, torch found no CUDA device"
-        )
+        log.info("Running on %s.", "cuda, torch found a GPU" if found else "the CPU, torch found no CUDA device")
         return torch.device("cuda" if found else "cpu")
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise MobileSamError(
-            f'There is no device "{device}"; name "cpu", "cuda", "cuda:1" or "mps".'
-        ) from error
+        raise MobileSamError(f'There is no device "{device}"; name "cpu", "cuda", "cuda:1" or "mps".') from error
     if not _is_there(chosen):
         raise MobileSamError(f'torch finds no device "{device}" here; use device="cpu", or leave it out.')
     return chosen

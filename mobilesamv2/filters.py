@@ -92,9 +92,7 @@ class ViewFilters:
 KEEP_ALL, SHOW_ALL = MaskFilters(), ViewFilters()
 
 
-def apply_filters(
-    masks: Masks, filters: MaskFilters = KEEP_ALL, view: ViewFilters = SHOW_ALL
-) -> tuple[Masks, Ints]:
+def apply_filters(masks: Masks, filters: MaskFilters = KEEP_ALL, view: ViewFilters = SHOW_ALL) -> tuple[Masks, Ints]:
     """Filter masks that were decoded already, as a run with these filters would have.
 
     Args:

@@ -71,9 +71,7 @@ def load(
     return Segmenter(sam, name=name, detector=_found(detector, entry, made), grid_filters=entry.grid_filters)
 
 
-def _load_onnx(
-    entry: zoo.ModelEntry, *, weights: SamWeights | None, detector: str | Path | None
-) -> Segmenter:
+def _load_onnx(entry: zoo.ModelEntry, *, weights: SamWeights | None, detector: str | Path | None) -> Segmenter:
     """As `load`, on ONNX Runtime."""
     exported = _exported_folder(weights)
     if exported is None:
@@ -81,9 +79,7 @@ def _load_onnx(
     else:
         described = read_description(exported)
         if described["name"] != entry.name:
-            raise WeightsError(
-                f"{exported} holds {described['name']}, not {entry.name}; load it by that name."
-            )
+            raise WeightsError(f"{exported} holds {described['name']}, not {entry.name}; load it by that name.")
         network = OnnxNetwork(exported)
         if detector is None and "detector" in described:
             detector = exported

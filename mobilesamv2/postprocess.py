@@ -13,9 +13,7 @@ from .stopwatch import Stopwatch
 from .types import Floats, Ints, Masks, Prompts
 
 
-def all_masks(
-    logits: Tensor, iou: Tensor, resize: ResizeLongestSide, *, prompts: Prompts, first: int
-) -> Masks:
+def all_masks(logits: Tensor, iou: Tensor, resize: ResizeLongestSide, *, prompts: Prompts, first: int) -> Masks:
     """Every mask of a chunk, prompt by prompt.
 
     Args:
@@ -79,9 +77,7 @@ def _compact(
     scores = predicted
     if prompts.scores is not None:
         scores = prompts.scores[owners]
-        if (
-            prompts.boxes_xyxy is None
-        ):  # a point is ambiguous: which of its masks is meant, only the decoder tells
+        if prompts.boxes_xyxy is None:  # a point is ambiguous: which of its masks is meant, only the decoder tells
             scores = scores * predicted
         else:
             detector_scores = scores

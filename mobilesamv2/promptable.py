@@ -138,9 +138,7 @@ class PromptableModel:
         if not chunks:
             side = 4 * embedding.features.shape[-1]
             count = 3 if multimask else 1
-            return torch.zeros(0, count, side, side, device=self.device), torch.zeros(
-                0, count, device=self.device
-            )
+            return torch.zeros(0, count, side, side, device=self.device), torch.zeros(0, count, device=self.device)
         logits, iou = zip(*chunks, strict=True)
         return torch.cat(logits), torch.cat(iou)
 
@@ -180,9 +178,7 @@ class PromptableModel:
             )
         made_of = embedding.resize.size_hw
         if size_hw is not None and made_of != size_hw:
-            raise PromptError(
-                f"The embedding is of a picture of {made_of} (height, width); this one has {size_hw}."
-            )
+            raise PromptError(f"The embedding is of a picture of {made_of} (height, width); this one has {size_hw}.")
 
     def _answers(
         self, embedding: Embedding, prompts: Prompts, mask_inputs: npt.ArrayLike | Tensor | None
@@ -248,9 +244,7 @@ class PromptableModel:
     ) -> tuple[Tensor, Tensor]:
         """What `_decode` gives, without looking at the memory."""
         if prompts.is_mixed:
-            raise PromptError(
-                "The decoder takes prompts of one kind at a time, with a box or without; got both."
-            )
+            raise PromptError("The decoder takes prompts of one kind at a time, with a box or without; got both.")
         resize, device = embedding.resize, self.device
 
         def moved(array: npt.NDArray[Any] | None, dtype: npt.DTypeLike = np.float32) -> Tensor | None:
@@ -262,9 +256,7 @@ class PromptableModel:
                 embedding.features,
                 points=moved(None if prompts.points is None else resize.points_to_input(prompts.points)),
                 labels=moved(prompts.labels, np.int64),
-                boxes_xyxy=moved(
-                    None if prompts.boxes_xyxy is None else resize.boxes_to_input(prompts.boxes_xyxy)
-                ),
+                boxes_xyxy=moved(None if prompts.boxes_xyxy is None else resize.boxes_to_input(prompts.boxes_xyxy)),
                 masks=None if masks is None else masks.to(device),
                 shared=shared,
                 multimask=prompts.multimask,

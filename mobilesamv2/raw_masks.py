@@ -114,11 +114,7 @@ class RawMasks:
     def _decoded_of(self, chosen: Ints) -> int:
         """How many masks the decoder gave for these of the prompts: where there are boxes and points, one for a box."""
         prompts = self.prompts
-        each = (
-            np.where(prompts.has_box, 1, 3)
-            if prompts.is_mixed and prompts.multimask
-            else np.ones(len(prompts))
-        )
+        each = np.where(prompts.has_box, 1, 3) if prompts.is_mixed and prompts.multimask else np.ones(len(prompts))
         return int(self.run.masks_decoded * each[chosen].sum() // max(1, each.sum()))
 
     def extended(self, more: RawMasks) -> RawMasks:

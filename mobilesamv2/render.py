@@ -171,9 +171,7 @@ def draw_prompts(picture: Picture, prompts: Prompts, *, size_hw: tuple[int, int]
     return np.asarray(image)
 
 
-def prompt_layer(
-    prompts: Prompts, drawn_hw: tuple[int, int], *, size_hw: tuple[int, int]
-) -> npt.NDArray[np.uint8]:
+def prompt_layer(prompts: Prompts, drawn_hw: tuple[int, int], *, size_hw: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Prompts alone, as `draw_prompts` draws them, to lie over a photograph: uint8 (h, w, 4).
 
     Args:

@@ -37,9 +37,7 @@ SAMPLERS = {
         "Object-aware", "object-aware sampling", ("box", "boxes"), has_detector=True, has_points=False
     ),
     "grid": SamplerKind("Grid search", "grid search", ("point", "points"), is_square=True),
-    "box-centres": SamplerKind(
-        "Box centres", "sampling of box centres", ("point", "points"), has_detector=True
-    ),
+    "box-centres": SamplerKind("Box centres", "sampling of box centres", ("point", "points"), has_detector=True),
     "hierarchical": SamplerKind(
         "Hierarchical", "hierarchical search", ("point", "points"), is_square=True, is_adaptive=True
     ),

@@ -52,13 +52,10 @@ def placed(masks: Masks, window: Window, size_hw: tuple[int, int]) -> Masks:
     x0, y0 = window[:2]
     corners = [(int(box[1]) + y0, int(box[0]) + x0) for box in masks.boxes_xyxy]
     rles = tuple(
-        encode_window(masks.window(index), origin_yx=corner, size_hw=size_hw)
-        for index, corner in enumerate(corners)
+        encode_window(masks.window(index), origin_yx=corner, size_hw=size_hw) for index, corner in enumerate(corners)
     )
     offset = np.where(masks.areas[:, None] > 0, np.array([x0, y0, x0, y0]), 0)
-    return replace(
-        masks, size_hw=size_hw, rles=rles, boxes_xyxy=(masks.boxes_xyxy + offset).astype(np.float32)
-    )
+    return replace(masks, size_hw=size_hw, rles=rles, boxes_xyxy=(masks.boxes_xyxy + offset).astype(np.float32))
 
 
 def joined(parts: Sequence[WindowMasks]) -> Masks:
@@ -143,12 +140,8 @@ class _Pair:
             origin_yx=(shared[1], shared[0]),
             size_hw=size_hw,
         )
-        seen = tuple(
-            _overlaps(each, (rectangle,), area)[:, 0] for each, area in zip(masks, areas, strict=True)
-        )
-        cut = tuple(
-            _is_cut(each, part.window, size_hw) for each, part in zip(masks, (one, other), strict=True)
-        )
+        seen = tuple(_overlaps(each, (rectangle,), area)[:, 0] for each, area in zip(masks, areas, strict=True))
+        cut = tuple(_is_cut(each, part.window, size_hw) for each, part in zip(masks, (one, other), strict=True))
         beyond = tuple(1 - inside / area for inside, area in zip(seen, areas, strict=True))
         return cls(
             first=first,
@@ -237,9 +230,7 @@ def _union(masks: Masks, windows: Sequence[Window]) -> tuple[Rle, npt.NDArray[np
         left, top, right, bottom = (int(edge) for edge in masks.boxes_xyxy[index])
         part = masks.window(index).copy()
         for seen in windows[:index]:
-            part[
-                max(0, seen[1] - top) : max(0, seen[3] - top), max(0, seen[0] - left) : max(0, seen[2] - left)
-            ] = False
+            part[max(0, seen[1] - top) : max(0, seen[3] - top), max(0, seen[0] - left) : max(0, seen[2] - left)] = False
         canvas[top - y0 : bottom - y0, left - x0 : right - x0] |= part
     runs = window_runs(canvas, origin_yx=(y0, x0), height=height)
     box = np.array(box_of_runs(runs, height=height), dtype=np.float32)

@@ -211,13 +211,9 @@ class Segmenter(PromptableModel):
         Raises:
             PromptError: if it needs a detector and there is none.
         """
-        return make_sampler(
-            request, detector=self.detector, grid_filters=self.grid_filters, model_name=self.name
-        )
+        return make_sampler(request, detector=self.detector, grid_filters=self.grid_filters, model_name=self.name)
 
-    def _rounds(
-        self, work: _Work, parts: list[PartialMasks]
-    ) -> Generator[Progress | PartialMasks, None, bool]:
+    def _rounds(self, work: _Work, parts: list[PartialMasks]) -> Generator[Progress | PartialMasks, None, bool]:
         """Ask what the sampler asks, adding the masks of each chunk to `parts`; whether it came to the end."""
         embedding, watch = work.embedding, work.watch
         yield Progress("discover", 0, 1)

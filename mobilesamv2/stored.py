@@ -43,9 +43,7 @@ class StoredEmbedding:
     def on(self, device: torch.device) -> Embedding:
         """The embedding it was made of, on `device`, value for value."""
         return Embedding(
-            features=torch.tensor(self.features, device="cpu").to(
-                device=device, dtype=getattr(torch, self.dtype)
-            ),
+            features=torch.tensor(self.features, device="cpu").to(device=device, dtype=getattr(torch, self.dtype)),
             resize=self.resize,
             timings=dict(self.timings),
             model=self.model,

@@ -46,17 +46,13 @@ class Prompts:
         if self.points is None and self.boxes_xyxy is None:
             raise PromptError("Prompts need points, boxes or both; got neither.")
         if (self.points is None) != (self.labels is None):
-            raise PromptError(
-                "Points and labels come together: one label (1 foreground, 0 background) per point."
-            )
+            raise PromptError("Points and labels come together: one label (1 foreground, 0 background) per point.")
         if self.points is not None and self.labels is not None:
             if self.points.ndim != 3 or self.points.shape[2] != 2:
                 raise PromptError(f"Points must have the shape (N, P, 2); got {self.points.shape}.")
             if self.labels.shape != self.points.shape[:2]:
                 expected = self.points.shape[:2]
-                raise PromptError(
-                    f"Labels must have the shape {expected}, one per point; got {self.labels.shape}."
-                )
+                raise PromptError(f"Labels must have the shape {expected}, one per point; got {self.labels.shape}.")
         if self.boxes_xyxy is not None and (self.boxes_xyxy.ndim != 2 or self.boxes_xyxy.shape[1] != 4):
             raise PromptError(f"Boxes must have the shape (N, 4); got {self.boxes_xyxy.shape}.")
         lengths = {len(part) for part in (self.points, self.boxes_xyxy, self.scores) if part is not None}

@@ -47,9 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(
-                pytest.mark.flaky(reruns=2)
-            )  # machines that run browsers may be busy; told at the end
+            item.add_marker(pytest.mark.flaky(reruns=2))  # machines that run browsers may be busy; told at the end
         if item.path.name in LARGE:
             item.add_marker(pytest.mark.large)
     items.sort(key=_rank)

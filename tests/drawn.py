@@ -23,9 +23,7 @@ def masks_of(shapes: list[Bools], size_hw: tuple[int, int]) -> Masks:
         size_hw=size_hw,
         rles=tuple(encode_runs(each, size_hw=size_hw) for each in runs),
         scores=scores,
-        boxes_xyxy=np.array(
-            [box_of_runs(each, height=size_hw[0]) for each in runs], dtype=np.float32
-        ).reshape(-1, 4),
+        boxes_xyxy=np.array([box_of_runs(each, height=size_hw[0]) for each in runs], dtype=np.float32).reshape(-1, 4),
         predicted_iou=scores,
         stability=scores,
         detector_scores=scores,

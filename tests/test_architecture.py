@@ -171,9 +171,7 @@ def test_rooms_of_models_know_only_those_they_may(path: Path) -> None:
 
 @pytest.mark.parametrize("pattern", ["*.py", "*.js", "*.css"])
 def test_no_file_is_too_long_to_be_one_idea(pattern: str) -> None:
-    lengths = {
-        relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob(pattern)
-    }
+    lengths = {relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob(pattern)}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
 
 

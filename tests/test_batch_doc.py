@@ -21,9 +21,7 @@ TEXT = (Path(__file__).resolve().parents[1] / "docs" / "batch.md").read_text(enc
 
 def test_the_commands_are_taken() -> None:
     (block,) = re.findall(r"```bash\n(.*?)```", TEXT, flags=re.DOTALL)
-    commands = [
-        shlex.split(line, comments=True) for line in block.splitlines() if line.startswith("mobilesamv2")
-    ]
+    commands = [shlex.split(line, comments=True) for line in block.splitlines() if line.startswith("mobilesamv2")]
     assert len(commands) >= 5
     for command in commands:
         assert _parser().parse_args(command[1:]).sources

@@ -44,9 +44,7 @@ def detector_file(detector_state: dict[str, Tensor], tmp_path: Path) -> Path:
     return tmp_path / "objects.safetensors"
 
 
-def test_a_model_has_the_weights_of_the_file_that_is_given(
-    nano_state: dict[str, Tensor], nano_file: Path
-) -> None:
+def test_a_model_has_the_weights_of_the_file_that_is_given(nano_state: dict[str, Tensor], nano_file: Path) -> None:
     sam = build_sam("nano", weights=nano_file, device="cpu")
     assert all(torch.equal(value, nano_state[key]) for key, value in sam.state_dict().items())
 
@@ -76,9 +74,7 @@ def test_the_zoo_s_own_file_is_taken_when_no_other_is_given(
 
 
 def test_the_checkpoint_of_another_model_is_refused(nano_file: Path) -> None:
-    with pytest.raises(
-        WeightsError, match=r"mine\.safetensors was made for another architecture: \d+ tensors"
-    ):
+    with pytest.raises(WeightsError, match=r"mine\.safetensors was made for another architecture: \d+ tensors"):
         build_sam("mobilesam", weights=nano_file, device="cpu")
 
 
@@ -131,9 +127,7 @@ def test_two_files_under_other_names_are_refused(names: list[str], said: str, na
         build_sam("nano", weights=dict.fromkeys(names, nano_file), device="cpu")
 
 
-@pytest.mark.parametrize(
-    "weights", [3, ["encoder.pt", "decoder.pt"], {"encoder": None, "decoder": "decoder.pt"}]
-)
+@pytest.mark.parametrize("weights", [3, ["encoder.pt", "decoder.pt"], {"encoder": None, "decoder": "decoder.pt"}])
 def test_what_is_no_path_is_said_to_be_none(weights: Any) -> None:
     with pytest.raises(WeightsError, match="A checkpoint is given by its path, as text or Path; got "):
         build_sam("nano", weights=weights, device="cpu")
@@ -255,9 +249,7 @@ def test_the_choice_of_device_is_said_with_its_reason(
         ("gpu", 'There is no device "gpu"; name "cpu"'),
     ],
 )
-def test_a_device_that_is_not_there_is_refused(
-    device: str, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_device_that_is_not_there_is_refused(device: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Gpu(monkeypatch, None)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(MobileSamError, match=expected):

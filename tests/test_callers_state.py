@@ -66,10 +66,7 @@ def answers(segmenter: mobilesamv2.Segmenter) -> list[np.ndarray]:
     boxes = segmenter.segment_everything(photo)
     return [
         *(tensor.numpy() for tensor in (logits, iou, refined)),
-        *(
-            masks.dense()
-            for masks in (grid.masks, boxes.masks, segmenter.predict(embedding, points=[[9, 9]]))
-        ),
+        *(masks.dense() for masks in (grid.masks, boxes.masks, segmenter.predict(embedding, points=[[9, 9]]))),
     ]
 
 

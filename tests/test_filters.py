@@ -158,14 +158,10 @@ def test_filtering_afterwards_gives_what_a_run_with_these_filters_gives(all_filt
     request = Request("grid", points_per_side=6)
     steps = tiny_segmenter(grid_filters=none).steps(photo, request, filters=MaskFilters())
     decoded = in_prompt_order(run_to_end(steps).masks)
-    iou, stability = (
-        float(np.nanquantile(scores, 0.3)) for scores in (decoded.predicted_iou, decoded.stability)
-    )
+    iou, stability = (float(np.nanquantile(scores, 0.3)) for scores in (decoded.predicted_iou, decoded.stability))
     strict = MaskFilters(predicted_iou=iou, stability=stability, stability_offset=0.01, box_nms=0.97)
     filters = strict if all_filters else none
-    expected = tiny_segmenter(grid_filters=filters).segment_everything(
-        photo, sampler="grid", points_per_side=6
-    )
+    expected = tiny_segmenter(grid_filters=filters).segment_everything(photo, sampler="grid", points_per_side=6)
     kept, which = apply_filters(decoded, filters)
     assert decoded.select(which).rles == kept.rles
     assert 1 < len(kept) <= len(decoded)

@@ -59,16 +59,12 @@ def test_the_embedded_model_needs_no_name_and_no_network(monkeypatch: pytest.Mon
     assert model.has_detector
 
 
-def test_without_a_network_a_published_model_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_a_network_a_published_model_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(hub_constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     for name in ("MOBILESAMV2_OFFLINE", "HF_HUB_OFFLINE", "MOBILESAMV2_WEIGHTS_DIR"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(
-        WeightsError, match=r'^mobile_sam\.pt could not be fetched .*"nano", which needs no network\.$'
-    ):
+    with pytest.raises(WeightsError, match=r'^mobile_sam\.pt could not be fetched .*"nano", which needs no network\.$'):
         mobilesamv2.load("mobilesam", device="cpu")
 
 

@@ -15,9 +15,7 @@ from mobilesamv2.inference import is_short_of_memory
 from .tiny import picture, tiny_segmenter
 
 ON_GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-ON_CPU = RuntimeError(
-    "[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you tried ..."
-)
+ON_CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you tried ...")
 IN_NUMPY = MemoryError("Unable to allocate 8.00 GiB for an array")
 ERRORS = pytest.mark.parametrize("error", [ON_GPU, ON_CPU, IN_NUMPY], ids=["device", "machine", "numpy"])
 
@@ -37,9 +35,7 @@ def room_for(count: int, decode: Callable[..., Any], error: Exception) -> Callab
 
 
 @ERRORS
-def test_a_chunk_that_is_too_large_is_decoded_in_halves(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_chunk_that_is_too_large_is_decoded_in_halves(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = [[2, 3, 40, 30], [10, 10, 50, 38], [0, 0, 60, 40], [5, 5, 9, 9], [1, 2, 30, 20]]
     segmenter = tiny_segmenter(boxes=boxes, chunk_size=5)
     expected = segmenter.segment_everything(picture())
@@ -60,9 +56,7 @@ def test_no_room_for_one_prompt_is_a_sentence_and_the_model_goes_on(
     segmenter = tiny_segmenter()
     with monkeypatch.context() as patched:
         patched.setattr(segmenter.sam, "decode", room_for(0, segmenter.sam.decode, error))
-        with pytest.raises(
-            NotEnoughMemoryError, match=r"not enough memory for one prompt on CPU.*smaller model"
-        ):
+        with pytest.raises(NotEnoughMemoryError, match=r"not enough memory for one prompt on CPU.*smaller model"):
             segmenter.segment_everything(picture())
     assert len(segmenter.segment_everything(picture()).masks)
 

@@ -85,9 +85,7 @@ def test_a_space_gets_no_torch_newer_than_zero_gpu_runs() -> None:
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
 def test_constraints_and_requirements_agree_on_every_python(python: str) -> None:
-    requirements, constraints = (
-        _lines(name, python=python) for name in ("requirements.txt", "constraints.txt")
-    )
+    requirements, constraints = (_lines(name, python=python) for name in ("requirements.txt", "constraints.txt"))
     pinned = {_name(line): line.specifier for line in constraints}
     assert len(pinned) == len(constraints), "one version of each for one Python"
     assert {_name(line) for line in requirements} == set(REQUIREMENTS)
@@ -220,9 +218,7 @@ def test_the_audit_fails_only_where_a_weakness_is_named(tmp_path: Path, said: st
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\necho '{said}'\nexit {status}\n", encoding="utf-8")
     python.chmod(0o755)
-    run = subprocess.run(
-        ["bash", ROOT / ".ci" / "audit", python], capture_output=True, text=True, check=False
-    )
+    run = subprocess.run(["bash", ROOT / ".ci" / "audit", python], capture_output=True, text=True, check=False)
     assert run.returncode == expected
     assert told in run.stdout + run.stderr
 

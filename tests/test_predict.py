@@ -26,9 +26,7 @@ def embedding(segmenter: Segmenter) -> Embedding:
     return segmenter.encode(picture())
 
 
-def test_an_embedding_can_be_used_again_but_not_for_another_picture(
-    segmenter: Segmenter, embedding: Embedding
-) -> None:
+def test_an_embedding_can_be_used_again_but_not_for_another_picture(segmenter: Segmenter, embedding: Embedding) -> None:
     again = segmenter.segment_everything(picture(), embedding=embedding)
     fresh = segmenter.segment_everything(picture())
     assert (again.masks.dense() == fresh.masks.dense()).all()
@@ -77,9 +75,7 @@ def test_no_prompts_give_no_masks(
 
 
 def test_points_and_boxes_go_together(segmenter: Segmenter, embedding: Embedding) -> None:
-    logits, _ = segmenter.decode_logits(
-        embedding, boxes=[[2, 3, 40, 30]], points=[[[9, 9], [30, 30]]], labels=[[1, 0]]
-    )
+    logits, _ = segmenter.decode_logits(embedding, boxes=[[2, 3, 40, 30]], points=[[[9, 9], [30, 30]]], labels=[[1, 0]])
     only_box, _ = segmenter.decode_logits(embedding, boxes=[[2, 3, 40, 30]])
     assert logits.shape == only_box.shape
     assert not torch.allclose(logits, only_box)
@@ -131,9 +127,7 @@ def test_prompts_that_make_no_sense_are_refused_in_a_sentence(
         segmenter.predict(embedding, **prompts)
 
 
-def test_prompts_may_come_in_every_form_people_have_them_in(
-    segmenter: Segmenter, embedding: Embedding
-) -> None:
+def test_prompts_may_come_in_every_form_people_have_them_in(segmenter: Segmenter, embedding: Embedding) -> None:
     expected = segmenter.predict(embedding, boxes=[[2, 3, 40, 30]], points=[[[9, 9]]], labels=[[1]])
     box = torch.tensor([2.0, 3, 40, 30], requires_grad=True)
     for boxes in (

@@ -121,9 +121,7 @@ def test_a_checkpoint_of_the_official_form_loads_whole(
     assert all(torch.equal(value, state[key]) for key, value in loaded.items())
     if name not in REAL_SIZE:
         picture = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-        logits, predicted_iou = model.decode_logits(
-            model.encode(picture), boxes=[[5, 5, 30, 25], [0, 0, 9, 9]]
-        )
+        logits, predicted_iou = model.decode_logits(model.encode(picture), boxes=[[5, 5, 30, 25], [0, 0, 9, 9]])
         assert (logits.shape, predicted_iou.shape) == ((2, 1, 256, 256), (2, 1))
         assert torch.as_tensor(logits).isfinite().all()
 
@@ -141,9 +139,7 @@ def test_keys_and_shapes_of_each_model_are_those_of_the_published_files(name: st
 def test_the_decoder_of_version_2_is_published_under_sam_s_keys() -> None:
     manifest = manifest_of("prompt_guided_decoder")
     names = {"PromtEncoder": "prompt_encoder", "MaskDecoder": "mask_decoder"}
-    renamed = {
-        f"{names[key.partition('.')[0]]}.{key.partition('.')[2]}": entry for key, entry in manifest.items()
-    }
+    renamed = {f"{names[key.partition('.')[0]]}.{key.partition('.')[2]}": entry for key, entry in manifest.items()}
     whole = manifest_of("mobile_sam")
     assert renamed == {key: whole[key] for key in whole if not key.startswith("image_encoder.")}
 
@@ -163,9 +159,7 @@ def test_version_2_s_tiny_vit_gives_the_recorded_embedding(
     tiny_vit_files: dict[str, Path],
     recorded_pixels: Tensor,  # noqa: F811
 ) -> None:
-    model = mobilesamv2.load(
-        "mobilesamv2-tinyvit", weights=tiny_vit_files, detector="nano-objects", device="cpu"
-    )
+    model = mobilesamv2.load("mobilesamv2-tinyvit", weights=tiny_vit_files, detector="nano-objects", device="cpu")
     with torch.inference_mode():
         out = model.sam.encode(recorded_pixels).numpy()
     recorded = np.load(FOLDER / "tiny_vit.npz")
@@ -186,17 +180,13 @@ def test_efficientvit_l0_gives_the_recorded_embedding(
     np.testing.assert_allclose(out[0, ::4, ::4, ::4], expected, rtol=0, atol=1e-4)
 
 
-def test_a_converted_pair_is_one_file_with_the_same_numbers(
-    tiny_vit_files: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_converted_pair_is_one_file_with_the_same_numbers(tiny_vit_files: dict[str, Path], tmp_path: Path) -> None:
     convert(tiny_vit_files, tmp_path / "whole.safetensors")
     whole, pair = (
         mobilesamv2.load("mobilesamv2-tinyvit", weights=weights, detector="nano-objects", device="cpu")
         for weights in (tmp_path / "whole.safetensors", tiny_vit_files)
     )
-    for (key, value), other in zip(
-        sam_of(pair).state_dict().items(), sam_of(whole).state_dict().values(), strict=True
-    ):
+    for (key, value), other in zip(sam_of(pair).state_dict().items(), sam_of(whole).state_dict().values(), strict=True):
         assert torch.equal(value, other), key
 
 
@@ -258,18 +248,14 @@ def test_another_network_under_a_detector_s_name_is_refused(
 ) -> None:
     monkeypatch.setenv("MOBILESAMV2_WEIGHTS_DIR", str(tmp_path))
     (tmp_path / "yolov8n.pt").symlink_to(pickles["yolo11n.yaml"])
-    with pytest.raises(
-        WeightsError, match=r"yolov8n\.pt was made for another architecture: .* missing \(model\.\d"
-    ):
+    with pytest.raises(WeightsError, match=r"yolov8n\.pt was made for another architecture: .* missing \(model\.\d"):
         build_detector("yolov8n", device="cpu")
 
 
 @pytest.mark.parametrize("kind", ["", "yolov8n-seg.yaml", "yolo11n.yaml"])
 def test_a_converted_detector_predicts_the_same(kind: str, pickles: dict[str, Path], tmp_path: Path) -> None:
     convert({"whole": pickles[kind]}, tmp_path / "detector.safetensors")
-    first, second = (
-        build_detector(path, device="cpu") for path in (pickles[kind], tmp_path / "detector.safetensors")
-    )
+    first, second = (build_detector(path, device="cpu") for path in (pickles[kind], tmp_path / "detector.safetensors"))
     assert first.input_side == second.input_side
     assert torch.equal(predicted(first), predicted(second))
 

@@ -84,9 +84,7 @@ def test_points_belong_to_grids() -> None:
         ("all", tuple(SAMPLERS)),
     ],
 )
-def test_samplers_are_named_in_one_text_or_in_a_list(
-    names: str | list[str], samplers: tuple[str, ...]
-) -> None:
+def test_samplers_are_named_in_one_text_or_in_a_list(names: str | list[str], samplers: tuple[str, ...]) -> None:
     assert chosen_samplers(names) == samplers
 
 

@@ -61,8 +61,7 @@ def violations(source: str) -> list[str]:
             found += [
                 f"imports {alias.name} as {alias.asname}"
                 for alias in node.names
-                if alias.name in UNPICKLERS - {"pickle"}
-                or (alias.name in ("pickle", "torch") and alias.asname)
+                if alias.name in UNPICKLERS - {"pickle"} or (alias.name in ("pickle", "torch") and alias.asname)
             ]
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "pickle":
             name = f"pickle.{node.attr}"

@@ -35,9 +35,7 @@ def coverage(segmenter: Segmenter) -> RawMasks:
     return raw(segmenter, small("coverage"))
 
 
-def steps(
-    segmenter: Segmenter, request: Request, **options: Any
-) -> tuple[list[PartialMasks], SegmentationResult]:
+def steps(segmenter: Segmenter, request: Request, **options: Any) -> tuple[list[PartialMasks], SegmentationResult]:
     parts: list[PartialMasks] = []
     run = segmenter.steps(picture(), request, **options)
     while True:
@@ -63,9 +61,7 @@ def test_the_parts_of_a_run_are_its_result(segmenter: Segmenter, name: str) -> N
     again = SegmentationResult.of_partial(parts, is_complete=True)
     assert again.masks.rles == result.masks.rles
     assert again.prompts.to_list() == result.prompts.to_list()
-    assert [part.first for part in parts] == np.cumsum([0, *(len(part.prompts) for part in parts)])[
-        :-1
-    ].tolist()
+    assert [part.first for part in parts] == np.cumsum([0, *(len(part.prompts) for part in parts)])[:-1].tolist()
     assert parts[-1].done == parts[-1].total == len(result.prompts) <= small(name).prompts_at_most
     assert result.sampler == name
 

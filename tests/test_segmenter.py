@@ -120,9 +120,7 @@ def test_pictures_of_any_shape_give_masks_of_their_size(segmenter: Segmenter, si
 
 
 def test_filters_take_away_masks_below_their_thresholds(segmenter: Segmenter) -> None:
-    everything = segmenter.segment_everything(
-        picture(), sampler=GridSampler(points_per_side=4, filters=MaskFilters())
-    )
+    everything = segmenter.segment_everything(picture(), sampler=GridSampler(points_per_side=4, filters=MaskFilters()))
     middle = float(np.median(everything.masks.predicted_iou))
     firm = float(np.nanmedian(everything.masks.stability))
     filtered = segmenter.segment_everything(
@@ -134,9 +132,7 @@ def test_filters_take_away_masks_below_their_thresholds(segmenter: Segmenter) ->
 
 
 def test_prompt_index_names_the_prompt_of_each_mask(segmenter: Segmenter, embedding: Embedding) -> None:
-    result = segmenter.segment_everything(
-        picture(), sampler=GridSampler(points_per_side=3, filters=MaskFilters())
-    )
+    result = segmenter.segment_everything(picture(), sampler=GridSampler(points_per_side=3, filters=MaskFilters()))
     assert result.prompts.points is not None
     for row in (0, len(result.masks) - 1):
         point = result.prompts.points[result.masks.prompt_index[row]]
@@ -271,9 +267,7 @@ def test_an_embedding_of_another_model_is_refused(segmenter: Segmenter, embeddin
             use()
 
 
-def test_a_picture_is_read_once_and_never_copied_on_its_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_is_read_once_and_never_copied_on_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(picture()).save(path)
     opened: list[Any] = []

@@ -50,9 +50,7 @@ def assert_same_masks(found: Masks, expected: list[Rle], *, slack: float = 1) ->
     assert len(found) == len(expected)
     overlap = coco_mask.iou(list(found.rles), expected, [0] * len(expected)).diagonal()
     differing = (1 - overlap) / (1 + overlap) * (found.areas + coco_mask.area(expected))  # pixels
-    assert (
-        (overlap >= 0.999) | (differing < 2.5)
-    ).all()  # one or two pixels are more than that in a small mask
+    assert ((overlap >= 0.999) | (differing < 2.5)).all()  # one or two pixels are more than that in a small mask
     np.testing.assert_allclose(found.areas, coco_mask.area(expected), rtol=0, atol=slack * AREA_TOLERANCE)
 
 
@@ -141,8 +139,6 @@ def test_grid_search_keeps_the_recorded_masks(segmenter: Segmenter, embedding: E
     stability = [record["stability_score"] for record in records]
     np.testing.assert_allclose(matched.stability, stability, rtol=0, atol=1e-3)
     corners = np.array([record["bbox"] for record in records], dtype=np.float32)
-    corners[:, 2:] += (
-        corners[:, :2] + 1
-    )  # recorded widths are one short: between the first pixel and the last
+    corners[:, 2:] += corners[:, :2] + 1  # recorded widths are one short: between the first pixel and the last
     np.testing.assert_allclose(matched.boxes_xyxy, corners, rtol=0, atol=1)
     assert (np.diff(masks.scores) <= 0).all()

@@ -75,9 +75,7 @@ def test_the_parts_of_a_run_are_its_result(request_: Request, chunk_size: int) -
 
 def test_decoding_is_counted_in_prompts() -> None:
     items, _ = run(tiny_segmenter(chunk_size=6), GRID)
-    told = [
-        (item.done, item.total) for item in items if isinstance(item, Progress) and item.stage == "decode"
-    ]
+    told = [(item.done, item.total) for item in items if isinstance(item, Progress) and item.stage == "decode"]
     assert told == [(0, 16), (6, 16), (12, 16), (16, 16)]
 
 

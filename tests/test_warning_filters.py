@@ -51,9 +51,7 @@ def test_filters_that_a_block_adds_go_with_it() -> None:
     assert list(warnings.filters) == before
 
 
-def test_two_loads_that_overlap_leave_the_filters_as_they_were(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_two_loads_that_overlap_leave_the_filters_as_they_were(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(1)}, tmp_path / "one.pt")
     load, opened = torch.load, Image.open
     picture_is_open, checkpoint_is_read = threading.Event(), threading.Event()

@@ -106,11 +106,7 @@ def test_the_default_model_and_its_detector_need_no_network() -> None:
 @pytest.mark.parametrize("entry", ENTRIES, ids=NAMES)
 def test_the_readme_has_a_row_for_each(entry: zoo.ModelEntry | zoo.DetectorEntry) -> None:
     readme = (Path(__file__).resolve().parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
-    (row,) = [
-        line
-        for line in readme.splitlines()
-        if line.startswith("| ") and f"`{entry.name}`" in line.split("|")[1]
-    ]
+    (row,) = [line for line in readme.splitlines() if line.startswith("| ") and f"`{entry.name}`" in line.split("|")[1]]
     for file in entry.files.values():
         assert file.licence in row
         assert (file.repo or "in this package") in readme
@@ -128,14 +124,10 @@ def test_embedded_weights_are_there_as_the_table_says_and_at_most_12_mb(file: zo
 
 
 def test_an_unknown_model_is_answered_with_the_names_there_are() -> None:
-    with pytest.raises(
-        UnknownModelError, match=r'no model "sam3"\. The models are: nano, mobilesam, .*-h\.$'
-    ):
+    with pytest.raises(UnknownModelError, match=r'no model "sam3"\. The models are: nano, mobilesam, .*-h\.$'):
         zoo.find_model("sam3")
 
 
 def test_an_unknown_detector_is_answered_with_the_names_there_are() -> None:
-    with pytest.raises(
-        UnknownModelError, match=r'no object detector "x"\. The detectors are: nano-objects, '
-    ):
+    with pytest.raises(UnknownModelError, match=r'no object detector "x"\. The detectors are: nano-objects, '):
         zoo.find_detector("x")

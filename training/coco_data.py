@@ -64,9 +64,7 @@ def read_labels(
         by_picture[annotation["image_id"]].append(annotation)
     pictures = []
     for image in document["images"]:
-        if (split is not None and image["split"] != split) or (
-            sources is not None and image["source"] not in sources
-        ):
+        if (split is not None and image["split"] != split) or (sources is not None and image["source"] not in sources):
             continue
         boxes, masks = _labels(by_picture[image["id"]])
         pictures.append(
@@ -101,9 +99,7 @@ def _labels(annotations: list[dict[str, Any]]) -> tuple[Floats, tuple[Rle | None
         if width <= 0 or height <= 0 or (mask is None and (_iou(box, known) >= 0.75).any()):
             continue
         boxes.append(box)
-        masks.append(
-            None if mask is None else {"size": mask["size"], "counts": mask["counts"].encode("ascii")}
-        )
+        masks.append(None if mask is None else {"size": mask["size"], "counts": mask["counts"].encode("ascii")})
     return np.array(boxes, dtype=np.float32).reshape(-1, 4), tuple(masks)
 
 

@@ -121,9 +121,7 @@ class CropDataset(Dataset[Batch]):
             ]
             for source in SOURCE_WEIGHTS
         }
-        self.by_source = {
-            source: found for source, found in self.by_source.items() if found or source == SCENES
-        }
+        self.by_source = {source: found for source, found in self.by_source.items() if found or source == SCENES}
         weights = np.array([SOURCE_WEIGHTS[source] for source in self.by_source])
         self.weights = weights / weights.sum()
         self.seed, self.steps, self.prompts_per_crop = seed, steps, prompts_per_crop
@@ -263,9 +261,7 @@ def _masks_in(
     return found
 
 
-def _masks_of(
-    rng: np.random.Generator, scene: Scene, side: int, *, limit: int
-) -> list[npt.NDArray[np.uint8]]:
+def _masks_of(rng: np.random.Generator, scene: Scene, side: int, *, limit: int) -> list[npt.NDArray[np.uint8]]:
     """Up to `limit` masks of a drawn scene, at mask resolution, in random order."""
     found: list[npt.NDArray[np.uint8]] = []
     for index in rng.permutation(len(scene.masks)):
@@ -304,9 +300,7 @@ def _filled_boxes_in(
     return found
 
 
-def _jittered_box(
-    rng: np.random.Generator, mask: npt.NDArray[np.generic], side: int
-) -> npt.NDArray[np.float32]:
+def _jittered_box(rng: np.random.Generator, mask: npt.NDArray[np.generic], side: int) -> npt.NDArray[np.float32]:
     """The mask's tight box in crop pixels; three of five are moved by up to a tenth of their sides, as SAM does."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64) * MASK_STRIDE

@@ -241,9 +241,7 @@ def _progress(config: TrainingConfig, *, step: int, seconds: float) -> float:
 
 def _schedule(progress: float, step: int, config: TrainingConfig) -> float:
     """Share of the learning rate: linear warm-up by steps, then half a cosine over the run, down to 1 %."""
-    return min(1.0, (step + 1) / config.warmup_steps) * (
-        0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
-    )
+    return min(1.0, (step + 1) / config.warmup_steps) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 @torch.no_grad()
@@ -273,17 +271,13 @@ def train_command(config: TrainingConfig, *, begin_with: Path | None, threads: i
 
 def main() -> None:
     """Read the command line and do what it says."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.detector", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m training.detector", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--data", type=Path, required=True, help="folder with annotations.json and images/")
     shared.add_argument("--threads", type=int, default=1, help="CPU threads to use")
     training = commands.add_parser("train", parents=[shared], help="train, or go on with a run")
-    training.add_argument(
-        "--minutes", type=float, default=TrainingConfig.minutes, help="time to train, in all"
-    )
+    training.add_argument("--minutes", type=float, default=TrainingConfig.minutes, help="time to train, in all")
     training.add_argument("--steps", type=int, help="steps to train, in all, however long they take")
     training.add_argument("--seed", type=int, default=TrainingConfig.seed, help="decides about all batches")
     training.add_argument(
@@ -291,15 +285,9 @@ def main() -> None:
         type=Path,
         help="checkpoint of another run, or exported weights, to begin a new one with",
     )
-    training.add_argument(
-        "--learning-rate", type=float, default=TrainingConfig.learning_rate, help="the highest one"
-    )
-    exporting = commands.add_parser(
-        "export", parents=[shared], help="write a run's weights and their model card"
-    )
-    exporting.add_argument(
-        "--boxes", type=int, default=BOXES, help="boxes above confidence .4 in a typical picture"
-    )
+    training.add_argument("--learning-rate", type=float, default=TrainingConfig.learning_rate, help="the highest one")
+    exporting = commands.add_parser("export", parents=[shared], help="write a run's weights and their model card")
+    exporting.add_argument("--boxes", type=int, default=BOXES, help="boxes above confidence .4 in a typical picture")
     evaluating = commands.add_parser(
         "evaluate", parents=[shared], help="measure weights on pictures that training never saw"
     )
@@ -312,9 +300,7 @@ def main() -> None:
             default=Path("weights/nano-objects.safetensors"),
             help="exported file; `evaluate` also takes a run's last.pt",
         )
-    evaluating.add_argument(
-        "--iou", type=float, help="non-maximum suppression (default: as suits these weights)"
-    )
+    evaluating.add_argument("--iou", type=float, help="non-maximum suppression (default: as suits these weights)")
     evaluating.add_argument(
         "--input-side",
         type=int,
@@ -341,9 +327,7 @@ def main() -> None:
             encoding="utf-8",
         )
         train(
-            batches=BatchMaker(
-                training_pictures(options.data), mix=config.mix, sides=config.sides, seed=config.seed
-            ),
+            batches=BatchMaker(training_pictures(options.data), mix=config.mix, sides=config.sides, seed=config.seed),
             run=options.run,
             config=config,
             begin_with=options.begin_with,

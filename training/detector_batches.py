@@ -130,15 +130,12 @@ class BatchMaker(Dataset[Batch]):
         kinds = list(self._groups)
         shares = np.array([self.mix.shares[kind] for kind in kinds])
         samples = [
-            self._sample(rng, kinds[index], side)
-            for index in rng.choice(len(kinds), count, p=shares / shares.sum())
+            self._sample(rng, kinds[index], side) for index in rng.choice(len(kinds), count, p=shares / shares.sum())
         ]
         return Batch(
             pictures=torch.from_numpy(np.stack([sample.picture for sample in samples])).permute(0, 3, 1, 2),
             boxes_xyxy=torch.from_numpy(np.concatenate([sample.boxes_xyxy for sample in samples])),
-            picture_index=torch.from_numpy(
-                np.repeat(np.arange(count), [len(sample.boxes_xyxy) for sample in samples])
-            ),
+            picture_index=torch.from_numpy(np.repeat(np.arange(count), [len(sample.boxes_xyxy) for sample in samples])),
             background=torch.from_numpy(np.stack([sample.background for sample in samples])),
         )
 

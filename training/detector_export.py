@@ -84,9 +84,7 @@ def stored(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         ValueError: if a kernel is not finite in float16.
     """
-    tensors = {
-        name: (value.half() if value.ndim > 1 else value).contiguous() for name, value in state.items()
-    }
+    tensors = {name: (value.half() if value.ndim > 1 else value).contiguous() for name, value in state.items()}
     unfit = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
     if unfit:
         raise ValueError(f"These weights are not finite in float16: {', '.join(unfit)}.")
@@ -118,9 +116,7 @@ def evaluate(
     detector.input_side = detector.input_side if input_side is None else input_side
     detector.second_side = detector.second_side if second_side is None else second_side
     return {
-        name: measure_recall(
-            detector, measuring_pictures(data, name), iou=iou, confidence=CONFIDENCE, least=LEAST
-        )
+        name: measure_recall(detector, measuring_pictures(data, name), iou=iou, confidence=CONFIDENCE, least=LEAST)
         for name in SETS
     }
 
@@ -138,9 +134,7 @@ def as_detector(network: nn.Module) -> ObjectDetector:
     )
 
 
-def confidence_shift(
-    detector: ObjectDetector, pictures: Sequence[LabelledPicture], *, boxes_per_picture: int
-) -> float:
+def confidence_shift(detector: ObjectDetector, pictures: Sequence[LabelledPicture], *, boxes_per_picture: int) -> float:
     """What to add to the logits so that the median picture has so many boxes above `CONFIDENCE`."""
     worst = []
     for picture in pictures:

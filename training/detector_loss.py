@@ -154,9 +154,7 @@ def assign(
     most = quality.new_zeros(2, len(boxes_xyxy))
     most[0].scatter_reduce_(0, objects, quality, "amax")
     most[1].scatter_reduce_(0, objects, iou, "amax")
-    return Assignment(
-        cells=cell, objects=objects, scores=quality / (most[0, objects] + 1e-9) * most[1, objects]
-    )
+    return Assignment(cells=cell, objects=objects, scores=quality / (most[0, objects] + 1e-9) * most[1, objects])
 
 
 def near_cells(
@@ -195,9 +193,7 @@ def cell_grid(
     """Centres (A, 2) in pixels, x first, and strides (A,) of all cells, level by level, row by row."""
     centres, steps = [], []
     for (height, width), stride in zip(sizes_hw, strides, strict=True):
-        y, x = torch.meshgrid(
-            torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
-        )
+        y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
         centres.append((torch.stack([x.flatten(), y.flatten()], dim=1) + 0.5) * stride)
         steps.append(torch.full((height * width,), float(stride), device=device))
     return torch.cat(centres), torch.cat(steps)
@@ -220,9 +216,7 @@ def complete_iou(boxes: Tensor, truth: Tensor) -> Tensor:
     iou = shared / (side.prod(dim=-1) + other.prod(dim=-1) - shared + 1e-7)
     around = torch.maximum(boxes[..., 2:], truth[..., 2:]) - torch.minimum(boxes[..., :2], truth[..., :2])
     apart = ((boxes[..., :2] + boxes[..., 2:] - truth[..., :2] - truth[..., 2:]) ** 2).sum(dim=-1) / 4
-    turn = torch.atan(other[..., 0] / (other[..., 1] + 1e-7)) - torch.atan(
-        side[..., 0] / (side[..., 1] + 1e-7)
-    )
+    turn = torch.atan(other[..., 0] / (other[..., 1] + 1e-7)) - torch.atan(side[..., 0] / (side[..., 1] + 1e-7))
     shape = (4 / math.pi**2) * turn**2
     with torch.no_grad():
         weight = shape / (shape - iou + 1 + 1e-7)

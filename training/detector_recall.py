@@ -84,9 +84,7 @@ def measure_recall(
         average_recall={budget: _average(values) for budget, values in ious.items()},
         recall_at_half={budget: _share_above(values, 0.5) for budget, values in ious.items()},
         by_size={
-            budget: {
-                name: _average(values[(share >= low) & (share < high)]) for name, (low, high) in SIZES.items()
-            }
+            budget: {name: _average(values[(share >= low) & (share < high)]) for name, (low, high) in SIZES.items()}
             for budget, values in ious.items()
         },
         boxes_per_picture=float(np.median(counts)),

@@ -72,9 +72,7 @@ def find_photographs(folder: Path) -> tuple[list[Path], list[Path]]:
         MobileSamError: if there are none, or too few to hold one out.
     """
     found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
     held_out = found[::HELD_OUT]
     train = [path for index, path in enumerate(found) if index % HELD_OUT]
@@ -92,9 +90,7 @@ def build_networks(settings: Settings, *, device: str) -> tuple[Sam, Sam]:
     """
     for name in (settings.teacher, settings.student):
         if not isinstance(zoo.find_model(name).config, SamConfig):
-            raise PromptError(
-                f"{name} has a mask head of its own; distillation needs models of SAM's family."
-            )
+            raise PromptError(f"{name} has a mask head of its own; distillation needs models of SAM's family.")
     torch.manual_seed(settings.seed)
     config = zoo.find_model(settings.student).config
     assert isinstance(config, SamConfig)
@@ -133,9 +129,7 @@ def pixels_of(photographs: Sequence[Path], *, side: int, device: str) -> Tensor:
     pictures = []
     for path in photographs:
         picture = load_image(path)
-        pictures.append(
-            to_input(picture, ResizeLongestSide((picture.shape[0], picture.shape[1]), side), device=device)
-        )
+        pictures.append(to_input(picture, ResizeLongestSide((picture.shape[0], picture.shape[1]), side), device=device))
     return torch.cat(pictures)
 
 
@@ -241,13 +235,9 @@ def train(
             rate = min(1, (step + 1) / WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * progress))
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * rate
-            pixels = pixels_of(
-                [photographs[index] for index in chosen], side=student.picture_side, device=device
-            )
+            pixels = pixels_of([photographs[index] for index in chosen], side=student.picture_side, device=device)
             target = torch.cat([wanted.of(index) for index in chosen])
-            with torch.autocast(
-                target.device.type, dtype=torch.bfloat16, enabled=target.device.type == "cuda"
-            ):
+            with torch.autocast(target.device.type, dtype=torch.bfloat16, enabled=target.device.type == "cuda"):
                 embedding = encoder(pixels)
             loss = F.mse_loss(embedding.float(), target)
             optimizer.zero_grad(set_to_none=True)
@@ -318,25 +308,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="train, or go on with a run")
     training.add_argument("--teacher", required=True, metavar="NAME", help="a model of SAM's family")
-    training.add_argument(
-        "--teacher-weights", metavar="FILE", help="its checkpoint, instead of the known one"
-    )
+    training.add_argument("--teacher-weights", metavar="FILE", help="its checkpoint, instead of the known one")
     training.add_argument("--student", required=True, metavar="NAME", help="whose encoder learns")
     training.add_argument("--student-weights", metavar="FILE", help="to begin with; without them at random")
-    training.add_argument(
-        "--photographs", required=True, metavar="FOLDER", help="searched with all folders in it"
-    )
+    training.add_argument("--photographs", required=True, metavar="FOLDER", help="searched with all folders in it")
     training.add_argument("--run", type=Path, default=Path("runs/distilled"))
     training.add_argument("--minutes", type=float, default=600, help="time to train, in all")
     training.add_argument("--steps", type=int, help="steps to train, in all, instead of a time")
     training.add_argument("--batch", type=int, default=Settings.batch, help="photographs a step")
-    training.add_argument(
-        "--learning-rate", type=float, default=Settings.learning_rate, help="the highest one"
-    )
+    training.add_argument("--learning-rate", type=float, default=Settings.learning_rate, help="the highest one")
     training.add_argument("--seed", type=int, default=0)
-    training.add_argument(
-        "--embeddings", type=Path, metavar="FOLDER", help="keep the teacher's embeddings here"
-    )
+    training.add_argument("--embeddings", type=Path, metavar="FOLDER", help="keep the teacher's embeddings here")
     exporting = commands.add_parser("export", help="write a run's weights as safetensors, with a model card")
     exporting.add_argument("--run", type=Path, default=Path("runs/distilled"))
     exporting.add_argument("--into", type=Path, required=True, metavar="FILE")

@@ -46,9 +46,7 @@ def measure(teacher: Sam, student: Sam, photographs: Sequence[Path]) -> Measured
     ious: list[float] = []
     for path in photographs:
         picture = load_image(path)
-        prompts = grid_prompts(
-            (picture.shape[0], picture.shape[1]), points_per_side=POINTS_PER_SIDE, multimask=False
-        )
+        prompts = grid_prompts((picture.shape[0], picture.shape[1]), points_per_side=POINTS_PER_SIDE, multimask=False)
         embeddings = [segmenter.encode(picture) for segmenter in segmenters]
         wanted, given = (embedding.features.double() for embedding in embeddings)
         missed += float((wanted - given).square().sum())

@@ -55,9 +55,7 @@ def main() -> None:
             rows.append((f1, least_iou, least_stability, precision, recall, kept_count / len(found)))
     print("   F1  predicted IoU  stability  precision  recall  masks per picture")
     for f1, least_iou, least_stability, precision, recall, number in sorted(rows, reverse=True)[:12]:
-        numbers = (
-            f"{least_iou:13.3f}  {least_stability:9.2f}  {precision:9.3f}  {recall:6.3f}  {number:17.1f}"
-        )
+        numbers = f"{least_iou:13.3f}  {least_stability:9.2f}  {precision:9.3f}  {recall:6.3f}  {number:17.1f}"
         print(f"{f1:5.3f}  {numbers}")
 
 

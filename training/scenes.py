@@ -128,9 +128,7 @@ def _paint(rng: Rng, canvas: Floats, masks: list[Bools], shape: Bools, *, nested
     if rng.random() < 0.6:  # shade across the shape, as light does
         direction = rng.normal(size=2)
         y, x = np.mgrid[-1 : 1 : (y1 - y0) * 1j, -1 : 1 : (x1 - x0) * 1j]
-        texture *= (1 + rng.uniform(0.1, 0.4) * (direction[0] * x + direction[1] * y))[..., None].astype(
-            np.float32
-        )
+        texture *= (1 + rng.uniform(0.1, 0.4) * (direction[0] * x + direction[1] * y))[..., None].astype(np.float32)
     canvas[window][inside] = texture[inside]
     if rng.random() < 0.2:  # a drawn outline
         edge = inside & ~cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)

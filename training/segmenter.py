@@ -113,9 +113,7 @@ def train(
             rate = learning_rate * min(1, (step + 1) / WARM_UP_STEPS) * schedule(progress)
             for group in optimizer.param_groups:
                 group["lr"] = max(rate, 1e-5)
-            torch.manual_seed(
-                1_000_003 * seed + step
-            )  # what a step draws does not depend on when the run was stopped
+            torch.manual_seed(1_000_003 * seed + step)  # what a step draws does not depend on when the run was stopped
             loss, numbers = loss_of(model, _on(batch, device), dtype)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -159,9 +157,7 @@ def fastest_dtype(model: NanoModel, batch: Batch) -> torch.dtype:
             started = clock()
             loss_of(trial, batch, dtype)[0].backward()
             seconds[dtype] = clock() - started
-    print(
-        "seconds for a step:", {str(dtype): round(value, 2) for dtype, value in seconds.items()}, flush=True
-    )
+    print("seconds for a step:", {str(dtype): round(value, 2) for dtype, value in seconds.items()}, flush=True)
     return min(seconds, key=lambda dtype: seconds[dtype])
 
 

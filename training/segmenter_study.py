@@ -82,12 +82,8 @@ def measure(segmenter: Segmenter, picture: LabelledPicture) -> Measured:
 
 
 def _boundary_iou(truth: list[Rle], answers: Masks) -> Floats:
-    bands = [
-        (_boundary(decode_rle(mask)), _boundary(answer)) for mask, answer in zip(truth, answers, strict=True)
-    ]
-    return np.array(
-        [(one & other).sum() / max(1, (one | other).sum()) for one, other in bands], dtype=np.float32
-    )
+    bands = [(_boundary(decode_rle(mask)), _boundary(answer)) for mask, answer in zip(truth, answers, strict=True)]
+    return np.array([(one & other).sum() / max(1, (one | other).sum()) for one, other in bands], dtype=np.float32)
 
 
 def _boundary(mask: Bools) -> Bools:

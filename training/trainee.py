@@ -92,9 +92,7 @@ def _suiting_window(batch: Batch, *, side: float) -> Tensor:
 
 def _worse(wanted: Tensor) -> Tensor:
     """Logits (W, 1, CELLS, CELLS) that an earlier model may have given for true masks: with faults in places."""
-    noise = F.interpolate(
-        torch.randn(len(wanted), 1, 5, 5, device=wanted.device), size=(CELLS, CELLS), mode="bicubic"
-    )
+    noise = F.interpolate(torch.randn(len(wanted), 1, 5, 5, device=wanted.device), size=(CELLS, CELLS), mode="bicubic")
     return 6 * (F.avg_pool2d(wanted, 2) - 0.5) + 4 * noise
 
 

@@ -29,9 +29,7 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("site"), metavar="DIR")
     parser.add_argument("--model", default="nano", metavar="NAME", help="default: %(default)s")
     parser.add_argument("--models", type=Path, metavar="DIR", help="already exported, instead of --model")
-    parser.add_argument(
-        "--runtime", type=Path, metavar="FILE", help=f"{RUNTIME} as npm packs it, if it is here"
-    )
+    parser.add_argument("--runtime", type=Path, metavar="FILE", help=f"{RUNTIME} as npm packs it, if it is here")
     options = parser.parse_args()
     site: Path = options.output
     site.mkdir(parents=True, exist_ok=True)
@@ -47,9 +45,7 @@ def main() -> int:
         said = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         print(f"build.py: {said}", file=sys.stderr)
         return 1
-    print(
-        f"{site}: host it anywhere, or look at it with `{Path(sys.executable).name} -m http.server -d {site}`"
-    )
+    print(f"{site}: host it anywhere, or look at it with `{Path(sys.executable).name} -m http.server -d {site}`")
     return 0
 
 
@@ -59,9 +55,7 @@ def take_runtime(folder: Path, packed: Path | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         if packed is None:
             if shutil.which("npm") is None:
-                raise FileNotFoundError(
-                    f"npm is not installed; fetch {RUNTIME} elsewhere and name it by --runtime."
-                )
+                raise FileNotFoundError(f"npm is not installed; fetch {RUNTIME} elsewhere and name it by --runtime.")
             command = ["npm", "pack", "--silent", RUNTIME, "--pack-destination", scratch]
             subprocess.run(command, check=True, capture_output=True, text=True)
             (packed,) = Path(scratch).glob("*.tgz")

@@ -46,9 +46,7 @@ def ray_data() -> Any:
     try:
         import ray.data
     except ImportError as error:
-        raise BatchError(
-            f'This needs Ray Data, which is an extra: pip install -e ".[batch]" ({error}).'
-        ) from error
+        raise BatchError(f'This needs Ray Data, which is an extra: pip install -e ".[batch]" ({error}).') from error
     return ray.data
 
 

@@ -155,9 +155,7 @@ def _spread(plan: Plan, work: Work, store: Store, listing: Listing, tally: Tally
                 yield tally, report.errors
 
 
-def _reports(
-    listing: Listing, size: int, pool: Pool, work: Work, store: Store
-) -> Generator[Report, None, None]:
+def _reports(listing: Listing, size: int, pool: Pool, work: Work, store: Store) -> Generator[Report, None, None]:
     """Reports of all parts, in the order in which workers finish them."""
     data = ray_data()
     import ray
@@ -172,9 +170,7 @@ def _reports(
             Worker,
             fn_constructor_args=(replace(work, threads=pool.cpus), store),
             batch_size=1,
-            compute=data.ActorPoolStrategy(
-                size=min(pool.workers, len(parts)), max_tasks_in_flight_per_actor=1
-            ),
+            compute=data.ActorPoolStrategy(size=min(pool.workers, len(parts)), max_tasks_in_flight_per_actor=1),
             num_cpus=pool.cpus,
             num_gpus=pool.gpus,
         )
@@ -183,6 +179,4 @@ def _reports(
                 yield from (Report.from_text(str(text)) for text in batch["report"])
         except ray.exceptions.RayError as error:
             reason = " ".join(str(error).split())[-300:]
-            raise BatchError(
-                f"Ray ended the run: {reason} What is done stays; the same command goes on."
-            ) from error
+            raise BatchError(f"Ray ended the run: {reason} What is done stays; the same command goes on.") from error

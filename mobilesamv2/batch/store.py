@@ -81,8 +81,7 @@ class Store:
         if before is not None and before != about:
             differing = sorted(key for key in {*before, *about} if before.get(key) != about.get(key))
             raise BatchError(
-                f"{address} holds the results of a run that differs in {' and '.join(differing)}; "
-                f"name another folder."
+                f"{address} holds the results of a run that differs in {' and '.join(differing)}; name another folder."
             )
         # Others stop publishing from here on, so what is done can be read.
         store.write(RUN_NAME, json_bytes({"run": store.run, "about": dict(about)}))

@@ -26,9 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 for success, 1 if something failed, 130 after Ctrl-C or SIGTERM. Wrong usage exits with 2.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # names of files may be no text; stderr does so itself
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text; stderr does so itself
     options = _parser().parse_args(arguments)
     try:
         with _stopped_like_ctrl_c():

@@ -39,17 +39,11 @@ def add_parser(commands: Commands) -> None:
         help="folders (with all folders in them), patterns such as 'a/**/*.jpg', text files with a picture in each "
         "line (.txt), addresses such as s3://bucket/folder",
     )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="DST", help="folder or address of the results"
-    )
+    parser.add_argument("-o", "--output", required=True, metavar="DST", help="folder or address of the results")
     parser.add_argument("--label-maps", action="store_true", help="write a label map of each picture too")
-    parser.add_argument(
-        "--retry-errors", action="store_true", help="also try again what failed in an earlier run"
-    )
+    parser.add_argument("--retry-errors", action="store_true", help="also try again what failed in an earlier run")
     spread = parser.add_argument_group("workers")
-    spread.add_argument(
-        "--address", help='of a Ray cluster, or "auto" on one of its machines (default: this machine)'
-    )
+    spread.add_argument("--address", help='of a Ray cluster, or "auto" on one of its machines (default: this machine)')
     spread.add_argument(
         "--workers", type=positive, metavar="N", help="how many (default: one for each GPU, or for each core)"
     )
@@ -95,9 +89,7 @@ def _plan_of(options: argparse.Namespace) -> tuple[Plan, Work]:
     entry = zoo.find_model(options.model)
     request = request_of(options)
     # Workers may run in another folder.
-    files = {
-        name: _from_the_root(getattr(options, name)) for name in ("weights", "decoder_weights", "detector")
-    }
+    files = {name: _from_the_root(getattr(options, name)) for name in ("weights", "decoder_weights", "detector")}
     loader = Loader(argparse.Namespace(**{**vars(options), **files}))
     about: dict[str, Any] = {
         "model": options.model,

@@ -39,9 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from ..images import load_image
 
     samplers, picture = chosen_samplers(options.samplers), load_image(options.photo)
-    curves = budget_curves(
-        load_segmenter(options), picture, samplers=samplers, budgets=budgets_up_to(options.largest)
-    )
+    curves = budget_curves(load_segmenter(options), picture, samplers=samplers, budgets=budgets_up_to(options.largest))
     print(f"{options.photo}: {curves.model} on {curves.device}")
     print(table([vars(point) for point in curves.points]))
     print(budget_verdict(curves))

@@ -19,9 +19,7 @@ def add_parser(commands: Commands) -> None:
         "a picture of its prompts, and comparison.json. Any two samplers and budgets can be compared.",
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO")
-    parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="DIR", help="where the pictures go"
-    )
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="where the pictures go")
     for side, default in (("first", "grid"), ("second", "object-aware")):
         parser.add_argument(
             f"--{side}",

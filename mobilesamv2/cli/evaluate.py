@@ -40,9 +40,7 @@ def add_parser(commands: Commands) -> None:
         metavar="DIR",
         help="folder with annotations.json and images/, or an annotation file of COCO or LVIS",
     )
-    parser.add_argument(
-        "--annotations", type=Path, metavar="FILE", help="the annotations, if they are elsewhere"
-    )
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="the annotations, if they are elsewhere")
     parser.add_argument("--images", type=Path, metavar="DIR", help="the photographs, if they are elsewhere")
     parser.add_argument("--split", metavar="NAME", help="only pictures that the file marks so")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pictures")
@@ -78,9 +76,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure a model; see `add_parser`."""
     from ..evaluate.datasets import Dataset, read_dataset
 
-    dataset = read_dataset(
-        options.data, annotations=options.annotations, images=options.images, split=options.split
-    )
+    dataset = read_dataset(options.data, annotations=options.annotations, images=options.images, split=options.split)
     dataset = Dataset(dataset.photographs[: options.limit], dataset.is_federated)
     if options.preset or options.leave_out:
         return run_presets(options, dataset)
@@ -147,9 +143,7 @@ def _prompted(options: argparse.Namespace, dataset: Dataset) -> int:
     photographs = tqdm(dataset.photographs, unit="photo", file=sys.stderr, disable=None)
     found = prompted_iou(segmenter, photographs, longest_side=options.longest_side)
     name = segmenter.name
-    print(
-        f"{name} on {segmenter.device_description}: {len(found)} objects in {len(dataset.photographs)} pictures"
-    )
+    print(f"{name} on {segmenter.device_description}: {len(found)} objects in {len(dataset.photographs)} pictures")
     print(
         table(
             [

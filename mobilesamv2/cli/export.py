@@ -17,9 +17,7 @@ def add_parser(commands: Commands) -> None:
         'and give. Needs the extra: `pip install -e ".[onnx]"`.',
     )
     parser.add_argument("name", metavar="NAME", help="a model; or a detector, by its name or checkpoint file")
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write to"
-    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write to")
     parser.add_argument("--weights", metavar="FILE", help="a checkpoint of that model on this machine")
     parser.add_argument(
         "--decoder-weights",
@@ -46,9 +44,7 @@ def run(options: argparse.Namespace) -> int:
     graphs = [described[part] for part in ("segmenter", "detector") if part in described]
     for graph in (part for group in graphs for part in group.values() if isinstance(part, dict)):
         size = (folder / graph["file"]).stat().st_size / 1e6
-        print(
-            f"{folder / graph['file']}: {size:.1f} MB, {_said(graph['inputs'])} to {_said(graph['outputs'])}"
-        )
+        print(f"{folder / graph['file']}: {size:.1f} MB, {_said(graph['inputs'])} to {_said(graph['outputs'])}")
     print(folder / DESCRIPTION)
     return 0
 

@@ -88,9 +88,7 @@ def add_request_options(parser: argparse.ArgumentParser, *, sampler: bool = True
         )
     asked.add_argument("--max-prompts", type=positive, metavar="K", help="ask at most so many (320)")
     asked.add_argument("--points-per-side", type=positive, metavar="N", help="of a grid (32)")
-    asked.add_argument(
-        "--single-mask", action="store_true", help="ask for one mask of each point instead of three"
-    )
+    asked.add_argument("--single-mask", action="store_true", help="ask for one mask of each point instead of three")
     asked.add_argument("--confidence", type=share, metavar="C", help="of the detector, 0 to 1 (0.4)")
     left = parser.add_argument_group("what is left out")
     left.add_argument("--predicted-iou", type=share, default=0.0, metavar="X", help="masks below it, 0 to 1")
@@ -106,9 +104,7 @@ def add_request_options(parser: argparse.ArgumentParser, *, sampler: bool = True
     )
     left.add_argument("--hide-nested", action="store_true", help="masks that lie within a larger one")
     left.add_argument("--flatten", action="store_true", help="what smaller masks cover of larger ones")
-    left.add_argument(
-        "--clean", type=positive, default=0, metavar="PIXELS", help="islands and holes of fewer pixels"
-    )
+    left.add_argument("--clean", type=positive, default=0, metavar="PIXELS", help="islands and holes of fewer pixels")
 
 
 def request_of(options: argparse.Namespace, sampler: str | None = None) -> Request:
@@ -202,9 +198,7 @@ def given_weights(options: argparse.Namespace) -> str | dict[str, str] | None:
     if options.decoder_weights is None:
         return weights
     if weights is None:
-        raise WeightsError(
-            "--decoder-weights goes with --weights, which names the image encoder's checkpoint."
-        )
+        raise WeightsError("--decoder-weights goes with --weights, which names the image encoder's checkpoint.")
     return {"encoder": weights, "decoder": options.decoder_weights}
 
 

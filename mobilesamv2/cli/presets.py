@@ -96,10 +96,7 @@ def _text(record: Record) -> str:
     protocol = record["protocol"]
     lines = [record["title"], table([_line(record, row) for row in record["rows"]])]
     lines += [f"{row['setting']}: {row['not_run']}." for row in record["rows"] if row["not_run"]]
-    lines += [
-        f"{what}: paper {protocol['paper'][what]}; here {protocol['here'][what]}."
-        for what in protocol["here"]
-    ]
+    lines += [f"{what}: paper {protocol['paper'][what]}; here {protocol['here'][what]}." for what in protocol["here"]]
     return "\n".join(lines + protocol["remarks"])
 
 

@@ -41,9 +41,7 @@ def add_parser(commands: Commands) -> None:
         "are done all the same.",
     )
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="photographs, folders of them")
-    parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="DIR", help="where the results go"
-    )
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="where the results go")
     parser.add_argument("-r", "--recursive", action="store_true", help="search folders within folders too")
     parser.add_argument(
         "--resume",
@@ -109,9 +107,7 @@ def run(options: argparse.Namespace) -> int:
     records: list[dict[str, Any]] = []
     options.output.mkdir(parents=True, exist_ok=True)
     if options.resume:
-        done = {
-            photo: record for photo in photos if (record := _done(photo, options, request, tiles)) is not None
-        }
+        done = {photo: record for photo in photos if (record := _done(photo, options, request, tiles)) is not None}
         records += done.values()
         photos = [photo for photo in photos if photo not in done]
         print(f"{count(len(done), 'photo')} done before.")
@@ -202,9 +198,7 @@ def _of_photo(photo: Photo, record: dict[str, Any]) -> dict[str, Any]:
     return {"photo": str(photo.path), "folder": photo.name, **record}
 
 
-def _done(
-    photo: Photo, options: argparse.Namespace, request: Request, tiles: Tiles | None
-) -> dict[str, Any] | None:
+def _done(photo: Photo, options: argparse.Namespace, request: Request, tiles: Tiles | None) -> dict[str, Any] | None:
     """The record of a photograph that was segmented before, as is asked now; None if it was not."""
     from ..export import MASKS_NAME
 
@@ -214,9 +208,7 @@ def _done(
         side = None if kept["tiles"] is None else kept["tiles"]["side"]
         same = same and side == (None if tiles is None else tiles.side)
         if same and kept["request"] == request.to_record():
-            return _of_photo(
-                photo, {k: v for k, v in kept.items() if k not in ("prompt_list", "annotations")}
-            )
+            return _of_photo(photo, {k: v for k, v in kept.items() if k not in ("prompt_list", "annotations")})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # not there, or not ours
     return None

@@ -42,9 +42,7 @@ def add_parser(commands: Commands) -> None:
     fetching.set_defaults(run=run_fetch)
 
     verifying = actions.add_parser("verify", help="compare checkpoints on this machine with their hashes")
-    verifying.add_argument(
-        "names", nargs="*", metavar="NAME", help="models or detectors (default: all that are here)"
-    )
+    verifying.add_argument("names", nargs="*", metavar="NAME", help="models or detectors (default: all that are here)")
     verifying.set_defaults(run=run_verify)
 
     converting = actions.add_parser("convert", help="write a checkpoint of any form as safetensors")
@@ -63,9 +61,7 @@ def run_list(options: argparse.Namespace) -> int:
                 {**_record(entry), "detector": entry.detector, "files": _files(entry.files)}
                 for entry in zoo.MODELS.values()
             ],
-            "detectors": [
-                {**_record(entry), "files": _files(entry.files)} for entry in zoo.DETECTORS.values()
-            ],
+            "detectors": [{**_record(entry), "files": _files(entry.files)} for entry in zoo.DETECTORS.values()],
         }
         print(json.dumps(rows, indent=1))
         return 0
@@ -74,8 +70,7 @@ def run_list(options: argparse.Namespace) -> int:
         for entry in zoo.MODELS.values()
     ]
     detectors = [
-        {"detector": entry.name, **_row(entry.files), "about": entry.summary}
-        for entry in zoo.DETECTORS.values()
+        {"detector": entry.name, **_row(entry.files), "about": entry.summary} for entry in zoo.DETECTORS.values()
     ]
     print(table(models))
     print()
@@ -98,9 +93,7 @@ def run_fetch(options: argparse.Namespace) -> int:
         if isinstance(entry, zoo.ModelEntry):
             detector = zoo.find_detector(entry.detector)
             if detector not in entries and weights.missing(detector.files.values()):
-                print(
-                    f"{entry.name} is used with {detector.name}: `mobilesamv2 weights fetch {detector.name}`"
-                )
+                print(f"{entry.name} is used with {detector.name}: `mobilesamv2 weights fetch {detector.name}`")
     return 0
 
 

@@ -108,9 +108,7 @@ class Comparison:
                 "found_alone": numbers.alone,
                 "sampling_seconds": round(numbers.sampling_seconds, 6),
             }
-            for name, result, numbers in zip(
-                self.names, (self.first, self.second), self.statistics, strict=True
-            )
+            for name, result, numbers in zip(self.names, (self.first, self.second), self.statistics, strict=True)
         ]
 
 

@@ -95,16 +95,12 @@ def _possible(first: Masks, second: Masks, iou: float) -> Bools:
     """
     areas = first.areas[:, None], second.areas[None]
     boxes = first.boxes_xyxy[:, None].astype(np.float64), second.boxes_xyxy[None].astype(np.float64)
-    sides = np.minimum(boxes[0][..., 2:], boxes[1][..., 2:]) - np.maximum(
-        boxes[0][..., :2], boxes[1][..., :2]
-    )
+    sides = np.minimum(boxes[0][..., 2:], boxes[1][..., 2:]) - np.maximum(boxes[0][..., :2], boxes[1][..., :2])
     largest_overlap = np.minimum(np.minimum(*areas), sides.clip(min=0).prod(axis=-1))
     return np.asarray((largest_overlap > 0) & (largest_overlap >= iou * np.maximum(*areas) - 1e-6))
 
 
-def _best_first(
-    rows: Ints, columns: Ints, overlaps: npt.NDArray[np.float64], *, counts: tuple[int, int]
-) -> Matching:
+def _best_first(rows: Ints, columns: Ints, overlaps: npt.NDArray[np.float64], *, counts: tuple[int, int]) -> Matching:
     """Take pairs from the best on; one with a mask that has a partner already is passed over."""
     free = np.ones(counts[0], dtype=np.bool_), np.ones(counts[1], dtype=np.bool_)
     taken = []

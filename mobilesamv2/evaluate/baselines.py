@@ -26,9 +26,7 @@ def filled_ellipse(box_xyxy: npt.NDArray[np.floating], *, size_hw: tuple[int, in
     return encode_window(window, origin_yx=(y0, x0), size_hw=size_hw)
 
 
-def _pixels_inside(
-    box_xyxy: npt.NDArray[np.floating], *, size_hw: tuple[int, int]
-) -> tuple[int, int, int, int]:
+def _pixels_inside(box_xyxy: npt.NDArray[np.floating], *, size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
     # Pixel i spans i to i + 1 here, as in a box whose x1 is one past the last pixel; its centre is i + 0.5.
     height, width = size_hw
     x0, y0, x1, y1 = (int(edge) for edge in np.ceil(np.asarray(box_xyxy, dtype=np.float64) - 0.5))

@@ -139,9 +139,7 @@ def read_dataset(
     except OSError as error:
         raise DatasetError(f"{file} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise DatasetError(
-            f"{file} is not a COCO annotation file with images and annotations ({error})."
-        ) from error
+        raise DatasetError(f"{file} is not a COCO annotation file with images and annotations ({error}).") from error
     try:
         _check_ids(file, content)
         frequency_of = {c["id"]: c["frequency"] for c in content.get("categories", ()) if "frequency" in c}
@@ -163,9 +161,7 @@ def read_dataset(
         )
         is_federated = any("neg_category_ids" in image for image in content["images"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(
-            f"{file} is not a COCO annotation file with images and annotations ({error})."
-        ) from error
+        raise DatasetError(f"{file} is not a COCO annotation file with images and annotations ({error}).") from error
     if not found:
         within = "" if split is None else f" in the split {split!r}"
         raise DatasetError(f"{file} has no picture with a mask{within}.")

@@ -79,9 +79,7 @@ def object_facts(objects: Sequence[LabelledObject]) -> ObjectFacts:
     )
 
 
-def object_results(
-    objects: Sequence[LabelledObject], *, prompts: Prompts, raw: Masks, kept: Masks
-) -> ObjectResults:
+def object_results(objects: Sequence[LabelledObject], *, prompts: Prompts, raw: Masks, kept: Masks) -> ObjectResults:
     """Compare a run with the objects of its photograph.
 
     An object takes the mask that fits it best, also where that mask fits another object too: unlike in AR@K, which

@@ -101,9 +101,7 @@ def run_presets(
     Raises:
         MobileSamError: as `evaluate` and `load`.
     """
-    tables = [
-        [_row(setting, model, left_out) for setting in _settings(preset, model.name)] for preset in presets
-    ]
+    tables = [[_row(setting, model, left_out) for setting in _settings(preset, model.name)] for preset in presets]
     to_run: dict[ModelChoice, dict[Request, None]] = {}
     for row in (row for rows in tables for row in rows if not row.not_run):
         to_run.setdefault(row.model, {})[row.setting.request] = None
@@ -119,9 +117,7 @@ def run_presets(
             workers=workers,
             on_picture=lambda done, name=choice.name: on_picture(name, done),  # type: ignore[misc]
         )
-        measured.update(
-            {(choice, request): row for request, row in zip(requests, found["rows"], strict=True)}
-        )
+        measured.update({(choice, request): row for request, row in zip(requests, found["rows"], strict=True)})
     objects = next((row["objects"] for row in measured.values()), None)
     labels = "federated labels" if dataset.is_federated else "labels as annotated"
     here = {
@@ -177,9 +173,7 @@ def _record(
                 "model": str(row.model),
                 "request": row.setting.request.to_record(),
                 "prompts": None if found is None else found["prompts"],
-                "ours": None
-                if found is None
-                else {each.name: _value(each, found) for each in preset.metrics},
+                "ours": None if found is None else {each.name: _value(each, found) for each in preset.metrics},
                 "paper": dict(row.setting.paper),
                 "not_run": row.not_run,
             }

@@ -61,9 +61,7 @@ class Preset:
 
 LVIS = "100 pictures of LVIS chosen at random, which ones is not stated"
 VIT_H = "SAM's ViT-H; boxes with the prompt-guided decoder of MobileSAMv2"
-FILTERS = (
-    "Masks of boxes are not filtered. Those of points have filters that suit the model; in the paper SAM's."
-)
+FILTERS = "Masks of boxes are not filtered. Those of points have filters that suit the model; in the paper SAM's."
 
 
 def _recall(name: str, most: int, group: str | None = None) -> Metric:

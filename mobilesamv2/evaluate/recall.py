@@ -50,9 +50,7 @@ class Found:
     def average_recall(self) -> dict[str, float | None]:
         """AR@K by K, 0 to 1; None where there are no objects."""
         means = self.matched.mean(axis=1) / self.objects if self.objects else [None] * len(MAX_MASKS)
-        return {
-            str(k): None if mean is None else float(mean) for k, mean in zip(MAX_MASKS, means, strict=True)
-        }
+        return {str(k): None if mean is None else float(mean) for k, mean in zip(MAX_MASKS, means, strict=True)}
 
     @classmethod
     def nothing(cls) -> Found:

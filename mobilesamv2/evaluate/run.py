@@ -102,9 +102,7 @@ def _read_progress(file: Path | None, heading: Record) -> dict[str, Record]:
             records.append(json.loads(line))
         except ValueError:
             if number + 1 < len(lines):
-                raise DatasetError(
-                    f"{file} is damaged in line {number + 1}; delete it to begin anew."
-                ) from None
+                raise DatasetError(f"{file} is damaged in line {number + 1}; delete it to begin anew.") from None
     if records and records[0] != heading:
         raise DatasetError(
             f"{file} holds the progress of another run ({records[0]}); delete it, or name another output."
@@ -201,24 +199,18 @@ def _row(measured: Sequence[Record]) -> Record:
     row: Record = {}
     for kind in ("mask", "box", "prompt_box"):
         pictures = [
-            {name: Found.from_json(value) for name, value in each[kind].items()}
-            for each in measured
-            if kind in each
+            {name: Found.from_json(value) for name, value in each[kind].items()} for each in measured if kind in each
         ]
         if not pictures:
             continue
         found = total(pictures)
         row[f"{kind}_ar"] = found["all"].average_recall()
-        row[f"{kind}_ar_by_group"] = {
-            name: each.average_recall() for name, each in found.items() if name != "all"
-        }
+        row[f"{kind}_ar_by_group"] = {name: each.average_recall() for name, each in found.items() if name != "all"}
     return row | {
         "objects": objects,
         "mean_best_iou": sum(each["best_iou"] for each in measured) / objects if objects else None,
         "coverage": sum(each["coverage"] for each in measured) / count,
         "masks": sum(each["masks"] for each in measured) / count,
         "prompts": sum(each["prompts"] for each in measured) / count,
-        "seconds": {
-            stage: sum(each["seconds"].get(stage, 0.0) for each in measured) / count for stage in STAGES
-        },
+        "seconds": {stage: sum(each["seconds"].get(stage, 0.0) for each in measured) / count for stage in STAGES},
     }

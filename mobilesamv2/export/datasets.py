@@ -59,9 +59,7 @@ def dataset_files(
     if "panoptic" in formats:
         for name, (_, masks) in zip(names, photos, strict=True):
             yield f"panoptic/{name}.png", png_bytes(panoptic_image(panoptic_map(masks)))
-        named = (
-            (file_name, f"{name}.png", masks) for name, (file_name, masks) in zip(names, photos, strict=True)
-        )
+        named = ((file_name, f"{name}.png", masks) for name, (file_name, masks) in zip(names, photos, strict=True))
         yield "panoptic.json", json_bytes(panoptic_dataset(named))
     if "yolo" in formats:
         yield "yolo/data.yaml", yolo_yaml().encode()

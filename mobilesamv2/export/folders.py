@@ -64,9 +64,7 @@ def write_result(
         write_file(folder / "label_map.png", label_map_png(result.masks))
     # Last: where it lies, everything else does.
     asked = result.prompts.to_list()
-    write_json(
-        folder / MASKS_NAME, {**named, "prompt_list": asked, "annotations": annotation_records(result.masks)}
-    )
+    write_json(folder / MASKS_NAME, {**named, "prompt_list": asked, "annotations": annotation_records(result.masks)})
 
 
 def _write_photo(folder: Path, stem: str, drawn: Picture, *, is_large: bool) -> None:
@@ -111,9 +109,7 @@ def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, 
     is_large = small is not picture
     palette = render.label_colours(sum(comparison.matching.counts))
     results = comparison.first, comparison.second
-    for name, result, ranks in zip(
-        comparison.names, results, comparison.matching.colour_ranks(), strict=True
-    ):
+    for name, result, ranks in zip(comparison.names, results, comparison.matching.colour_ranks(), strict=True):
         stem = name.replace(":", "-").replace(" ", "-")
         drawn = render.overlay(small, result.masks, colours=palette[ranks])
         _write_photo(folder, f"{stem}-overlay", drawn, is_large=is_large)
@@ -121,9 +117,7 @@ def write_comparison(folder: Path, picture: Picture, comparison: Comparison, *, 
         _write_photo(folder, f"{stem}-prompts", drawn, is_large=is_large)
 
 
-def write_summary(
-    folder: Path, *, photos: Sequence[dict[str, Any]], failures: Sequence[dict[str, str]]
-) -> None:
+def write_summary(folder: Path, *, photos: Sequence[dict[str, Any]], failures: Sequence[dict[str, str]]) -> None:
     """Write `summary.json`: a record for each photograph that was segmented, and one for each that failed.
 
     Raises:

@@ -80,9 +80,7 @@ def cvat_xml(photos: Photos) -> bytes:
     """An XML file of "CVAT for images 1.1" with a mask for each mask; smaller ones lie on larger ones."""
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
-    labels = ElementTree.SubElement(
-        ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task"), "labels"
-    )
+    labels = ElementTree.SubElement(ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task"), "labels")
     label = ElementTree.SubElement(labels, "label")
     ElementTree.SubElement(label, "name").text = CATEGORY
     ElementTree.SubElement(label, "type").text = "mask"
@@ -109,9 +107,7 @@ def cvat_xml(photos: Photos) -> bytes:
                     "occluded": "0",
                     "rle": ", ".join(map(str, lengths)),
                 }
-                ElementTree.SubElement(
-                    image, "mask", mask | {name: str(value) for name, value in box.items()}
-                )
+                ElementTree.SubElement(image, "mask", mask | {name: str(value) for name, value in box.items()})
     ElementTree.indent(root)
     text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return text + b"\n"
@@ -131,9 +127,7 @@ def label_studio_tasks(photos: Photos, *, model: str = "mobilesamv2") -> list[di
     return [
         {
             "data": {"image": file_name},
-            "predictions": [
-                {"model_version": model, "result": [_brush(masks, index) for index in range(len(masks))]}
-            ],
+            "predictions": [{"model_version": model, "result": [_brush(masks, index) for index in range(len(masks))]}],
         }
         for file_name, masks in photos
     ]

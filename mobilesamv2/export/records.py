@@ -37,9 +37,7 @@ CATEGORY = "object"
 """What every mask is called in formats that name things: masks are of no class."""
 
 
-def coco_dataset(
-    photos: Photos, *, info: Mapping[str, Any] | None = None, polygons: bool = False
-) -> dict[str, Any]:
+def coco_dataset(photos: Photos, *, info: Mapping[str, Any] | None = None, polygons: bool = False) -> dict[str, Any]:
     """Masks of any number of photographs as one COCO data set, as `pycocotools.coco.COCO` reads it.
 
     Args:

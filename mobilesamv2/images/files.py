@@ -143,9 +143,7 @@ def _unknown(file: IO[bytes], name: str, brand: bytes) -> str:
     if brand in _HEIC_BRANDS | _AVIF_BRANDS:
         return _damaged(name)
     if bands := _tiff_bands(file):
-        return (
-            f"{name} has {bands} bands that are no colours; save the three to be seen as RGB and try again."
-        )
+        return f"{name} has {bands} bands that are no colours; save the three to be seen as RGB and try again."
     return (
         f"{name} is not a picture that can be read, or it is damaged. "
         "Use JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP."
@@ -186,9 +184,7 @@ def _deep_colours(file: IO[bytes], opened: Image.Image) -> ReadImage | None:
         rgb = on_white(rgb)
     # TIFF is turned by Pillow itself.
     orientation = (
-        _orientation(opened)
-        if opened.format != "TIFF"
-        else int(getattr(opened, "tag_v2", {}).get(_ORIENTATION_TAG, 1))
+        _orientation(opened) if opened.format != "TIFF" else int(getattr(opened, "tag_v2", {}).get(_ORIENTATION_TAG, 1))
     )
     return ReadImage(np.array(_turned(rgb, orientation)), scaled_to_own_range=True)
 
@@ -218,9 +214,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     try:
         return on_white(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
     except ValueError as error:
-        raise InvalidImageError(
-            f"{name} has {image.mode} colours, which cannot be read; save it as RGB."
-        ) from error
+        raise InvalidImageError(f"{name} has {image.mode} colours, which cannot be read; save it as RGB.") from error
 
 
 def _orientation(image: Image.Image) -> int:

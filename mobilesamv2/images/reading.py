@@ -74,8 +74,7 @@ def read_image(image: ImageInput) -> ReadImage:
     if hasattr(image, "read"):
         return from_file(image)
     raise InvalidImageError(
-        "A picture must be a path, bytes, a file, a Pillow image, an array or a tensor; "
-        f"got {type(image).__name__}."
+        f"A picture must be a path, bytes, a file, a Pillow image, an array or a tensor; got {type(image).__name__}."
     )
 
 

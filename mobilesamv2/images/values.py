@@ -102,8 +102,7 @@ def eight_bits(values: npt.NDArray[Any], name: str) -> tuple[npt.NDArray[np.uint
     limit = 1 if np.issubdtype(values.dtype, np.floating) else 65535
     if not (lowest >= 0 and highest <= limit):  # NaN is refused too
         raise InvalidImageError(
-            f"{name} has grey values from {lowest} to {highest}; expected 0 to {limit}. "
-            "Convert it to 8 bits first."
+            f"{name} has grey values from {lowest} to {highest}; expected 0 to {limit}. Convert it to 8 bits first."
         )
     dim = bool(0 < highest < DIM * limit)
     return scaled(values, float(highest) if dim else limit), dim

@@ -141,9 +141,7 @@ class Sam(nn.Module):
         code = self.prompt_encoder.position_grid(*size_hw).to(self.dtype)
         projected = None
         if self.mask_decoder.can_share(embedding):
-            projected = self.mask_decoder.share(
-                image=embedding + self.prompt_encoder.no_mask(size_hw), image_code=code
-            )
+            projected = self.mask_decoder.share(image=embedding + self.prompt_encoder.no_mask(size_hw), image_code=code)
         return SharedBySam(image_code=code, projected=projected)
 
     def decode(
@@ -169,9 +167,7 @@ class Sam(nn.Module):
         )
         sparse = sparse.to(self.dtype)
         if shared.projected is not None and masks is None:
-            logits, iou = self.mask_decoder.decode_shared(
-                shared.projected, sparse=sparse, multimask=multimask
-            )
+            logits, iou = self.mask_decoder.decode_shared(shared.projected, sparse=sparse, multimask=multimask)
         else:
             logits, iou = self.mask_decoder(
                 image=embedding,

@@ -89,9 +89,7 @@ class NanoDecoderGraph(nn.Module):
         """As `SamDecoderGraph.forward`; padding points are not needed and change nothing."""
         network, count = self.network, point_coords.shape[0]
         has_box = (point_labels == TOP_LEFT).any(1)
-        corners = [
-            (point_coords * (point_labels == label)[..., None]).sum(1) for label in (TOP_LEFT, BOTTOM_RIGHT)
-        ]
+        corners = [(point_coords * (point_labels == label)[..., None]).sum(1) for label in (TOP_LEFT, BOTTOM_RIGHT)]
         each = len(POINT_WINDOWS)
         windows = torch.where(
             has_box[:, None, None],
@@ -103,9 +101,7 @@ class NanoDecoderGraph(nn.Module):
         # A box is answered in the first of its windows only.
         read = (~has_box[:, None] | (order == 0)).flatten().nonzero()[:, 0]
         of_read = windows.flatten(0, 1)[read]
-        prior = read_logits(
-            mask_input.expand(read.shape[0], -1, -1, -1), of_read, cells=CELLS, stride=MASK_STRIDE
-        )
+        prior = read_logits(mask_input.expand(read.shape[0], -1, -1, -1), of_read, cells=CELLS, stride=MASK_STRIDE)
         of_windows, iou_of_windows = network.mask_head(
             network.share(image_embeddings),
             WindowPrompts(

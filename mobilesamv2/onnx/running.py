@@ -31,9 +31,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WeightsError(
-            f"{folder} has no {DESCRIPTION}; name a folder that `mobilesamv2 export` wrote."
-        ) from None
+        raise WeightsError(f"{folder} has no {DESCRIPTION}; name a folder that `mobilesamv2 export` wrote.") from None
     except ValueError as error:
         raise WeightsError(f"{path} is not valid JSON: {error}. Export the model again.") from error
     if not isinstance(described, dict) or "opset" not in described:
@@ -155,9 +153,7 @@ class OnnxDetector:
         return find_boxes(self, picture, confidence=confidence, iou=iou, max_boxes=max_boxes)
 
 
-def _as_points(
-    points: Tensor | None, labels: Tensor | None, boxes_xyxy: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _as_points(points: Tensor | None, labels: Tensor | None, boxes_xyxy: Tensor | None) -> tuple[Tensor, Tensor]:
     """Prompts as points (N, P, 2) and labels float32 (N, P): corners of boxes last, else a padding point."""
     count = max(0 if part is None else len(part) for part in (points, boxes_xyxy))
     if boxes_xyxy is None:
@@ -183,9 +179,7 @@ def _session(folder: Path, described: Mapping[str, Any]) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except (errors.Fail, errors.InvalidGraph, errors.InvalidProtobuf, errors.NoSuchFile) as error:
-        raise WeightsError(
-            f"{path} cannot be read by ONNX Runtime: {error} Export the model again."
-        ) from error
+        raise WeightsError(f"{path} cannot be read by ONNX Runtime: {error} Export the model again.") from error
 
 
 def _run(session: Any, inputs: Mapping[str, Tensor]) -> list[Tensor]:

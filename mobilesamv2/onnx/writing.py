@@ -64,9 +64,7 @@ def export_onnx(
         names = ", ".join([*MODELS, *DETECTORS])
         raise UnknownModelError(f'There is no model or detector "{name}". There are: {names}.')
     if entry is None and (weights is not None or detector is not None):
-        raise MobileSamError(
-            f"{name} is no model but a detector; export it without other weights or detectors."
-        )
+        raise MobileSamError(f"{name} is no model but a detector; export it without other weights or detectors.")
     objects: str | Path | None = name
     if entry is not None:
         objects = (detector or entry.detector) if with_detector else None
@@ -109,9 +107,7 @@ def write_segmenter(network: Sam | NanoModel, folder: Path) -> dict[str, Any]:
 def write_encoder(network: Sam | NanoModel, folder: Path) -> dict[str, Any]:
     """Write `encoder.onnx`: its name, and its inputs and outputs with their shapes."""
     pixels = torch.zeros(1, 3, network.picture_side, network.picture_side)
-    return _write(
-        EncoderGraph(network), (pixels,), folder / ENCODER, inputs=["images"], outputs=["image_embeddings"]
-    )
+    return _write(EncoderGraph(network), (pixels,), folder / ENCODER, inputs=["images"], outputs=["image_embeddings"])
 
 
 def write_decoder(network: Sam | NanoModel, folder: Path, *, embedding: Sequence[int]) -> dict[str, Any]:
@@ -224,6 +220,4 @@ def require(*packages: str) -> None:
     from importlib.util import find_spec
 
     if missing := [name for name in packages if find_spec(name) is None]:
-        raise MobileSamError(
-            f'ONNX needs {" and ".join(missing)}: install the extra, `pip install -e ".[onnx]"`.'
-        )
+        raise MobileSamError(f'ONNX needs {" and ".join(missing)}: install the extra, `pip install -e ".[onnx]"`.')

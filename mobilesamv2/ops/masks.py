@@ -126,9 +126,7 @@ def _turns(low: Floats, rows: Strips, columns: Axis, levels: tuple[float, float,
     between[:, 0], between[:, -1] = begin_state[:, 0], end_state[:, -1]
     np.not_equal(begin_state[:, 1:], end_state[:, :-1], out=between[:, 1:-1])
     turned, joint = np.divmod(np.flatnonzero(between), between.shape[1])
-    unclear_strip, pixel = np.divmod(
-        np.flatnonzero(pixels[:, 1:] != pixels[:, :-1]), max(1, pixels.shape[1] - 1)
-    )
+    unclear_strip, pixel = np.divmod(np.flatnonzero(pixels[:, 1:] != pixels[:, :-1]), max(1, pixels.shape[1] - 1))
     height = int(rows.start[-1])
     rows_of_turns = np.concatenate([start[joint], start[strip[unclear_strip]] + pixel + 1])
     columns_of_turns = x.start + np.concatenate([turned, column[unclear_strip]])
@@ -149,9 +147,7 @@ def _mixed_along_x(low: Floats, columns: Axis, x: slice, y: slice) -> Floats:
     part = np.ascontiguousarray(low[near_y[0] : near_y[-1] + 1].T[near_x][:, near_y - near_y[0]])
     np.clip(np.fmax(part, -_LARGEST_LOGIT, out=part), None, _LARGEST_LOGIT, out=part)
     begins, weights = first - first[0], columns.weights[x]
-    return reduce(
-        np.add, (part.take(begins + tap, axis=0) * weights[:, tap, None] for tap in range(columns.taps))
-    )
+    return reduce(np.add, (part.take(begins + tap, axis=0) * weights[:, tap, None] for tap in range(columns.taps)))
 
 
 def _mixed_along_y(
@@ -169,9 +165,7 @@ def _mixed_along_y(
     step = max(1, _PIXELS_AT_ONCE // pixels.shape[1])
     for begin in range(0, len(strip), step):
         piece = slice(begin, begin + step)
-        shares = (
-            weights.take(strip[piece], axis=0) for weights in rows.weights
-        )  # one (S, length) for each tap
+        shares = (weights.take(strip[piece], axis=0) for weights in rows.weights)  # one (S, length) for each tap
         mixed = reduce(
             np.add,
             (mixed_columns.take(corner[piece] + tap)[:, None] * share for tap, share in enumerate(shares)),

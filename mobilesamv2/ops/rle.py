@@ -25,9 +25,7 @@ def encode_window(window: Bools, *, origin_yx: tuple[int, int], size_hw: tuple[i
     rows, columns = window.shape
     y0, x0 = origin_yx
     if y0 < 0 or x0 < 0 or y0 + rows > size_hw[0] or x0 + columns > size_hw[1]:
-        raise ValueError(
-            f"A window {window.shape} at {origin_yx} does not lie within a picture of {size_hw}."
-        )
+        raise ValueError(f"A window {window.shape} at {origin_yx} does not lie within a picture of {size_hw}.")
     return encode_runs(window_runs(window, origin_yx=origin_yx, height=size_hw[0]), size_hw=size_hw)
 
 
@@ -86,9 +84,7 @@ def encode_runs(runs: Ints, *, size_hw: tuple[int, int]) -> Rle:
     counts = np.diff(runs.reshape(-1), prepend=0, append=height * width)
     if len(runs) and counts[-1] == 0:
         counts = counts[:-1]
-    rle: Rle = coco_mask.frPyObjects(
-        {"size": [height, width], "counts": counts.astype(np.uint32)}, height, width
-    )
+    rle: Rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts.astype(np.uint32)}, height, width)
     return {"size": [height, width], "counts": rle["counts"]}
 
 

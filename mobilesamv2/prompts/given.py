@@ -82,21 +82,15 @@ def _within(prompts: Prompts, size_hw: tuple[int, int]) -> Prompts:
     height, width = size_hw
     edges = np.array([width, height], dtype=np.float32)
     if prompts.points is not None and prompts.labels is not None:
-        outside = ((prompts.points < -0.5) | (prompts.points > edges - 0.5)).any(axis=2) & (
-            prompts.labels >= 0
-        )
+        outside = ((prompts.points < -0.5) | (prompts.points > edges - 0.5)).any(axis=2) & (prompts.labels >= 0)
         if outside.any():
             x, y = prompts.points[outside][0]
-            raise PromptError(
-                f"The point {x:g}, {y:g} lies outside the picture of {width} x {height} pixels."
-            )
+            raise PromptError(f"The point {x:g}, {y:g} lies outside the picture of {width} x {height} pixels.")
     boxes = prompts.boxes_xyxy
     if boxes is None:
         return prompts
     if (boxes[:, 2:] < boxes[:, :2]).any():
-        raise PromptError(
-            "Boxes are x0, y0, x1, y1 with x0 <= x1 and y0 <= y1; at least one is the other way round."
-        )
+        raise PromptError("Boxes are x0, y0, x1, y1 with x0 <= x1 and y0 <= y1; at least one is the other way round.")
     beyond = ((boxes[:, 2:] <= 0) | (boxes[:, :2] >= edges)).any(axis=1)
     if beyond.any():
         box = ", ".join(f"{edge:g}" for edge in boxes[beyond][0])
@@ -143,9 +137,7 @@ def masks_from(given: npt.ArrayLike | Tensor, *, count: int, side: int, resize: 
         return F.interpolate(masks[:, None], (side, side), mode="bilinear", antialias=True)
     height, width = (max(1, round(edge * side / resize.input_side)) for edge in resize.resized_hw)
     square = masks.new_full((count, 1, side, side), -_SURE)
-    square[:, :, :height, :width] = F.interpolate(
-        masks[:, None], (height, width), mode="bilinear", antialias=True
-    )
+    square[:, :, :height, :width] = F.interpolate(masks[:, None], (height, width), mode="bilinear", antialias=True)
     return square
 
 

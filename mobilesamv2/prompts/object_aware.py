@@ -63,7 +63,5 @@ class ObjectAwareSampler:
 
     def boxes(self, picture: Picture) -> Prompts:
         """A box for each object found, the surest first."""
-        found = self.detector.detect(
-            picture, confidence=self.confidence, iou=self.iou, max_boxes=self.max_prompts
-        )
+        found = self.detector.detect(picture, confidence=self.confidence, iou=self.iou, max_boxes=self.max_prompts)
         return Prompts(boxes_xyxy=found.boxes_xyxy, scores=found.scores)

@@ -13,9 +13,7 @@ from .object_aware import Detector, ObjectAwareSampler
 from .sampler import Sampler
 
 
-def make_sampler(
-    request: Request, *, detector: Detector | None, grid_filters: MaskFilters, model_name: str
-) -> Sampler:
+def make_sampler(request: Request, *, detector: Detector | None, grid_filters: MaskFilters, model_name: str) -> Sampler:
     """The sampler that a request names, with its options.
 
     Args:
@@ -38,9 +36,7 @@ def make_sampler(
     if request.sampler == "object-aware":
         return ObjectAwareSampler(detector, limit, confidence, filters=own or MaskFilters())
     if request.sampler == "box-centres":
-        return BoxCentresSampler(
-            detector, limit, confidence, multimask=multimask, filters=own or grid_filters
-        )
+        return BoxCentresSampler(detector, limit, confidence, multimask=multimask, filters=own or grid_filters)
     return CoverageSampler(
         detector, limit, confidence, multimask=multimask, filters=own or coverage_filters(grid_filters)
     )

@@ -36,9 +36,7 @@ def run_budget(
     yield (yield from steps)
 
 
-def prompts_of_budget(
-    picture: ReadImage, stored: StoredEmbedding | None, asked: BudgetRequest, model: str
-) -> int:
+def prompts_of_budget(picture: ReadImage, stored: StoredEmbedding | None, asked: BudgetRequest, model: str) -> int:
     """How many prompts `run_budget` will ask at the most."""
     of_grids = sum(math.isqrt(budget) ** 2 for budget in budgets_up_to(asked.largest))
     return sum(of_grids if SAMPLERS[name].is_square else asked.largest for name in asked.samplers)

@@ -39,16 +39,12 @@ def run_compare(
     yield (yield from compare_steps(segmenter, picture, *requests, embedding=embedding))
 
 
-def prompts_of_compare(
-    picture: ReadImage, stored: StoredEmbedding | None, requests: Requests, model: str
-) -> int:
+def prompts_of_compare(picture: ReadImage, stored: StoredEmbedding | None, requests: Requests, model: str) -> int:
     """How many prompts `run_compare` will ask at the most."""
     return sum(request.prompts_at_most for request in requests)
 
 
-def request_of(
-    text: str, *, max_prompts: int | None = None, points_per_side: int | None = None, most: int
-) -> Request:
+def request_of(text: str, *, max_prompts: int | None = None, points_per_side: int | None = None, most: int) -> Request:
     """Read a request that may ask at most `most` prompts; other arguments as for `Request.parse`.
 
     Raises:

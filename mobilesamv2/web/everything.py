@@ -154,9 +154,7 @@ def _unlimited(wanted: ViewRequest) -> ViewRequest:
     """The same without a budget: of a grid that is not whole there is no smaller one to take."""
     if not wanted.request.kind.is_square:
         return wanted
-    return replace(
-        wanted, request=replace(wanted.request, max_prompts=None, points_per_side=math.isqrt(MOST_PROMPTS))
-    )
+    return replace(wanted, request=replace(wanted.request, max_prompts=None, points_per_side=math.isqrt(MOST_PROMPTS)))
 
 
 def _joined(before: RawMasks | None, found: RawMasks, seen: Shown | None) -> RawMasks:
@@ -210,9 +208,7 @@ class FirstExample:
                 yield item
 
 
-def view_of(
-    session: Session, picture: ReadImage, raw: RawMasks, wanted: ViewRequest, *, side: int
-) -> MasksView:
+def view_of(session: Session, picture: ReadImage, raw: RawMasks, wanted: ViewRequest, *, side: int) -> MasksView:
     """What the filters leave of what is decoded; the session keeps it for clicks."""
     found = shown_of(raw, wanted)
     edition = secrets.token_hex(4)

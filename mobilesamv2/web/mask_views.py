@@ -85,9 +85,7 @@ def summary_of(raw: RawMasks, found: Shown, request: Request) -> Summary:
     decoded, asked = len(raw.prompts), len(found.prompts)
     masks_decoded = raw.within(request.prompts_at_most).run.masks_decoded
     run = replace(raw.run, masks_decoded=masks_decoded, request=request)
-    result = SegmentationResult(
-        **vars(run), masks=found.masks, prompts=found.prompts, is_complete=raw.is_complete
-    )
+    result = SegmentationResult(**vars(run), masks=found.masks, prompts=found.prompts, is_complete=raw.is_complete)
     return result.to_record() | {
         "prompts_decoded": decoded,
         "is_exhausted": raw.is_exhausted,

@@ -39,7 +39,5 @@ def run_on(
         MobileSamError: what the model cannot do, in a sentence.
     """
     session = job.session
-    stored = (
-        session.embedding(model) if session.at_hand is picture else None
-    )  # a batch has pictures of its own
+    stored = session.embedding(model) if session.at_hand is picture else None  # a batch has pictures of its own
     return job.follow(run(picture, stored, asked, model), model=model, picture=picture)

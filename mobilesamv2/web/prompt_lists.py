@@ -39,8 +39,7 @@ def read_prompts(
         PromptError: something has another form, or points and boxes are of different numbers of objects.
     """
     all_points = [
-        [_numbers("A point", "[x, y]", point, 2) for point in one or [None]]
-        for one in _objects("points", points, 2)
+        [_numbers("A point", "[x, y]", point, 2) for point in one or [None]] for one in _objects("points", points, 2)
     ]
     all_boxes = [_numbers("A box", "[x0, y0, x1, y1]", box, 4) for box in _objects("boxes", boxes, 1)]
     all_labels = _objects("labels", labels, 1) or [[1] * len(one) for one in all_points]
@@ -51,9 +50,7 @@ def read_prompts(
             raise PromptError(f"A label is 1 on the object or 0 beside it; got {_short(label)}.")
     for box in all_boxes:
         if box[2] <= box[0] or box[3] <= box[1]:
-            raise PromptError(
-                f"A box is [x0, y0, x1, y1], x1 right of x0 and y1 below y0; got {_short(box)}."
-            )
+            raise PromptError(f"A box is [x0, y0, x1, y1], x1 right of x0 and y1 below y0; got {_short(box)}.")
     if not all_points and not all_boxes:
         raise PromptError(text.NOTHING_ASKED)
     if all_points and all_boxes and len(all_points) != len(all_boxes):

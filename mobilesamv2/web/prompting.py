@@ -258,9 +258,7 @@ def _colours(questions: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.uint8]:
     return COLOURS[[(whole(one.get("number")) - 1) % len(COLOURS) for one in questions]]
 
 
-def _for_page(
-    mask: Masks, index: int, size_hw: tuple[int, int], colour: npt.NDArray[np.uint8]
-) -> dict[str, Any]:
+def _for_page(mask: Masks, index: int, size_hw: tuple[int, int], colour: npt.NDArray[np.uint8]) -> dict[str, Any]:
     area, iou = int(mask.areas[0]), float(mask.predicted_iou[0])
     share = area / (mask.size_hw[0] * mask.size_hw[1])
     return {

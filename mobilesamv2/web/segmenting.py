@@ -43,16 +43,10 @@ def run_raw(
     """As `run_segment`, with the masks of each chunk, and without filters."""
     segmenter = models.get(model)
     embedding = yield from encoded(segmenter, picture, stored)
-    yield (
-        yield from segmenter.steps(
-            picture, asked.request, embedding=embedding, filters=KEEP_ALL, skip=asked.skip
-        )
-    )
+    yield (yield from segmenter.steps(picture, asked.request, embedding=embedding, filters=KEEP_ALL, skip=asked.skip))
 
 
-def prompts_of_segment(
-    picture: ReadImage, stored: StoredEmbedding | None, request: Request, model: str
-) -> int:
+def prompts_of_segment(picture: ReadImage, stored: StoredEmbedding | None, request: Request, model: str) -> int:
     """How many prompts `run_segment` will ask at the most."""
     return request.prompts_at_most
 

@@ -111,9 +111,7 @@ class Settings:
             fetch_addresses=environment.get("MOBILESAMV2_FETCH_ADDRESSES", "").lower() in _YES,
         )
         given: dict[str, Any] = {
-            limit.field: limit.read(environment[limit.variable])
-            for limit in LIMITS
-            if environment.get(limit.variable)
+            limit.field: limit.read(environment[limit.variable]) for limit in LIMITS if environment.get(limit.variable)
         }
         if MOST_PROMPTS.field in given:
             settings = settings.with_at_most(given.pop(MOST_PROMPTS.field))
@@ -183,9 +181,7 @@ class Limit:
             MobileSamError: if it is no whole number, or out of range.
         """
         text = value.strip()
-        if not (
-            text.isascii() and text.isdecimal() and len(text) < 17 and self.low <= int(text) <= self.high
-        ):
+        if not (text.isascii() and text.isdecimal() and len(text) < 17 and self.low <= int(text) <= self.high):
             raise MobileSamError(
                 f"{self.variable} must be a whole number from {self.low} to {self.high}; got {value!r:.60}."
             )

@@ -65,9 +65,7 @@ def read_upload(photo: str, *, max_pixels: int = MAX_PIXELS) -> ReadImage:
         return from_path(Path(photo), max_pixels=max_pixels)
     except InvalidImageError as error:
         stored = Path(photo).name
-        raise InvalidImageError(
-            str(error).replace(stored, name_of(photo)) if stored else str(error)
-        ) from error
+        raise InvalidImageError(str(error).replace(stored, name_of(photo)) if stored else str(error)) from error
 
 
 def _last_part(path: str) -> str:

@@ -79,9 +79,7 @@ def read_pickle(path: Path) -> PickledNetwork:
         state, attributes = dict(network), {}
     for tensor in state.values():
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
-            raise WeightsError(
-                f"{path} holds tensors of another kind than plain ones; save the network anew."
-            )
+            raise WeightsError(f"{path} holds tensors of another kind than plain ones; save the network anew.")
     return PickledNetwork(
         state=state,
         description=attributes.get("yaml"),
@@ -96,9 +94,7 @@ def _load(path: Path) -> dict[Any, Any]:
     tasks = ultralytics_module("ultralytics.nn.tasks")
     if not getattr(getattr(tasks, "_SafeLoad", None), "SUPPORTED", False):
         # Before it had this loader, Ultralytics took `safe_only` and unpickled all the same.
-        raise WeightsError(
-            f"{path} can be read safely only by a newer Ultralytics: pip install -U ultralytics."
-        )
+        raise WeightsError(f"{path} can be read safely only by a newer Ultralytics: pip install -U ultralytics.")
     with _lock, tempfile.TemporaryDirectory(prefix="mobilesamv2-") as folder:
         # By a plain name: Ultralytics changes some names, wants a suffix, and downloads what it does not find.
         plain = Path(folder) / "checkpoint.pt"

@@ -47,9 +47,7 @@ CALLABLE = frozenset(
 ATTRIBUTES = frozenset({"forward", "forward_fuse"})
 """All that the published checkpoints get by `getattr`: folding norms puts methods among a layer's attributes."""
 
-CONSTANTS = re.compile(
-    r"BINFLOAT|BININT[12]?|EMPTY_(DICT|LIST|SET|TUPLE)|LONG1|NEWFALSE|NEWTRUE|NONE|SHORT_BINSTRING"
-)
+CONSTANTS = re.compile(r"BINFLOAT|BININT[12]?|EMPTY_(DICT|LIST|SET|TUPLE)|LONG1|NEWFALSE|NEWTRUE|NONE|SHORT_BINSTRING")
 POPS = {"APPEND": 1, "BUILD": 1, "SETITEM": 2}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 

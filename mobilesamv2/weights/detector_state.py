@@ -38,10 +38,7 @@ def plain_state(state: Mapping[str, Tensor]) -> State:
         ValueError: if there is no detection head among the tensors.
     """
     state = dict(state)
-    while (
-        any(all(name.startswith(prefix) for name in state) for prefix in (*WRAPPERS, "model.model."))
-        and state
-    ):
+    while any(all(name.startswith(prefix) for name in state) for prefix in (*WRAPPERS, "model.model.")) and state:
         state = {name.partition(".")[2]: value for name, value in state.items()}
     if state and all(re.match(r"\d+\.", name) for name in state):
         state = {f"model.{name}": value for name, value in state.items()}
@@ -137,12 +134,7 @@ def _head_prefix(state: Mapping[str, Tensor]) -> str:
         if tensor is None or tensor.ndim != 4:
             raise ValueError("it has no detection head")
     masks = state.get(f"{head}cv4.0.2.weight")
-    if (
-        masks is not None
-        and masks.ndim == 4
-        and f"{head}proto.cv1.conv.weight" not in state
-        and len(masks) != 32
-    ):
+    if masks is not None and masks.ndim == 4 and f"{head}proto.cv1.conv.weight" not in state and len(masks) != 32:
         raise ValueError("its head is one for poses or turned boxes, not for upright boxes")
     return head
 
@@ -177,9 +169,7 @@ def _candidates(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Layers]]:
             for index, (_, _, name, arguments) in enumerate(layers.rows)
             if name == "Conv"
         ]
-        if all(
-            tensor is None or len(tensor) == width for tensor, width in wide if tensor is None or tensor.ndim
-        ):
+        if all(tensor is None or len(tensor) == width for tensor, width in wide if tensor is None or tensor.ndim):
             yield family, layers
 
 

@@ -112,9 +112,7 @@ def _stream(file: WeightsFile, offer: Offer, out: IO[bytes]) -> Generator[int, N
     headers = {**client.build_hf_headers(), "Accept-Encoding": "identity"}
     if out.tell():
         headers["Range"] = f"bytes={out.tell()}-"
-    with client.get_session().stream(
-        "GET", offer.address, headers=headers, timeout=SILENT_SECONDS
-    ) as response:
+    with client.get_session().stream("GET", offer.address, headers=headers, timeout=SILENT_SECONDS) as response:
         if response.status_code == 416:  # it has no more than came so far, whatever it said
             return
         with hub.refusals_as_sentences(file):

@@ -128,9 +128,7 @@ def _checked_offer(file: WeightsFile) -> Offer:
     where = f"{hub.endpoint()} offers another {file.name} than"
     cure = f"If you have the right one, {hub.give_a_copy(file)}, or use {hub.without_network(file)}."
     if file.bytes is not None and offer.bytes is not None and offer.bytes != file.bytes:
-        raise WeightsError(
-            f"{where} this package knows: {offer.bytes:,} bytes, expected {file.bytes:,}. {cure}"
-        )
+        raise WeightsError(f"{where} this package knows: {offer.bytes:,} bytes, expected {file.bytes:,}. {cure}")
     expected = expected_sha256(file)
     if expected is not None and offer.sha256 not in (None, expected):
         known = "this package knows" if file.sha256 else f"was fetched before (see {record_path()})"

@@ -65,9 +65,7 @@ def cached(file: WeightsFile) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     try:
-        path = try_to_load_from_cache(
-            str(file.repo), file.filename, revision=file.revision, cache_dir=cache_folder()
-        )
+        path = try_to_load_from_cache(str(file.repo), file.filename, revision=file.revision, cache_dir=cache_folder())
     except OSError:  # a cache that may not be read holds nothing for us
         return None
     return Path(path) if isinstance(path, str) and os.path.isfile(path) else None
@@ -102,9 +100,7 @@ def ask(file: WeightsFile) -> Offer:
     if not _is_web_address(where):
         raise unreachable(file, "HF_ENDPOINT must begin with https:// or http:// and name a host")
     with refusals_as_sentences(file):
-        address = huggingface_hub.hf_hub_url(
-            str(file.repo), file.filename, revision=file.revision, endpoint=where
-        )
+        address = huggingface_hub.hf_hub_url(str(file.repo), file.filename, revision=file.revision, endpoint=where)
         metadata = huggingface_hub.get_hf_file_metadata(address, timeout=CONNECT_SECONDS, endpoint=where)
     empty = metadata.size is not None and metadata.size <= 0
     # The etag becomes the name of a file.
@@ -121,11 +117,7 @@ def _is_web_address(text: str) -> bool:
         parts = urlsplit(text)
         host = (parts.hostname or "").encode("idna")
         return (
-            parts.scheme in ("http", "https")
-            and bool(host)
-            and text.isascii()
-            and " " not in text
-            and parts.port != 0
+            parts.scheme in ("http", "https") and bool(host) and text.isascii() and " " not in text and parts.port != 0
         )
     except ValueError:  # brackets, lengths or a port that make no sense
         return False
@@ -200,9 +192,7 @@ def give_a_copy(file: WeightsFile) -> str:
 def without_network(file: WeightsFile) -> str:
     """What works all the same in place of a file's model or detector, for the end of a sentence."""
     embedded = MODELS[DEFAULT_MODEL]
-    instead = (
-        f'detector "{embedded.detector}"' if file.form is Form.ULTRALYTICS else f'model "{embedded.name}"'
-    )
+    instead = f'detector "{embedded.detector}"' if file.form is Form.ULTRALYTICS else f'model "{embedded.name}"'
     return f"the {instead}, which needs no network"
 
 

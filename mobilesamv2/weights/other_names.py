@@ -56,9 +56,7 @@ _RENAMED = [
         (rf"mask_decoder\.{_MLP}\.proj_out\.", r"mask_decoder.\2.layers.2."),
     )
 ]
-_OF_TRANSFORMERS = re.compile(
-    r"(^|\.)(vision_encoder|shared_image_embedding|shared_embedding|upscale_conv1)\."
-)
+_OF_TRANSFORMERS = re.compile(r"(^|\.)(vision_encoder|shared_image_embedding|shared_embedding|upscale_conv1)\.")
 
 
 def read_model(path: str | Path) -> dict[str, Tensor]:

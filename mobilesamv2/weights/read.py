@@ -42,9 +42,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     refuse_other_files(path)
     content = _read_safetensors(path) if _is_safetensors(path) else _read_pytorch(path)
     state = _flat(_unwrapped(content))
-    if not state or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    ):
+    if not state or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
         raise WeightsError(f"{path} holds no state dict: a table of named tensors was expected.")
     return state
 

@@ -48,9 +48,7 @@ def learn(file: WeightsFile, found: Learned) -> None:
     try:
         _change(file, found)
     except OSError as error:
-        log.warning(
-            "The hash of %s could not be remembered in %s (%s).", file.name, record_path(), error.strerror
-        )
+        log.warning("The hash of %s could not be remembered in %s (%s).", file.name, record_path(), error.strerror)
 
 
 def forget(file: WeightsFile) -> None:
@@ -71,10 +69,7 @@ def _read() -> dict[str, Learned]:
     path = record_path()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            key: Learned(sha256=str(value["sha256"]), bytes=int(value["bytes"]))
-            for key, value in content.items()
-        }
+        return {key: Learned(sha256=str(value["sha256"]), bytes=int(value["bytes"])) for key, value in content.items()}
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -50,9 +50,7 @@ def _of_version_2(filename: str, *, about_bytes: int, form: Form) -> WeightsFile
     )
 
 
-_PROMPT_GUIDED_DECODER = _of_version_2(
-    "Prompt_guided_Mask_Decoder.pt", about_bytes=16_300_000, form=Form.DECODER
-)
+_PROMPT_GUIDED_DECODER = _of_version_2("Prompt_guided_Mask_Decoder.pt", about_bytes=16_300_000, form=Form.DECODER)
 
 
 def _version_2(encoder: str, file: WeightsFile, *, summary: str, config: SamConfig) -> ModelEntry:

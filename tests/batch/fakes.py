@@ -96,9 +96,7 @@ class RayInProcess:
         self.items = items
         return self
 
-    def map_batches(
-        self, worker: Any, *, fn_constructor_args: Any, batch_size: int, **_: object
-    ) -> RayInProcess:
+    def map_batches(self, worker: Any, *, fn_constructor_args: Any, batch_size: int, **_: object) -> RayInProcess:
         assert batch_size == 1
         self.worker = worker(*fn_constructor_args)
         return self

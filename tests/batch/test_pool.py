@@ -24,9 +24,7 @@ from mobilesamv2.batch.cluster import Pool, pool_of, ray_data
         ([], None, Pool(workers=1, cpus=1, gpus=0)),
     ],
 )
-def test_every_worker_fits_on_a_machine(
-    machines: list[tuple[int, int]], workers: int | None, expected: Pool
-) -> None:
+def test_every_worker_fits_on_a_machine(machines: list[tuple[int, int]], workers: int | None, expected: Pool) -> None:
     assert pool_of(machines, workers=workers, use_gpus=None) == expected
 
 

@@ -49,9 +49,7 @@ def test_results_in_a_searched_folder_are_no_pictures(folder: Path) -> None:
     assert found == inside(folder, "a.JPG", "b.png", "deep/er/c.png")
 
 
-def test_names_are_full_paths_wherever_the_program_runs(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_are_full_paths_wherever_the_program_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert list(names_of(["b.png", f"file://{folder}/b.png"])) == inside(folder, "b.png", "b.png")
 

@@ -27,8 +27,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def rows_with(names: list[str], errors: Collection[str] = ()) -> list[dict[str, Any]]:
     return [
-        row_of_error(name, "It is broken.") if name in errors else {"source": name, "error": None}
-        for name in names
+        row_of_error(name, "It is broken.") if name in errors else {"source": name, "error": None} for name in names
     ]
 
 
@@ -73,9 +72,7 @@ def test_a_folder_of_another_request_is_refused(address: str) -> None:
         Store.opened(address, {"model": "nano", "request": {"sampler": "object-aware"}})
 
 
-def test_a_stop_while_writing_leaves_nothing_under_the_name(
-    address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_while_writing_leaves_nothing_under_the_name(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store.opened(address, ABOUT)
     with monkeypatch.context() as patched:
         patched.setattr(type(store.fs), "mv", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))

@@ -80,9 +80,7 @@ def test_samplers_are_measured_with_their_seconds(study: Study, monkeypatch: pyt
     assert rows[1]["AR@1000"] >= rows[0]["AR@1000"]
 
 
-def test_detectors_that_are_here_are_run_and_the_others_named(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_detectors_that_are_here_are_run_and_the_others_named(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiments, "SIDES", (64, 96))
     monkeypatch.setattr(experiments, "ObjectDetector", Looks)
     monkeypatch.setattr(experiments, "build_detector", lambda name: Looks(None, input_side=64, nms_iou=0.7))

@@ -11,12 +11,8 @@ from benchmarks import gpu
 from tests.tiny import tiny_segmenter
 
 
-@pytest.mark.skipif(
-    torch.cuda.is_available(), reason="there is a GPU here: python -m benchmarks.gpu measures it"
-)
-def test_without_a_gpu_it_says_so_and_writes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here: python -m benchmarks.gpu measures it")
+def test_without_a_gpu_it_says_so_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gpu.main(["--into", str(tmp_path / "gpu.json")]) == 0
     assert capsys.readouterr().out.startswith("There is no CUDA device here")
     assert not list(tmp_path.iterdir())

@@ -34,9 +34,7 @@ def test_masks_are_those_that_were_drawn_and_come_again_with_the_seed(tmp_path: 
     for folder in ("one", "two"):
         photograph = read_dataset(tmp_path / folder).photographs[0]
         np.testing.assert_array_equal(np.asarray(Image.open(photograph.path)), drawn.picture)
-        np.testing.assert_array_equal(
-            np.stack([coco_mask.decode(rle) for rle in photograph.rles]), drawn.masks
-        )
+        np.testing.assert_array_equal(np.stack([coco_mask.decode(rle) for rle in photograph.rles]), drawn.masks)
     write_scenes(tmp_path / "other", kind="mixed", pictures=1, seed=6, size_hw=(96, 128))
     first, other = (next((tmp_path / name / "images").iterdir()).read_bytes() for name in ("one", "other"))
     assert first != other

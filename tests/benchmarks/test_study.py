@@ -43,9 +43,7 @@ def test_the_page_tells_how_the_scenes_are_drawn() -> None:
 
 def test_plots_are_drawn_from_the_committed_results(tmp_path: Path) -> None:
     draw_plots(tmp_path)
-    drawn, committed = (
-        {path.name for path in folder.iterdir()} for folder in (tmp_path, REPORT.with_suffix(""))
-    )
+    drawn, committed = ({path.name for path in folder.iterdir()} for folder in (tmp_path, REPORT.with_suffix("")))
     assert drawn == committed
     text = REPORT.read_text(encoding="utf-8")
     assert all(f"(evaluation/{name})" in text for name in drawn)
@@ -71,9 +69,7 @@ def test_each_step_is_a_command_that_its_program_takes(
     assert isinstance(options, argparse.Namespace)
 
 
-def test_the_study_runs_its_steps_and_writes_the_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_study_runs_its_steps_and_writes_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[list[str]] = []
     monkeypatch.setattr(study, "EVALUATION", tmp_path)
     monkeypatch.setattr("subprocess.run", lambda command, check: calls.append(command))

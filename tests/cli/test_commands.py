@@ -55,9 +55,7 @@ def test_budget_prints_a_row_for_each_point_and_a_sentence(
     assert sentence.endswith(".")
 
 
-def test_budget_and_compare_take_every_sampler(
-    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_budget_and_compare_take_every_sampler(tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = str(saved(tmp_path / "a.png"))
     assert main(["budget", photo, "--largest", "4", "--samplers", "all"]) == 0
     rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()[2:-1]]
@@ -79,9 +77,7 @@ def test_compare_refuses_a_sampler_that_there_is_not(
     assert "There is no sampler 'dots'" in capsys.readouterr().err
 
 
-def test_compare_refuses_what_is_no_photograph(
-    tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_compare_refuses_what_is_no_photograph(tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(tmp_path / "none.jpg"), "-o", str(tmp_path / "out")]) == 1
     assert "There is no file" in capsys.readouterr().err
 

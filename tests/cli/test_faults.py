@@ -66,9 +66,7 @@ def test_a_run_that_is_killed_goes_on_and_gives_what_an_undisturbed_one_gives(
     for number in range(6):
         saved(tmp_path / "in" / f"{number}.png", seed=number)
     command = ["segment", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
-    with subprocess.Popen(
-        [sys.executable, "-c", SLOWLY, *command], stdout=subprocess.PIPE, text=True
-    ) as running:
+    with subprocess.Popen([sys.executable, "-c", SLOWLY, *command], stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         for line in running.stdout:
             if line == "written\n":
@@ -133,9 +131,7 @@ def test_a_photograph_without_enough_memory_fails_in_a_sentence_and_the_others_a
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
-def test_a_weights_file_that_is_damaged_while_a_model_runs_changes_nothing_for_it(
-    suffix: str, tmp_path: Path
-) -> None:
+def test_a_weights_file_that_is_damaged_while_a_model_runs_changes_nothing_for_it(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"tiny.{suffix}"
     if suffix == "pt":
         import torch

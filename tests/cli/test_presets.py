@@ -20,9 +20,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "missing", lambda files: [file for file in files if file.repo])
 
 
-def test_tables_are_printed_beside_the_paper_s_and_written(
-    data: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tables_are_printed_beside_the_paper_s_and_written(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = data / "tables.json"
     options = ["--preset", "table7", "table5", "--split", "val", "-o", str(out)]
     assert main(["evaluate", "--data", str(data), *options]) == 0

@@ -40,9 +40,7 @@ def test_segment_writes_every_photograph_and_a_summary(
     assert (first["model"], first["sampler"]) == ("tiny", "object-aware")
     assert first["device"].startswith("CPU")
     assert first["prompts"] == 3
-    assert first["masks"] == len(
-        json.loads((tmp_path / "out" / "a" / "masks.json").read_text())["annotations"]
-    )
+    assert first["masks"] == len(json.loads((tmp_path / "out" / "a" / "masks.json").read_text())["annotations"])
     assert set(first["seconds"]) == set(STAGES)
     assert "a: " in capsys.readouterr().out
 
@@ -64,9 +62,7 @@ def test_a_photograph_without_masks_is_a_result_and_a_hint(
     monkeypatch.setattr(mobilesamv2, "load", lambda name, **_: tiny_segmenter(**options))
     sampler = "object-aware" if "boxes" in options else "grid"
     photo = str(saved(tmp_path / "a.png"))
-    assert (
-        main(["segment", photo, "-o", str(tmp_path / "out"), "--sampler", sampler, "--max-prompts", "4"]) == 0
-    )
+    assert main(["segment", photo, "-o", str(tmp_path / "out"), "--sampler", sampler, "--max-prompts", "4"]) == 0
     assert hint in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "a" / "masks.json").read_text())["annotations"] == []
 
@@ -286,9 +282,7 @@ def test_other_formats_are_exported_on_request(tiny: None, tmp_path: Path) -> No
     assert not (out / "coco.json").exists()
 
 
-def test_a_format_that_does_not_exist_is_wrong_usage(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_format_that_does_not_exist_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = str(saved(tmp_path / "a.png"))
     with pytest.raises(SystemExit) as refused:
         main(["segment", photo, "-o", str(tmp_path / "out"), "--export", "masks,pdf"])
@@ -297,9 +291,7 @@ def test_a_format_that_does_not_exist_is_wrong_usage(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_progress_bar_is_drawn_on_a_terminal(
-    tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_progress_bar_is_drawn_on_a_terminal(tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo = str(saved(tmp_path / "a.png"))
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (25, 100))
@@ -315,9 +307,7 @@ def test_a_progress_bar_is_drawn_on_a_terminal(
     assert "1/1" in drawn
 
 
-def test_resuming_takes_no_photograph_for_another_of_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resuming_takes_no_photograph_for_another_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     segmenter = tiny_segmenter()
     segmenter.name = "nano"
     monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: segmenter)

@@ -160,9 +160,7 @@ def test_a_changed_file_is_refused_until_it_is_renewed(
 
 
 @pytest.mark.parametrize("action", ["fetch", "verify"])
-def test_an_unknown_name_is_answered_with_the_names_there_are(
-    action: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_name_is_answered_with_the_names_there_are(action: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", action, "sam3"]) == 1
     said = capsys.readouterr().err
     assert 'There is no model or detector "sam3". There are: nano, mobilesam' in said

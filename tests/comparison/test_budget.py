@@ -83,9 +83,7 @@ def test_every_sampler_has_a_curve_of_what_runs_of_its_own_would_give(segmenter:
 
 
 def test_curves_of_grids_alone_need_no_detector() -> None:
-    curves = budget_curves(
-        tiny_segmenter(detector=None), picture(), samplers=("grid", "hierarchical"), budgets=(4,)
-    )
+    curves = budget_curves(tiny_segmenter(detector=None), picture(), samplers=("grid", "hierarchical"), budgets=(4,))
     assert [(point.sampler, point.prompts) for point in curves.points] == [("grid", 4), ("hierarchical", 2)]
     assert curves.boxes_proposed is None
     assert not curves.boxes_ran_out
@@ -184,9 +182,7 @@ def test_curves_that_are_stopped_have_whole_points_only(
         (found.curves["grid"], curves.curves["grid"]),
     ):
         pairs = list(zip(part, whole, strict=False))
-        assert [(one.prompts, one.masks) for one, _ in pairs] == [
-            (two.prompts, two.masks) for _, two in pairs
-        ]
+        assert [(one.prompts, one.masks) for one, _ in pairs] == [(two.prompts, two.masks) for _, two in pairs]
     assert (len(found.curves["grid"]) == 4) == (chunks >= 13)
 
 

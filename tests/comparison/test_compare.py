@@ -43,9 +43,7 @@ def test_the_speedup_is_the_ratio_of_the_seconds_that_depend_on_the_sampler(comp
     first, second = comparison.statistics
     assert comparison.speedup == first.sampling_seconds / second.sampling_seconds
     for row in (grid, object_aware):
-        assert row["sampling_seconds"] == pytest.approx(
-            sum(row["seconds"][stage] for stage in STAGES[2:]), abs=1e-5
-        )
+        assert row["sampling_seconds"] == pytest.approx(sum(row["seconds"][stage] for stage in STAGES[2:]), abs=1e-5)
 
 
 def test_rows_count_prompts_and_masks(comparison: Comparison) -> None:

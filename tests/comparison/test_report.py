@@ -17,9 +17,7 @@ GRID = Request("grid", points_per_side=32)
 AWARE = Request("object-aware", max_prompts=320)
 
 
-def standing(
-    request: Request, *, prompts: int, masks: int, seconds: float, coverage: float = 0.5
-) -> RunStatistics:
+def standing(request: Request, *, prompts: int, masks: int, seconds: float, coverage: float = 0.5) -> RunStatistics:
     return RunStatistics(
         request=request,
         prompts=prompts,
@@ -104,9 +102,7 @@ def test_objects_whose_masks_are_all_empty_are_not_called_no_objects() -> None:
 def test_a_ratio_that_cannot_be_told_is_not_told() -> None:
     for seconds in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)):
         said = verdict(grid(seconds=seconds[0], masks=44), aware(seconds=seconds[1]))
-        assert said.startswith(
-            "Object-aware sampling kept fewer masks over as much of the photo than grid search"
-        )
+        assert said.startswith("Object-aware sampling kept fewer masks over as much of the photo than grid search")
         assert "times" not in said
     assert verdict(grid(seconds=0), aware(seconds=0)).startswith("Both kept equally many masks")
 
@@ -129,9 +125,7 @@ def test_the_second_is_the_subject_whichever_sampler_it_is() -> None:
         ((GRID, GRID), "The second run was 2.0 times slower than the first run"),
     ],
 )
-def test_two_of_one_sampler_are_called_by_their_budgets(
-    requests: tuple[Request, Request], words: str
-) -> None:
+def test_two_of_one_sampler_are_called_by_their_budgets(requests: tuple[Request, Request], words: str) -> None:
     first, second = (
         standing(request, prompts=9, masks=9, seconds=seconds)
         for request, seconds in zip(requests, (1.0, 2.0), strict=True)

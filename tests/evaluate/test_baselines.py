@@ -38,9 +38,7 @@ def test_a_small_ellipse_has_the_pixels_counted_by_hand() -> None:
 
 @pytest.mark.parametrize("fill", [filled_box, filled_ellipse])
 @pytest.mark.parametrize("box", [(3, 3, 3, 3), (-5, -5, -1, -1), (20, 20, 30, 30), (4, 5, 3, 2)])
-def test_a_box_without_pixels_gives_an_empty_mask(
-    fill: Callable[..., Rle], box: tuple[int, int, int, int]
-) -> None:
+def test_a_box_without_pixels_gives_an_empty_mask(fill: Callable[..., Rle], box: tuple[int, int, int, int]) -> None:
     assert int(coco_mask.area(fill(_box(*box), size_hw=(10, 10)))) == 0
 
 

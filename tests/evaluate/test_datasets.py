@@ -41,9 +41,7 @@ def _written(folder: Path, **content: Any) -> Path:
 
 
 def test_masks_come_with_their_tightest_boxes(tmp_path: Path) -> None:
-    (photograph,) = read_dataset(
-        _written(tmp_path, images=[_image(1)], annotations=[_annotation(1)])
-    ).photographs
+    (photograph,) = read_dataset(_written(tmp_path, images=[_image(1)], annotations=[_annotation(1)])).photographs
     assert photograph.path == tmp_path / "images" / "1.png"
     assert photograph.size_hw == (8, 10)
     assert photograph.boxes_xyxy.tolist() == [[3, 2, 7, 5]]
@@ -75,10 +73,7 @@ def test_crowds_boxes_and_empty_masks_are_left_out(tmp_path: Path) -> None:
         _annotation(2, segmentation=None, box_only=1),
     ]
     first, second = (
-        read_dataset(_written(tmp_path, images=[_image(1), _image(2)], annotations=annotations)).photographs[
-            :1
-        ]
-        * 2
+        read_dataset(_written(tmp_path, images=[_image(1), _image(2)], annotations=annotations)).photographs[:1] * 2
     )
     assert len(first.rles) == 1
     assert [each.is_crowd for each in second.objects()] == [False, True]
@@ -115,9 +110,7 @@ def test_a_missing_picture_is_named(tmp_path: Path) -> None:
         ([_image(1)], [_annotation(1, id=7), _annotation(1, id=7)], "The annotation id 7 is in"),
     ],
 )
-def test_an_id_that_is_there_twice_is_named(
-    tmp_path: Path, images: Any, annotations: Any, sentence: str
-) -> None:
+def test_an_id_that_is_there_twice_is_named(tmp_path: Path, images: Any, annotations: Any, sentence: str) -> None:
     with pytest.raises(DatasetError, match=sentence):
         read_dataset(_written(tmp_path, images=images, annotations=annotations))
 

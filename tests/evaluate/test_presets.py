@@ -78,9 +78,7 @@ def test_the_paper_s_sums_and_means_are_those_of_its_values() -> None:
         assert row.paper["average"] == pytest.approx(mean, abs=0.06)
 
 
-def test_ours_stand_beside_the_paper_s_in_its_unit(
-    dataset: Dataset, loaded: list[tuple[str, object]]
-) -> None:
+def test_ours_stand_beside_the_paper_s_in_its_unit(dataset: Dataset, loaded: list[tuple[str, object]]) -> None:
     (record,) = run_presets([SMALL], dataset, ModelChoice("nano"), data_name="data")
     boxes, grid = record["rows"]
     assert (boxes["prompts"], grid["prompts"]) == (2, 4)
@@ -119,9 +117,7 @@ def test_a_row_whose_files_are_missing_names_them_and_the_others_are_run(
     assert loaded == [("nano", None)]
 
 
-def test_encoders_that_are_not_here_are_not_fetched(
-    dataset: Dataset, loaded: list[tuple[str, object]]
-) -> None:
+def test_encoders_that_are_not_here_are_not_fetched(dataset: Dataset, loaded: list[tuple[str, object]]) -> None:
     (record,) = run_presets([PRESETS["table5"]], dataset, ModelChoice("nano"), data_name="data")
     *named, given = record["rows"]
     assert [row["ours"] for row in named] == [None, None, None]

@@ -49,9 +49,7 @@ def test_no_pairs_have_no_iou() -> None:
     assert pairwise_iou([], []).shape == (0,)
 
 
-def _masks(
-    rles: list[Rle], prompt_index: npt.NDArray[np.int64], *, size_hw: tuple[int, int] = (40, 60)
-) -> Masks:
+def _masks(rles: list[Rle], prompt_index: npt.NDArray[np.int64], *, size_hw: tuple[int, int] = (40, 60)) -> Masks:
     unknown = np.full(len(rles), np.nan, dtype=np.float32)
     return Masks(
         size_hw=size_hw,

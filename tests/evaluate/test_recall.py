@@ -77,9 +77,7 @@ def test_crowds_are_no_objects_and_sizes_and_frequencies_split_them() -> None:
 def test_counts_survive_json_and_add_up() -> None:
     found = find("segm", [labelled(FIRST)], [FIRST], np.ones(1, dtype=np.float32))
     again = {name: Found.from_json(each.to_json()) for name, each in found.items()}
-    missed = find(
-        "segm", [labelled(FIRST), labelled(SECOND), labelled(SECOND)], [], np.zeros(0, dtype=np.float32)
-    )
+    missed = find("segm", [labelled(FIRST), labelled(SECOND), labelled(SECOND)], [], np.zeros(0, dtype=np.float32))
     assert total([again, missed])["all"].average_recall()["1000"] == 0.25
     assert total([])["all"].average_recall()["10"] is None
 
@@ -101,9 +99,7 @@ def random_picture(random: np.random.Generator) -> Picture:
 
     places = [some() for _ in range(random.integers(0, 15))]
     copies = [(x0, y0, max(x0 + 1, x1 - int(random.integers(0, 12))), y1) for x0, y0, x1, y1 in places * 2]
-    answers = (
-        [] if random.random() < 0.2 else [rectangle(*box) for box in [*copies, *(some() for _ in range(9))]]
-    )
+    answers = [] if random.random() < 0.2 else [rectangle(*box) for box in [*copies, *(some() for _ in range(9))]]
     boxes = np.asarray(coco_mask.toBbox(answers), dtype=np.float32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     scores = (random.integers(0, 10, len(answers)) / 10).astype(np.float32)
@@ -135,12 +131,8 @@ def coco_recall(kind: str, pictures: list[Picture]) -> dict[str, list[float | No
         evaluation.params.maxDets = list(MAX_MASKS)
         evaluation.evaluate()
         evaluation.accumulate()
-    recall = evaluation.eval["recall"][:, 0].mean(
-        axis=0
-    )  # (sizes, counts); -1 where there are no such objects
-    return {
-        name: [None if value < 0 else value for value in row] for name, row in zip(SIZES, recall, strict=True)
-    }
+    recall = evaluation.eval["recall"][:, 0].mean(axis=0)  # (sizes, counts); -1 where there are no such objects
+    return {name: [None if value < 0 else value for value in row] for name, row in zip(SIZES, recall, strict=True)}
 
 
 @pytest.mark.parametrize("kind", ["segm", "bbox"])
@@ -151,8 +143,7 @@ def test_recall_is_that_of_cocoeval(kind: Any, seed: int) -> None:
     assert 200 < sum(len(picture.truth) for picture in pictures) < 400
     assert any(not picture.truth for picture in pictures)
     found = total(
-        find(kind, each.truth, each.answers if kind == "segm" else each.boxes_xyxy, each.scores)
-        for each in pictures
+        find(kind, each.truth, each.answers if kind == "segm" else each.boxes_xyxy, each.scores) for each in pictures
     )
     ours = {name: list(each.average_recall().values()) for name, each in found.items()}
     assert ours == {name: pytest.approx(row, abs=1e-9) for name, row in coco_recall(kind, pictures).items()}

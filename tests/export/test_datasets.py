@@ -92,9 +92,7 @@ def test_a_parent_is_an_id_of_the_data_set(format_: str) -> None:
         (["a.jpg", "a.png", "A.jpg"], ["a", "a-2", "A-3"]),
     ],
 )
-def test_files_of_a_photo_have_its_name_and_stay_in_the_folder(
-    file_names: list[str], stems: list[str]
-) -> None:
+def test_files_of_a_photo_have_its_name_and_stay_in_the_folder(file_names: list[str], stems: list[str]) -> None:
     photos = [(name, Masks.empty((4, 6))) for name in file_names]
     paths = [path for path, _ in dataset_files(photos, formats=["labelme"])]
     assert paths == [f"labelme/{stem}.json" for stem in stems]

@@ -137,9 +137,7 @@ def test_earlier_files_are_replaced(tmp_path: Path, result: SegmentationResult) 
 
 
 def test_a_comparison_is_a_table_and_four_pictures(tmp_path: Path) -> None:
-    comparison = compare(
-        tiny_segmenter(), picture(), Request("grid", points_per_side=3), Request(max_prompts=2)
-    )
+    comparison = compare(tiny_segmenter(), picture(), Request("grid", points_per_side=3), Request(max_prompts=2))
     write_comparison(tmp_path, picture(), comparison, file_name="photo.jpg")
     content = json.loads((tmp_path / "comparison.json").read_text())
     assert {run["name"]: run["prompts"] for run in content["runs"]} == {"grid": 9, "object-aware": 2}
@@ -158,17 +156,13 @@ def test_a_summary_lists_what_worked_and_what_did_not(tmp_path: Path) -> None:
 def test_other_formats_are_written_on_request(tmp_path: Path, result: SegmentationResult) -> None:
     write_result(tmp_path, picture(), result, file_name="photo.jpg", formats=["coco", "masks", "cutouts"])
     found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    numbered = {
-        f"{kind}/{index + 1:04}.png" for kind in ("masks", "cutouts") for index in range(len(result.masks))
-    }
+    numbered = {f"{kind}/{index + 1:04}.png" for kind in ("masks", "cutouts") for index in range(len(result.masks))}
     plain = {"masks.json", "overlay.png", "label_map.png", "coco.json", "legend.csv", "legend.json"}
     assert found == plain | numbered
     assert json.loads((tmp_path / "coco.json").read_text())["info"]["model"] == "tiny"
 
 
-def test_fewer_masks_than_last_time_leave_no_old_ones_behind(
-    tmp_path: Path, result: SegmentationResult
-) -> None:
+def test_fewer_masks_than_last_time_leave_no_old_ones_behind(tmp_path: Path, result: SegmentationResult) -> None:
     write_result(tmp_path, picture(), result, formats=["masks"])
     (tmp_path / "masks" / "notes.png").write_bytes(b"of the user")
     write_result(tmp_path, picture(), replace(result, masks=result.masks.select([0])), formats=["masks"])
@@ -187,9 +181,7 @@ def test_the_three_usual_files_are_the_same_whatever_else_is_asked_for(
             assert (np.asarray(plain) == np.asarray(more)).all()
 
 
-def test_the_pictures_of_a_large_comparison_are_jpegs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_pictures_of_a_large_comparison_are_jpegs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     comparison = compare(tiny_segmenter(), picture(), Request(max_prompts=1), Request(max_prompts=2))
     write_comparison(tmp_path, picture(), comparison)
     monkeypatch.setattr(pictures, "LARGE_PIXELS", 60 * 40 - 1)

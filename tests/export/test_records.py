@@ -20,9 +20,7 @@ from tests.tiny import picture, tiny_segmenter
 from .examples import blobs, boxes_as_masks
 
 
-def test_pycocotools_reads_the_masks_of_several_photographs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pycocotools_reads_the_masks_of_several_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = [tiny_segmenter().segment_everything(picture(seed=seed)).masks for seed in (0, 1)]
     content = json_bytes(coco_dataset([("a.jpg", found[0]), ("b.jpg", found[1])], info={"model": "tiny"}))
     (tmp_path / "coco.json").write_bytes(content)

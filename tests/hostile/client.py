@@ -69,8 +69,7 @@ class Client:
             KeyError: if the endpoint has no such input.
         """
         inputs = {
-            one["parameter_name"]: one["parameter_default"]
-            for one in self._info[f"/{endpoint}"]["parameters"][1:]
+            one["parameter_name"]: one["parameter_default"] for one in self._info[f"/{endpoint}"]["parameters"][1:]
         }
         return self.call(endpoint, [photo, *_changed(inputs, changed).values()])
 
@@ -92,8 +91,7 @@ class Client:
         """As `browse`, of what the page shows at first, with some controls changed: by their labels."""
         shown = [self._components[number] for number in self._listeners[listener]["inputs"]]
         inputs = {
-            one["props"]["label"]: photo if one["type"] == "image" else one["props"].get("value")
-            for one in shown
+            one["props"]["label"]: photo if one["type"] == "image" else one["props"].get("value") for one in shown
         }
         return self.browse(listener, [*_changed(inputs, {"asked": 1} | changed).values()], session=session)
 

@@ -50,8 +50,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 def png(chunks: list[tuple[bytes, bytes]]) -> bytes:
     """A PNG of these chunks, with right check sums."""
     packed = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 

@@ -216,9 +216,7 @@ def told_by_page(what: str, listener: str, event: Any, *data: Any) -> Question:
     """An event of one of the page's own elements."""
     return Question(
         what,
-        lambda client, sent: client.browse(
-            listener, [sent if one is ... else one for one in data], event=event
-        ),
+        lambda client, sent: client.browse(listener, [sent if one is ... else one for one in data], event=event),
     )
 
 
@@ -246,12 +244,8 @@ PAGE = (
     told_by_page("question that is a number", "ask", 5, ..., "nano"),
     told_by_page("question without prompts", "ask", {"id": 1}, ..., "nano"),
     told_by_page("question with NaN", "ask", {"id": 1, "points": [[NAN, 1]], "labels": [1]}, ..., "nano"),
-    told_by_page(
-        "question whose label is a list", "ask", {"id": 1, "points": [[1, 1]], "labels": [[]]}, ..., "nano"
-    ),
-    told_by_page(
-        "question about a model of number 5", "ask", {"id": 1, "points": [[1, 1]], "labels": [1]}, ..., 5
-    ),
+    told_by_page("question whose label is a list", "ask", {"id": 1, "points": [[1, 1]], "labels": [[]]}, ..., "nano"),
+    told_by_page("question about a model of number 5", "ask", {"id": 1, "points": [[1, 1]], "labels": [1]}, ..., 5),
     Question(
         "question whose number is a file that was not uploaded",
         lambda client, sent: client.browse(

@@ -72,9 +72,7 @@ def running(folder: Path, *, model: str = "tiny", queue_size: int = 4) -> Iterat
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     events, uploads, port = folder / "events", folder / "uploads", free_port()
-    process = context.Process(
-        target=_serve, args=(port, str(events), str(uploads), model, queue_size), daemon=True
-    )
+    process = context.Process(target=_serve, args=(port, str(events), str(uploads), model, queue_size), daemon=True)
     process.start()
     server = Server(f"http://127.0.0.1:{port}/", uploads, events, process)
     try:

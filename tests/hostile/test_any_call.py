@@ -45,15 +45,11 @@ LEAVES = st.one_of(
         ]
     ),
     st.text(max_size=6),
-    st.sampled_from(["/etc/passwd", "https://example.org/a.png", ""]).map(
-        lambda path: {"path": path, **FILE}
-    ),
+    st.sampled_from(["/etc/passwd", "https://example.org/a.png", ""]).map(lambda path: {"path": path, **FILE}),
 )
 VALUES = st.recursive(
     LEAVES,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
     max_leaves=8,
 )
 """What JSON can hold, and what hostile JSON holds."""

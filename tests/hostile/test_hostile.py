@@ -11,15 +11,11 @@ from .report import DOCUMENT, with_table
 from .server import Server
 from .table import find
 
-GRADIOS_OWN = re.compile(
-    r"gradio\.exceptions\.Error: 'File .* is not in the cache folder and cannot be accessed\.'"
-)
+GRADIOS_OWN = re.compile(r"gradio\.exceptions\.Error: 'File .* is not in the cache folder and cannot be accessed\.'")
 """Gradio itself refuses files within an event, in a sentence and with a traceback in the log."""
 
 
-def test_hostile_input_is_refused_in_a_sentence_or_read_and_does_no_harm(
-    server: Server, tmp_path: Path
-) -> None:
+def test_hostile_input_is_refused_in_a_sentence_or_read_and_does_no_harm(server: Server, tmp_path: Path) -> None:
     # One test for one pass over all inputs: processes that share the tests would each send them all.
     found = find(server, tmp_path)
     assert len(found.rows) >= 80

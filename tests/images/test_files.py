@@ -50,12 +50,8 @@ def test_a_lossless_file_is_read_exactly(tmp_path: Path, colours: Picture, suffi
             np.testing.assert_array_equal(load_image(given), colours)
 
 
-@pytest.mark.parametrize(
-    ("suffix", "mode"), [("jpg", "RGB"), ("jpg", "CMYK"), ("webp", "RGB"), ("tiff", "CMYK")]
-)
-def test_lossy_and_printing_colours_are_read_nearly(
-    tmp_path: Path, colours: Picture, suffix: str, mode: str
-) -> None:
+@pytest.mark.parametrize(("suffix", "mode"), [("jpg", "RGB"), ("jpg", "CMYK"), ("webp", "RGB"), ("tiff", "CMYK")])
+def test_lossy_and_printing_colours_are_read_nearly(tmp_path: Path, colours: Picture, suffix: str, mode: str) -> None:
     path = tmp_path / f"picture.{suffix}"
     large = Image.fromarray(colours).resize((192, 128), Image.Resampling.NEAREST)
     large.convert(mode).save(path, quality=95)
@@ -70,9 +66,7 @@ def lossless(suffix: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "tiff", "webp"])
-def test_a_photo_is_turned_as_its_camera_noted(
-    tmp_path: Path, colours: Picture, orientation: int, suffix: str
-) -> None:
+def test_a_photo_is_turned_as_its_camera_noted(tmp_path: Path, colours: Picture, orientation: int, suffix: str) -> None:
     notes = Image.Exif()
     notes[0x0112] = orientation
     path = tmp_path / f"turned.{suffix}"
@@ -93,9 +87,7 @@ def test_damaged_camera_notes_do_not_stop_a_photo(tmp_path: Path, colours: Pictu
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparent_parts_are_white(tmp_path: Path, mode: str) -> None:
     alpha = np.array([[0, 255]], dtype=np.uint8)
-    picture = Image.merge(
-        "RGBA", [Image.fromarray(np.full((1, 2), 90, dtype=np.uint8))] * 3 + [Image.fromarray(alpha)]
-    )
+    picture = Image.merge("RGBA", [Image.fromarray(np.full((1, 2), 90, dtype=np.uint8))] * 3 + [Image.fromarray(alpha)])
     path = tmp_path / "see-through.png"
     if mode == "P":
         palette = Image.new("P", (2, 1))
@@ -165,9 +157,7 @@ def test_dim_colours_of_16_bits_are_scaled_to_their_own_range(tmp_path: Path, su
 
 @pytest.mark.parametrize("suffix", ["png", "tiff"])
 @pytest.mark.parametrize("opacity", [0, 65535])
-def test_dim_colours_with_transparency_are_scaled_and_lie_on_white(
-    tmp_path: Path, suffix: str, opacity: int
-) -> None:
+def test_dim_colours_with_transparency_are_scaled_and_lie_on_white(tmp_path: Path, suffix: str, opacity: int) -> None:
     rgb = np.stack([GRADIENT, GRADIENT[:, ::-1], GRADIENT // 2], axis=-1)
     alpha = np.full(GRADIENT.shape, 65535, dtype=np.uint16)
     alpha[:, 0] = opacity
@@ -284,9 +274,7 @@ def test_impossible_paths_are_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (12_000, 10_001)])
-def test_too_many_pixels_are_refused_from_the_header_without_a_warning(
-    tmp_path: Path, width: int, height: int
-) -> None:
+def test_too_many_pixels_are_refused_from_the_header_without_a_warning(tmp_path: Path, width: int, height: int) -> None:
     path = tmp_path / "poster.png"
     path.write_bytes(png_that_declares(width, height))  # decoding it would fail otherwise
     with warnings.catch_warnings():

@@ -25,9 +25,7 @@ def repeated(array: np.ndarray, times: int) -> np.ndarray:
     return array.repeat(times, axis=-1).repeat(times, axis=-2)
 
 
-def two_scale_noise(
-    *, seed: int, channels: int, sides: tuple[int, int], weights: tuple[float, float]
-) -> Tensor:
+def two_scale_noise(*, seed: int, channels: int, sides: tuple[int, int], weights: tuple[float, float]) -> Tensor:
     """The seeded input of a recorded run: coarse noise plus fine noise, float32 (1, channels, S, S)."""
     generator = np.random.default_rng(seed)
     coarse, fine = (generator.standard_normal((1, channels, side, side)) for side in sides)

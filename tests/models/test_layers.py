@@ -53,9 +53,7 @@ def test_a_folded_batch_norm_computes_what_the_two_layers_do(bias: bool) -> None
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_a_pointwise_convolution_is_itself_in_any_memory(
-    bias: bool, memory_format: torch.memory_format
-) -> None:
+def test_a_pointwise_convolution_is_itself_in_any_memory(bias: bool, memory_format: torch.memory_format) -> None:
     convolution, x = nn.Conv2d(4, 6, 1, bias=bias), torch.randn(2, 4, 5, 3)
     with torch.inference_mode():
         found = convolve_with(

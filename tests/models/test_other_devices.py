@@ -93,9 +93,7 @@ def test_a_detector_predicts_in_half_precision_and_on_its_device_alone(name: str
         for dtype in (torch.bfloat16, torch.float16):
             half = ObjectDetector(copy.deepcopy(network).to(dtype), input_side=96)(pictures.to(dtype))
             assert half.dtype == torch.float32
-            torch.testing.assert_close(
-                half, found, atol=1.0, rtol=0.05
-            )  # pixels; confidences are within 1 anyhow
+            torch.testing.assert_close(half, found, atol=1.0, rtol=0.05)  # pixels; confidences are within 1 anyhow
             torch.testing.assert_close(half[:, 4:], found[:, 4:], atol=0.02, rtol=0.1)
         meta = ObjectDetector(network, input_side=96).to("meta")(pictures.to("meta"))
     assert meta.device.type == "meta"

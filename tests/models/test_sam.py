@@ -38,9 +38,7 @@ ENCODERS = {
     "mobilesamv2-tinyvit": manifest_of("tinyvit_v2_encoder"),
     "mobilesamv2-efficientvit-l2": manifest_of("efficientvit_l2_encoder"),
     "mobilesamv2-vit-h": manifest_of("sam_vit_h_encoder"),
-    **{
-        f"efficientvit-sam-{size}": manifest_of(f"efficientvit_{size}_encoder") for size in ("l0", "l1", "l2")
-    },
+    **{f"efficientvit-sam-{size}": manifest_of(f"efficientvit_{size}_encoder") for size in ("l0", "l1", "l2")},
     **{f"sam-vit-{size}": part_of(manifest_of(f"sam_vit_{size}"), "image_encoder") for size in "blh"},
 }
 
@@ -50,8 +48,7 @@ def decoder_manifest() -> dict[str, dict[str, Any]]:
     names = {"PromtEncoder": "prompt_encoder", "MaskDecoder": "mask_decoder"}
     published = manifest_of("prompt_guided_decoder")
     return {
-        f"{names[part]}.{key}": published[f"{part}.{key}"]
-        for part, _, key in (k.partition(".") for k in published)
+        f"{names[part]}.{key}": published[f"{part}.{key}"] for part, _, key in (k.partition(".") for k in published)
     }
 
 
@@ -69,9 +66,7 @@ def test_keys_and_shapes_of_each_model_are_those_of_its_published_files(name: st
 @pytest.mark.parametrize("name", ["mobile_sam", "sam_vit_b", "sam_vit_l", "sam_vit_h"])
 def test_published_files_of_whole_models_have_the_same_decoder(name: str) -> None:
     whole = manifest_of(name)
-    assert {
-        key: entry for key, entry in whole.items() if not key.startswith("image_encoder.")
-    } == decoder_manifest()
+    assert {key: entry for key, entry in whole.items() if not key.startswith("image_encoder.")} == decoder_manifest()
 
 
 def test_the_prompt_guided_decoder_loads_strictly_into_the_modules_whose_output_is_recorded(
@@ -95,9 +90,7 @@ def test_prompts_lie_in_1024_pixels_and_only_efficientvit_sam_sees_512(name: str
     assert sam.picture_side == (512 if name.startswith("efficientvit-sam") else 1024)
 
 
-@pytest.mark.parametrize(
-    "encoder", [VitConfig(), VitConfig(input_side=512), EfficientVitConfig(input_side=1024)]
-)
+@pytest.mark.parametrize("encoder", [VitConfig(), VitConfig(input_side=512), EfficientVitConfig(input_side=1024)])
 def test_an_encoder_of_another_embedding_size_is_refused(encoder: VitConfig | EfficientVitConfig) -> None:
     with pytest.raises(ValueError, match="The encoder makes embeddings of side"):
         SamConfig(encoder=encoder, prompt_encoder=PromptEncoderConfig(input_side=768))
@@ -106,9 +99,7 @@ def test_an_encoder_of_another_embedding_size_is_refused(encoder: VitConfig | Ef
 def small_sam(encoder: VitConfig | EfficientVitConfig) -> Sam:
     torch.manual_seed(0)
     prompt_encoder = PromptEncoderConfig(width=16, input_side=128)
-    return Sam.from_config(
-        SamConfig(encoder=encoder, prompt_encoder=prompt_encoder, mask_decoder=DECODER)
-    ).eval()
+    return Sam.from_config(SamConfig(encoder=encoder, prompt_encoder=prompt_encoder, mask_decoder=DECODER)).eval()
 
 
 def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder() -> None:
@@ -125,9 +116,7 @@ def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder() -> No
     assert torch.equal(seen[0], to_input(photo, ResizeLongestSide((33, 100), 64)))
     assert embedding.resize == ResizeLongestSide((33, 100), 128)
     assert embedding.features.shape == (1, 16, 8, 8)
-    np.testing.assert_allclose(
-        prompts[0], ResizeLongestSide((33, 100), 128).boxes_to_input(np.array([0, 0, 100, 33]))
-    )
+    np.testing.assert_allclose(prompts[0], ResizeLongestSide((33, 100), 128).boxes_to_input(np.array([0, 0, 100, 33])))
     assert masks.size_hw == (33, 100)
 
 
@@ -140,9 +129,7 @@ def test_pictures_are_scaled_for_the_encoder_and_prompts_for_the_decoder() -> No
     ],
     ids=["efficientvit", "vit"],
 )
-def test_a_whole_model_answers_in_half_precision(
-    encoder: VitConfig | EfficientVitConfig, dtype: torch.dtype
-) -> None:
+def test_a_whole_model_answers_in_half_precision(encoder: VitConfig | EfficientVitConfig, dtype: torch.dtype) -> None:
     segmenter = Segmenter(small_sam(encoder).cast(dtype), name="small")
     embedding = segmenter.encode(picture(48, 64))
     logits, iou = segmenter.decode_logits(embedding, boxes=[[2, 3, 40, 30], [10, 10, 60, 40]])

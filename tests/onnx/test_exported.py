@@ -72,9 +72,7 @@ def test_prompts_are_answered_as_by_pytorch(
     torch.testing.assert_close(refined, again, atol=1e-3, rtol=1e-3)
 
 
-def test_boxes_and_points_may_be_asked_together(
-    on_onnx: Segmenter, on_torch: Segmenter, photo: np.ndarray
-) -> None:
+def test_boxes_and_points_may_be_asked_together(on_onnx: Segmenter, on_torch: Segmenter, photo: np.ndarray) -> None:
     network, features = on_onnx.sam, on_torch.encode(photo).features
     assert isinstance(network, OnnxNetwork)
     coords = torch.tensor([[[40.0, 40], [300, 260]], [[90, 90], [0, 0]]])
@@ -110,9 +108,7 @@ def test_files_of_another_model_are_refused(exported: Path) -> None:
         mobilesamv2.load("mobilesam", weights=exported, backend="onnx")
 
 
-def test_a_folder_without_a_description_and_a_damaged_file_are_said_to_be_so(
-    exported: Path, tmp_path: Path
-) -> None:
+def test_a_folder_without_a_description_and_a_damaged_file_are_said_to_be_so(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"has no model\.json"):
         mobilesamv2.load("nano", weights=tmp_path, backend="onnx")
     (tmp_path / "model.json").write_bytes((exported / "model.json").read_bytes())
@@ -142,9 +138,7 @@ def test_a_name_that_there_is_not_is_refused(tmp_path: Path, capsys: pytest.Capt
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_example_of_the_documentation_runs(
-    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_example_of_the_documentation_runs(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("cached_segmenter", "cached_detector"):
         monkeypatch.setattr(loading, name, lambda *given: exported)
     (tmp_path / "exported").symlink_to(exported)

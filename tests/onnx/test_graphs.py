@@ -79,9 +79,7 @@ def network(sam: Sam, tmp_path_factory: pytest.TempPathFactory) -> OnnxNetwork:
 def features(sam: Sam, network: OnnxNetwork) -> Tensor:
     pixels = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        torch.testing.assert_close(
-            network.encode(pixels), encoded := sam.encode(pixels), atol=1e-4, rtol=1e-4
-        )
+        torch.testing.assert_close(network.encode(pixels), encoded := sam.encode(pixels), atol=1e-4, rtol=1e-4)
         return encoded
 
 

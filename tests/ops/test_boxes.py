@@ -41,9 +41,7 @@ def test_a_box_that_is_no_number_spoils_no_other() -> None:
 def test_boxes_without_area_and_no_boxes_are_voted_for_too() -> None:
     point = torch.tensor([[3, 3, 3, 3.0]])
     torch.testing.assert_close(voted_boxes(point, torch.ones(1), torch.tensor([0]), iou=0.8), point)
-    assert voted_boxes(
-        torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64), iou=0.8
-    ).shape == (0, 4)
+    assert voted_boxes(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64), iou=0.8).shape == (0, 4)
 
 
 def test_boxes_without_area_have_no_overlap() -> None:

@@ -32,9 +32,7 @@ def test_weights_are_those_of_interpolating_twice(low: int, input_side: int, res
 
 
 @pytest.mark.parametrize(("low", "input_side", "resized", "out"), AXES)
-def test_pixels_that_are_reached_are_those_with_a_weight(
-    low: int, input_side: int, resized: int, out: int
-) -> None:
+def test_pixels_that_are_reached_are_those_with_a_weight(low: int, input_side: int, resized: int, out: int) -> None:
     axis = Axis.through(low, input_side, resized, out)
     for begin, end in ((0, 1), (low // 3, low // 2 + 1), (low - 1, low)):
         near = axis.first[:, None] + np.arange(axis.taps)

@@ -26,9 +26,7 @@ def plainly_enlarged(logits: Tensor, frame: ResizeLongestSide) -> Tensor:
     square = (frame.input_side, frame.input_side)
     height, width = frame.resized_hw
     enlarged = F.interpolate(logits[:, None], square, mode="bilinear", align_corners=False)
-    return F.interpolate(
-        enlarged[..., :height, :width], frame.size_hw, mode="bilinear", align_corners=False
-    ).squeeze(1)
+    return F.interpolate(enlarged[..., :height, :width], frame.size_hw, mode="bilinear", align_corners=False).squeeze(1)
 
 
 def smooth_logits(count: int, low_hw: tuple[int, int], *, seed: int = 0, shift: float = 0.0) -> Tensor:
@@ -174,9 +172,7 @@ def test_stability_boxes_and_run_lengths_are_as_recorded(threshold: float, offse
     recorded = np.load(PARITY / "mask_utilities.npz")
     logits = torch.full((6, 53, 53), -50.0)
     logits[:, :37] = torch.from_numpy(recorded["logits"])  # at a scale of 1, so that nothing is resampled
-    found = compact_masks(
-        logits, ResizeLongestSide((37, 53), 53), stability_offset=offset, threshold=threshold
-    )
+    found = compact_masks(logits, ResizeLongestSide((37, 53), 53), stability_offset=offset, threshold=threshold)
     np.testing.assert_array_equal(found.stability, recorded[name])
     if threshold == 0:
         np.testing.assert_array_equal(inclusive_boxes(found.boxes_xyxy), recorded["mask_boxes"])

@@ -16,9 +16,7 @@ PARITY = Path(__file__).parents[1] / "parity" / "mask_utilities.npz"
 @pytest.mark.parametrize(("boxes", "threshold"), [("nms", 0.3), ("nms", 0.5), ("nms", 0.7), ("nms_dup", 0.7)])
 def test_the_same_boxes_are_kept_in_the_same_order_as_recorded(boxes: str, threshold: float) -> None:
     recorded = np.load(PARITY)
-    kept = nms(
-        torch.from_numpy(recorded[f"{boxes}_boxes"]), torch.from_numpy(recorded[f"{boxes}_scores"]), threshold
-    )
+    kept = nms(torch.from_numpy(recorded[f"{boxes}_boxes"]), torch.from_numpy(recorded[f"{boxes}_scores"]), threshold)
     np.testing.assert_array_equal(kept.numpy(), recorded[f"{boxes}_keep_{threshold}"])
 
 

@@ -54,9 +54,7 @@ def test_intersection_and_difference_are_those_of_the_arrays(one: Bools, other: 
 def test_the_edge_is_what_an_erosion_takes_away(mask: Bools, thickness: int) -> None:
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (2 * thickness + 1,) * 2)
     inner = cv2.erode(mask.astype(np.uint8), cross).astype(np.bool_)  # beyond the picture counts as inside
-    np.testing.assert_array_equal(
-        mask_of(edge_runs(runs(mask), size_hw=SIZE, thickness=thickness)), mask & ~inner
-    )
+    np.testing.assert_array_equal(mask_of(edge_runs(runs(mask), size_hw=SIZE, thickness=thickness)), mask & ~inner)
 
 
 @pytest.mark.parametrize("size_hw", [(1, 1), (1, 5), (5, 1)])
@@ -67,9 +65,7 @@ def test_a_mask_of_the_whole_picture_has_no_edge(size_hw: tuple[int, int]) -> No
 
 @given(st.lists(masks, max_size=4), st.integers(1, 80))
 @settings(deadline=None)
-def test_later_layers_are_painted_over_earlier_ones_whatever_the_strips(
-    layers: list[Bools], strip: int
-) -> None:
+def test_later_layers_are_painted_over_earlier_ones_whatever_the_strips(layers: list[Bools], strip: int) -> None:
     expected = np.full(SIZE, -1)
     for value, mask in enumerate(layers):
         expected[mask] = value

@@ -35,9 +35,7 @@ def test_each_box_is_one_prompt_for_one_mask_with_the_detectors_score() -> None:
     assert prompts.scores[0] == 1
 
 
-def test_the_published_confidence_the_detectors_own_suppression_and_the_papers_budget_are_the_defaults() -> (
-    None
-):
+def test_the_published_confidence_the_detectors_own_suppression_and_the_papers_budget_are_the_defaults() -> None:
     spy = Spy(1)
     list(ObjectAwareSampler(detector=spy).rounds(PICTURE))
     assert spy.asked == {"confidence": 0.4, "iou": None, "max_boxes": 320}

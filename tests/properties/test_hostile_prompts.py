@@ -25,9 +25,7 @@ NUMBERS = st.one_of(
 )
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=4)),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=2)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=2)),
     max_leaves=12,
 )
 NEARLY = st.one_of(
@@ -70,9 +68,7 @@ def test_a_question_of_the_page_is_one_object_or_a_sentence(question: dict[str, 
 @example([[]], [], None)
 @example(None, None, [0, 3.4028235677973366e38])
 @example(None, None, [0, 0, 10**400, 1])
-def test_what_a_program_gives_is_prompts_within_the_picture_or_a_sentence(
-    points: Any, labels: Any, boxes: Any
-) -> None:
+def test_what_a_program_gives_is_prompts_within_the_picture_or_a_sentence(points: Any, labels: Any, boxes: Any) -> None:
     try:
         prompts = prompts_from(points=points, labels=labels, boxes=boxes, multimask=False, size_hw=SIZE_HW)
     except PromptError as error:

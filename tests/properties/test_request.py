@@ -47,9 +47,7 @@ def test_any_values_are_a_request_with_a_record_or_an_error_of_ours(
     sampler: str, max_prompts: Any, points_per_side: Any, confidence: Any
 ) -> None:
     try:
-        request = Request(
-            sampler, max_prompts=max_prompts, points_per_side=points_per_side, confidence=confidence
-        )
+        request = Request(sampler, max_prompts=max_prompts, points_per_side=points_per_side, confidence=confidence)
     except (PromptError, UnknownModelError):
         return
     record = json.loads(json.dumps(request.to_record(), allow_nan=False))

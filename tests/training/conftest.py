@@ -35,9 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rle = coco_mask.encode(np.asfortranarray(pixels[..., 0] // 255))
         masked = {"segmentation": {"size": rle["size"], "counts": rle["counts"].decode()}}
         plain = [{"image_id": number, "bbox": [10.4, 20.2, 39.4, 19.9]}]
-        annotations += plain + (
-            [{"image_id": number, "bbox": [10, 20, 40, 20]} | masked] if number != 1 else []
-        )
+        annotations += plain + ([{"image_id": number, "bbox": [10, 20, 40, 20]} | masked] if number != 1 else [])
     text = json.dumps({"images": images, "annotations": annotations})
     (root / "annotations.json").write_text(text, encoding="utf-8")
     return root

@@ -62,9 +62,7 @@ MIX = Mix(shares={"coco": 1.0, "panoptic": 1.0, "parts": 1.0, SCENES: 1.0}, mosa
 
 
 def test_batches_can_be_made_again_and_differ(folder: Path) -> None:
-    maker = BatchMaker(
-        read_labels(folder, split="train"), mix=MIX, sides=(64, 96), seed=5, pixels=6 * 64 * 64
-    )
+    maker = BatchMaker(read_labels(folder, split="train"), mix=MIX, sides=(64, 96), seed=5, pixels=6 * 64 * 64)
     batch, again, other = maker[7], maker[7], maker[8]
     assert batch.pictures.shape[2] == batch.pictures.shape[3]
     assert torch.equal(batch.pictures, again.pictures)
@@ -83,9 +81,7 @@ def test_larger_pictures_come_in_smaller_batches(folder: Path) -> None:
 
 @pytest.mark.parametrize("mosaic", [0.0, 1.0])
 @pytest.mark.parametrize(("kind", "weight"), [("panoptic", 1.0), ("coco", 0.2), ("parts", 0.25)])
-def test_unlabelled_places_count_as_their_source_says(
-    folder: Path, kind: str, weight: float, mosaic: float
-) -> None:
+def test_unlabelled_places_count_as_their_source_says(folder: Path, kind: str, weight: float, mosaic: float) -> None:
     mix = Mix(shares={kind: 1.0}, mosaic=mosaic)
     batch = BatchMaker(read_labels(folder, split="train"), mix=mix, sides=(128,), seed=5)[0]
     assert sorted(set(batch.background.flatten().tolist())) == pytest.approx([weight])

@@ -169,9 +169,7 @@ def test_the_command_of_a_run_names_what_is_unusual(
     assert command == f"python -m training.detector train --data DATA {options} --threads 1"
 
 
-def test_the_train_command_hands_its_options_on(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_train_command_hands_its_options_on(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     handed: dict[str, Any] = {}
     monkeypatch.setattr("training.detector.train", handed.update)
     options = ["--steps", "7", "--learning-rate", "1e-4", "--begin-with", "some.pt"]
@@ -233,9 +231,7 @@ def test_precision_is_measured_where_everything_is_labelled(folder: Path) -> Non
     partial = [picture for picture in read_labels(folder) if not picture.exhaustive]
     assert np.isnan(measure_recall(FakeDetector(), partial, confidence=0.1).precision)
     moved = [
-        dataclasses.replace(
-            picture, boxes_xyxy=picture.boxes_xyxy + np.array([0, 18, 0, 18], dtype=np.float32)
-        )
+        dataclasses.replace(picture, boxes_xyxy=picture.boxes_xyxy + np.array([0, 18, 0, 18], dtype=np.float32))
         for picture in read_labels(folder)
     ]
     assert measure_recall(FakeDetector(), moved, confidence=0.1).precision == 0.0
@@ -290,6 +286,4 @@ def test_exported_weights_are_read_back_as_what_they_are(
     trained.load_state_dict(state_of(run)["average"])
     picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        torch.testing.assert_close(
-            found(picture)[:, :4], as_detector(trained)(picture)[:, :4], rtol=1e-2, atol=0.5
-        )
+        torch.testing.assert_close(found(picture)[:, :4], as_detector(trained)(picture)[:, :4], rtol=1e-2, atol=0.5)

@@ -55,9 +55,7 @@ def photographs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(models: Path, photographs: Path) -> Settings:
-    return Settings(
-        "teacher", "student", str(photographs), teacher_weights=str(models), batch=2, learning_rate=3e-3
-    )
+    return Settings("teacher", "student", str(photographs), teacher_weights=str(models), batch=2, learning_rate=3e-3)
 
 
 def encoder_and_step(run: Path) -> tuple[dict[str, Tensor], int]:
@@ -172,16 +170,12 @@ def test_models_that_do_not_fit_are_refused(
         prompt_encoder=PromptEncoderConfig(width=24, input_side=64, stride=8),
         mask_decoder=dataclasses.replace(TINY.mask_decoder, width=24),
     )
-    monkeypatch.setitem(
-        zoo.MODELS, "wide", dataclasses.replace(zoo.MODELS["student"], name="wide", config=wide)
-    )
+    monkeypatch.setitem(zoo.MODELS, "wide", dataclasses.replace(zoo.MODELS["student"], name="wide", config=wide))
     with pytest.raises(PromptError, match=sentence):
         train(dataclasses.replace(settings, **change), run=tmp_path / "run", minutes=1, steps=1)
 
 
-def test_a_run_with_other_settings_and_an_empty_folder_are_refused(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_run_with_other_settings_and_an_empty_folder_are_refused(settings: Settings, tmp_path: Path) -> None:
     train(settings, run=tmp_path / "run", minutes=1, steps=1)
     with pytest.raises(MobileSamError, match="holds another run"):
         train(dataclasses.replace(settings, batch=3), run=tmp_path / "run", minutes=1, steps=1)
@@ -213,9 +207,7 @@ def test_the_command_line_trains_exports_and_says_what_is_wrong(
     assert "train first" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, entry in zoo.MODELS.items() if isinstance(entry.config, SamConfig)]
-)
+@pytest.mark.parametrize("name", [name for name, entry in zoo.MODELS.items() if isinstance(entry.config, SamConfig)])
 def test_any_model_of_sams_family_can_teach_any_other(name: str) -> None:
     """Their embeddings have one shape."""
     config = zoo.MODELS[name].config

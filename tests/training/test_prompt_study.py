@@ -13,18 +13,14 @@ from training import prompt_study
 from training.prompt_study import EMBEDDED, REQUESTS, TRAININGS, study, table
 
 
-def test_every_seed_is_trained_both_ways_on_the_same_crops(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_every_seed_is_trained_both_ways_on_the_same_crops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     trained = []
     monkeypatch.setattr("training.segmenter.train", lambda **options: trained.append(options))
     monkeypatch.setattr("training.segmenter.export", lambda **options: None)
     monkeypatch.setattr(prompt_study, "measure", lambda weights, dataset: {"true box": float(len(trained))})
     monkeypatch.setattr(prompt_study, "read_dataset", lambda data, split: Dataset((), is_federated=False))
     into = tmp_path / "results" / "prompts.json"
-    found = study(
-        data=tmp_path, seeds=[0, 5], steps=7, pictures=2, runs=tmp_path / "runs", threads=1, into=into
-    )
+    found = study(data=tmp_path, seeds=[0, 5], steps=7, pictures=2, runs=tmp_path / "runs", threads=1, into=into)
     assert [(each["seed"], each["box_share"]) for each in trained] == [
         (seed, share) for seed in (0, 5) for share in TRAININGS.values()
     ]

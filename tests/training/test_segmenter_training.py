@@ -54,9 +54,7 @@ def test_a_batch_depends_on_the_seed_and_its_number_alone(dataset: CropDataset) 
 def test_every_prompt_lies_on_its_mask(batch: Batch) -> None:
     assert batch.has_mask.all()
     assert batch.is_box.tolist() == [True] * 4 + [False] * 2
-    for points, labels, target, is_box in zip(
-        batch.points, batch.labels, batch.targets, batch.is_box, strict=True
-    ):
+    for points, labels, target, is_box in zip(batch.points, batch.labels, batch.targets, batch.is_box, strict=True):
         assert is_box or labels[0] == 1
         for point, label in zip(points, labels, strict=True):
             column, row = ((point + 0.5) / MASK_STRIDE).long().tolist()

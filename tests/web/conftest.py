@@ -235,9 +235,7 @@ def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
     def client_for(address: str) -> Client:
         if address not in clients:
             downloads = tmp_path_factory.mktemp("downloads")
-            clients[address] = Client(
-                address, verbose=False, download_files=str(downloads), analytics_enabled=False
-            )
+            clients[address] = Client(address, verbose=False, download_files=str(downloads), analytics_enabled=False)
         return clients[address]
 
     yield client_for

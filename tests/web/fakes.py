@@ -137,9 +137,7 @@ class FakeSegmenter:
             yield Progress("discover", 0, 1)
             asked = Request() if request is None else request
             sampler = self.sampler_for(asked) if isinstance(asked, Request) else asked
-            run = replace(
-                self._run_info(asked, sampler, embedding), scaled_to_own_range=read.scaled_to_own_range
-            )
+            run = replace(self._run_info(asked, sampler, embedding), scaled_to_own_range=read.scaled_to_own_range)
             parts: list[PartialMasks] = []
             complete = yield from self._rounds(picture, sampler, parts, run, skip, stop)
             nothing = PartialMasks(discs(picture, NOTHING), NOTHING, first=skip, done=0, total=0, run=run)
@@ -329,9 +327,7 @@ class Fake:
     def segment(self, photo: Any, request: Request = BOXES) -> Generator[Any, None, None]:
         return self._run(partial(segmenting.run_segment, self.models), photo, request)
 
-    def compare(
-        self, photo: Any, left: Request = GRID_8, right: Request = BOXES
-    ) -> Generator[Any, None, None]:
+    def compare(self, photo: Any, left: Request = GRID_8, right: Request = BOXES) -> Generator[Any, None, None]:
         return self._run(partial(comparing.run_compare, self.models), photo, (left, right))
 
     def budget(self, photo: Any, largest: int = 64) -> Generator[Any, None, None]:

@@ -32,9 +32,7 @@ class ForkedGpu:
         self.calls: list[str] = []
         self.seconds: list[float] = []
 
-    def __call__(
-        self, *, duration: Callable[..., float]
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def __call__(self, *, duration: Callable[..., float]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def lent(function: Callable[..., Generator[Any, None, None]]) -> Callable[..., Any]:
             @functools.wraps(function)
             def running(*arguments: Any) -> Generator[Any, None, None]:

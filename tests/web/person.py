@@ -14,9 +14,7 @@ def upload(page: Page, path: Path) -> None:
     """Choose a photo."""
     page.set_input_files("#photo input[type=file]", str(path))
     page.locator("#photo img").wait_for()
-    page.locator("#segment-numbers .idle").wait_for(
-        state="attached"
-    )  # what was shown of another photo is gone
+    page.locator("#segment-numbers .idle").wait_for(state="attached")  # what was shown of another photo is gone
 
 
 def begin(page: Page, photo: Path) -> None:

@@ -29,9 +29,7 @@ def serious(page: Page) -> list[str]:
 
 
 @BOTH
-def test_axe_finds_nothing_serious_on_tabs_without_a_result(
-    fake_app: FakeApp, visit: Visit, theme: str
-) -> None:
+def test_axe_finds_nothing_serious_on_tabs_without_a_result(fake_app: FakeApp, visit: Visit, theme: str) -> None:
     page = visit(f"{fake_app.address}?__theme={theme}")
     for tab in TABS:
         open_tab(page, tab)

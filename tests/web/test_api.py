@@ -87,13 +87,10 @@ def test_any_detector_of_the_menu_can_be_asked_for(
     assert client.predict([given], "coco", **asked, api_name="/batch")[1]["photos"][0]["masks"] == boxes
 
 
-def test_prompts_are_drawn_where_asked(
-    fake_app: FakeApp, connect: Callable[[str], Client], photo: Path
-) -> None:
+def test_prompts_are_drawn_where_asked(fake_app: FakeApp, connect: Callable[[str], Client], photo: Path) -> None:
     client = connect(fake_app.address)
     plain, drawn = (
-        client.predict(handle_file(str(photo)), draw_prompts=asked, api_name="/compare")[1]
-        for asked in (False, True)
+        client.predict(handle_file(str(photo)), draw_prompts=asked, api_name="/compare")[1] for asked in (False, True)
     )
     assert Path(plain).read_bytes() != Path(drawn).read_bytes()
 
@@ -141,11 +138,7 @@ def test_pictures_of_every_kind_are_segmented(
     fake_app: FakeApp, connect: Callable[[str], Client], tmp_path: Path, mode: str
 ) -> None:
     values = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
-    picture = (
-        Image.fromarray(values * 20)
-        if mode == "I;16"
-        else Image.fromarray(values.astype(np.uint8)).convert(mode)
-    )
+    picture = Image.fromarray(values * 20) if mode == "I;16" else Image.fromarray(values.astype(np.uint8)).convert(mode)
     path = tmp_path / f"picture.{'tif' if mode == 'CMYK' else 'png'}"
     picture.save(path)
     _, summary = connect(fake_app.address).predict(handle_file(str(path)), api_name="/segment")
@@ -263,9 +256,7 @@ def test_what_is_no_file_is_refused_in_a_sentence(
         connect(fake_app.address).predict(photo_given, api_name="/segment")
 
 
-def test_a_value_that_is_null_is_the_default(
-    fake_app: FakeApp, connect: Callable[[str], Client], photo: Path
-) -> None:
+def test_a_value_that_is_null_is_the_default(fake_app: FakeApp, connect: Callable[[str], Client], photo: Path) -> None:
     _, summary = connect(fake_app.address).predict(
         handle_file(str(photo)), sampler=None, max_prompts=None, model=None, api_name="/segment"
     )

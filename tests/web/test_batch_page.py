@@ -47,9 +47,7 @@ def test_several_photos_come_with_a_gallery_and_one_zip_and_a_bad_one_is_named(
     expect(page.locator("#source")).to_be_hidden()
 
 
-def test_files_that_all_fail_are_named_and_nothing_is_downloaded(
-    fake_app: FakeApp, visit: Visit, bad: Path
-) -> None:
+def test_files_that_all_fail_are_named_and_nothing_is_downloaded(fake_app: FakeApp, visit: Visit, bad: Path) -> None:
     page = visit(fake_app.address)
     downloads: list[object] = []
     page.on("download", lambda download: downloads.append(download))

@@ -52,9 +52,7 @@ def batch(
     models: Models = MODELS,
 ) -> Generator[Any, None, None]:
     run = partial(segmenting.run_segment, models)
-    return batching.batch(
-        job or Job.alone(), photos, Request(), model, formats, archive, run=run, thumbnail_side=30
-    )
+    return batching.batch(job or Job.alone(), photos, Request(), model, formats, archive, run=run, thumbnail_side=30)
 
 
 def test_each_photo_has_a_folder_of_its_own_and_a_bad_one_does_not_stop_the_others(

@@ -47,9 +47,7 @@ def site(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     if run.returncode and "npm" in run.stderr:
         pytest.skip(f"ONNX Runtime Web cannot be had from npm: {run.stderr.strip()[:300]}")
     assert run.returncode == 0, run.stderr
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
-    )
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
@@ -96,12 +94,8 @@ def masks_of(page: Page) -> list[Rle]:
     rles = []
     for found in page.evaluate("found.map((mask) => ({ ...mask, bits: mask.bits.join('') }))"):
         mask = np.zeros((height, width), dtype=np.uint8)
-        rows, columns = (
-            slice(found[at], found[at] + found[side]) for at, side in (("y", "height"), ("x", "width"))
-        )
-        mask[rows, columns] = np.array(list(found["bits"]), dtype=np.uint8).reshape(
-            found["height"], found["width"]
-        )
+        rows, columns = (slice(found[at], found[at] + found[side]) for at, side in (("y", "height"), ("x", "width")))
+        mask[rows, columns] = np.array(list(found["bits"]), dtype=np.uint8).reshape(found["height"], found["width"])
         assert mask.sum() == found["area"] > 0
         rles.append(coco_mask.encode(np.asfortranarray(mask)))
     return rles

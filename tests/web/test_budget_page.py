@@ -47,9 +47,7 @@ def test_curves_grow_and_what_is_measured_stays_when_the_rest_is_cancelled(
     expect(verdict).to_contain_text("All 40 boxes that the detector proposed")
     expect(dots).to_have_count(3 + 7)
     expect(page.locator("#budget-table .note")).to_contain_text("ends at 40 boxes")
-    expect(
-        page.get_by_role("img", name="Masks kept against prompts asked. Object-aware: 40 at 40")
-    ).to_be_visible()
+    expect(page.get_by_role("img", name="Masks kept against prompts asked. Object-aware: 40 at 40")).to_be_visible()
     assert fake_app.script.encoded == 1
 
 

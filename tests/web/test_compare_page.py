@@ -26,9 +26,7 @@ def compared(page: Page, address: Path, *, left: str = "Grid 8 × 8") -> Locator
     return page.locator(".duel")
 
 
-def test_the_line_between_the_pictures_follows_keys_and_pointer(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_the_line_between_the_pictures_follows_keys_and_pointer(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address)
     duel = compared(page, photo)
     split = page.get_by_role("slider", name="Where the left picture ends")
@@ -135,9 +133,7 @@ def test_the_parts_follow_each_other_on_a_phone(fake_app: FakeApp, visit: Visit,
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_another_photo_clears_the_comparison(
-    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
-) -> None:
+def test_another_photo_clears_the_comparison(fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path) -> None:
     page = visit(fake_app.address)
     compared(page, photo)
     page.locator("#examples .gallery-item").first.click()

@@ -59,9 +59,7 @@ def test_the_table_has_a_row_for_each_with_all_its_numbers() -> None:
     assert (right[0], right[-1]) == ("Object-aware 320", "20 ×")
 
 
-@pytest.mark.parametrize(
-    ("speedup", "told"), [(None, "–"), (1.04, "1.0 ×"), (0.5, "0.5 ×"), (0.0123, "0.012 ×")]
-)
+@pytest.mark.parametrize(("speedup", "told"), [(None, "–"), (1.04, "1.0 ×"), (0.5, "0.5 ×"), (0.0123, "0.012 ×")])
 def test_a_speed_has_the_digits_it_deserves(speedup: float | None, told: str) -> None:
     assert cells(text.numbers(summary(speedup=speedup)))[2][-1] == told
 

@@ -39,9 +39,7 @@ def test_axes_have_few_numbers_and_reach_the_value(value: float) -> None:
 
 
 def test_each_doubling_is_one_step_to_the_right_and_values_go_up() -> None:
-    html = chart(
-        "Masks", [Line("grid", "Grid", ((16, 0), (32, 5), (64, 10)))], ticks=(16, 32, 64), told=number
-    )
+    html = chart("Masks", [Line("grid", "Grid", ((16, 0), (32, 5), (64, 10)))], ticks=(16, 32, 64), told=number)
     dots = re.findall(r'class="dot grid" style="left:([\d.]+)%;bottom:([\d.]+)%"', html)
     assert dots == [("0.00", "0.00"), ("50.00", "50.00"), ("100.00", "100.00")]
     assert 'points="0.00,100.00 50.00,50.00 100.00,0.00"' in html

@@ -106,8 +106,7 @@ def proxy(nginx: str, workers: tuple[str, str], tmp_path_factory: pytest.TempPat
         site = site.replace(old, new)
     (folder / "site.conf").write_text(site, encoding="utf-8")
     kept = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (folder / "nginx.conf").write_text(
         f"daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
@@ -140,9 +139,7 @@ def test_a_run_goes_through_nginx(proxy: str, wide_photo: Path) -> None:
     assert summary["masks"] == 12
 
 
-def test_each_visitor_stays_with_one_of_two_workers(
-    proxy: str, workers: tuple[str, str], wide_photo: Path
-) -> None:
+def test_each_visitor_stays_with_one_of_two_workers(proxy: str, workers: tuple[str, str], wide_photo: Path) -> None:
     chosen = []
     for network in range(4):  # nginx looks at the first three numbers of an address
         before = [answered(worker) for worker in workers]

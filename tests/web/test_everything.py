@@ -245,9 +245,7 @@ def test_a_point_is_told_where_one_made_the_mask(wide_photo: Path) -> None:
 
 
 @pytest.mark.parametrize(("edition", "index"), [("older", 0), (None, 99), (None, -1)])
-def test_a_click_on_something_older_is_not_answered(
-    wide_photo: Path, edition: str | None, index: int
-) -> None:
+def test_a_click_on_something_older_is_not_answered(wide_photo: Path, edition: str | None, index: int) -> None:
     page = Page(finds=5)
     view = page.view(wide_photo, ask())
     assert everything.pick(page.session, edition or view.edition, index, side=SIDE) is None

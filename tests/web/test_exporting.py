@@ -61,17 +61,13 @@ def keep(session: Session, shown: Shown) -> None:
 
 
 @pytest.mark.parametrize("named", [("masks",), ("coco", "cutouts"), tuple(FORMATS), ("label-map",)])
-def test_all_files_lie_in_a_zip_in_a_folder_of_the_photos_name(
-    tmp_path: Path, named: tuple[str, ...]
-) -> None:
+def test_all_files_lie_in_a_zip_in_a_folder_of_the_photos_name(tmp_path: Path, named: tuple[str, ...]) -> None:
     steps, path = packed_into(tmp_path, takeable(), named)
     assert path == tmp_path / "my cat-masks.zip"
     with zipfile.ZipFile(path) as packed:
         names = packed.namelist()
         assert packed.testzip() is None
-    expected = [
-        f"my cat/{name}" for name, _ in files_of(picture(), MASKS, formats=named, file_name="my cat.jpg")
-    ]
+    expected = [f"my cat/{name}" for name, _ in files_of(picture(), MASKS, formats=named, file_name="my cat.jpg")]
     assert names == expected
     assert [(step.done, step.total) for step in steps] == [(i, len(names)) for i in range(len(names))]
 

@@ -54,9 +54,7 @@ def test_everything_is_segmented_looked_at_and_taken_away(
     expect(card).to_be_hidden()
     if size == DESKTOP:  # phones have no room for the table's head
         page.locator("#segment-table th button", has_text="Area").click()
-        expect(page.locator("#segment-table th", has_text="Area")).to_have_attribute(
-            "aria-sort", "descending"
-        )
+        expect(page.locator("#segment-table th", has_text="Area")).to_have_attribute("aria-sort", "descending")
     set_slider(page, "prompts", "16")
     expect(numbers).to_contain_text("Answered at once" if found > 16 else "all are decoded")
     until(lambda: rows.count() <= min(16, found))

@@ -40,9 +40,7 @@ class Gpu:
         self.durations: dict[str, Callable[..., float]] = {}
         self.functions: dict[str, Callable[..., Any]] = {}
 
-    def __call__(
-        self, *, duration: Callable[..., float]
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def __call__(self, *, duration: Callable[..., float]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def remember(function: Callable[..., Any]) -> Callable[..., Any]:
             self.durations[function.__name__] = duration
             self.functions[function.__name__] = function

@@ -34,9 +34,7 @@ ENVIRONMENT = {
     "MOBILESAMV2_MAX_SESSION_BYTES": "1000000",
     "MOBILESAMV2_KEEP_SECONDS": "8",
 }
-pytestmark = pytest.mark.flaky(
-    reruns=1
-)  # uploads live for seconds here: a machine that stands still misses them
+pytestmark = pytest.mark.flaky(reruns=1)  # uploads live for seconds here: a machine that stands still misses them
 SETTINGS = replace(Settings.from_environment(ENVIRONMENT), examples=(), first_example=False)
 BY_FIELD = {limit.field: limit for limit in LIMITS}
 
@@ -129,9 +127,7 @@ def test_a_file_with_too_many_bytes_is_refused(app: FakeApp) -> None:
     ("endpoint", "asked"),
     [("segment", {"max_prompts": 129}), ("budget", {"largest": 256}), ("compare", {"left": "grid:12"})],
 )
-def test_too_many_prompts_are_refused(
-    client: Client, wide_photo: Path, endpoint: str, asked: dict[str, Any]
-) -> None:
+def test_too_many_prompts_are_refused(client: Client, wide_photo: Path, endpoint: str, asked: dict[str, Any]) -> None:
     told = refusal(lambda: client.predict(handle_file(str(wide_photo)), api_name=f"/{endpoint}", **asked))
     assert "128" in told
     assert endpoint != "segment" or is_told(MOST_PROMPTS, told), told
@@ -154,9 +150,7 @@ def test_a_full_queue_refuses(app: FakeApp, client: Client, wide_photo: Path) ->
     app.script.pause = 0.4
     given = handle_file(str(wide_photo))
     with ThreadPoolExecutor(8) as pool:
-        asked = [
-            pool.submit(client.predict, given, points=[[20, 20]], api_name="/predict_mask") for _ in range(8)
-        ]
+        asked = [pool.submit(client.predict, given, points=[[20, 20]], api_name="/predict_mask") for _ in range(8)]
         errors = [str(one.exception()) for one in asked if one.exception()]
     assert 0 < len(errors) < 8
     # The page gets the sentence; Gradio's client has one of its own.

@@ -136,9 +136,7 @@ def test_a_click_is_answered_between_two_photos_of_a_batch(tmp_path: Path) -> No
         pass
     click, objects = Job.alone(), read_prompts([[5, 5]], None, None, limits=Limits(objects=1, points=1))
     run = page.on_model(prompting.run_predict, prompts=prompting.count_prompts)
-    answering = prompting.predict(
-        click, prompting.picture_of(click, str(photos[0]), objects), objects, "nano", run=run
-    )
+    answering = prompting.predict(click, prompting.picture_of(click, str(photos[0]), objects), objects, "nano", run=run)
     waits = threading.Event()
 
     def answer() -> None:

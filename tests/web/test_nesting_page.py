@@ -16,9 +16,7 @@ from .fakes import boxes, discs
 from .person import segment
 
 
-def test_parts_and_wholes_are_chosen_from_the_card(
-    fake_app: FakeApp, visit: Callable[..., Page], photo: Path
-) -> None:
+def test_parts_and_wholes_are_chosen_from_the_card(fake_app: FakeApp, visit: Callable[..., Page], photo: Path) -> None:
     fake_app.script.finds = 40
     with Image.open(photo) as image:
         picture = np.asarray(image)

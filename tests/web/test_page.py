@@ -38,9 +38,7 @@ def test_everything_is_in_sight_at_once_on_a_desktop(fake_app: FakeApp, visit: V
 
 
 @pytest.mark.parametrize("width", [360, 390])
-def test_the_parts_follow_each_other_on_a_phone(
-    fake_app: FakeApp, visit: Visit, photo: Path, width: int
-) -> None:
+def test_the_parts_follow_each_other_on_a_phone(fake_app: FakeApp, visit: Visit, photo: Path, width: int) -> None:
     page = visit(fake_app.address, (width, 800))
     upload(page, photo)
     page.locator("#segment-run").click()
@@ -78,9 +76,7 @@ def test_examples_have_names_for_those_who_cannot_see_them(fake_app: FakeApp, vi
     expect(page.get_by_role("button", name="Example: coffee")).to_be_visible()
 
 
-def test_cancel_stops_the_work_and_another_run_can_follow(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_cancel_stops_the_work_and_another_run_can_follow(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address)
     upload(page, photo)
@@ -114,9 +110,7 @@ def test_the_very_next_click_after_a_stop_counts(fake_app: FakeApp, visit: Visit
     assert fake_app.script.closed == 1
 
 
-def test_a_cancelled_run_leaves_what_it_decoded_to_be_used(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_a_cancelled_run_leaves_what_it_decoded_to_be_used(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.pause, fake_app.script.finds = 0.3, 320
     page = visit(fake_app.address)
     upload(page, photo)
@@ -291,9 +285,7 @@ def test_a_photo_can_be_pasted_or_dropped_anywhere_also_over_another(
         until(partial(is_size, page, size))
 
 
-def test_a_model_arrives_with_its_progress_and_can_be_cancelled(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_a_model_arrives_with_its_progress_and_can_be_cancelled(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.pause = 0.3
     page = visit(fake_app.address)
     upload(page, photo)
@@ -301,9 +293,7 @@ def test_a_model_arrives_with_its_progress_and_can_be_cancelled(
     page.get_by_role("option", name=re.compile("^mobilesam .* needs a network")).click()
     expect(page.locator("#model-note")).to_contain_text("nano comes with the program and works")
     page.locator("#segment-run").click()
-    expect(page.locator("#segment-numbers")).to_contain_text(
-        re.compile(r"Fetching the model, \d.* MB of 41 MB")
-    )
+    expect(page.locator("#segment-numbers")).to_contain_text(re.compile(r"Fetching the model, \d.* MB of 41 MB"))
     page.locator("#segment-cancel").click()
     expect(page.locator("#segment-numbers")).to_contain_text("Cancelled")
     assert fake_app.script.started == 0

@@ -83,9 +83,7 @@ def test_a_column_of_each_sampler_has_its_own_numbers(fake_app: FakeApp, visit: 
     assert picture["y"] + picture["height"] <= names["y"] + 1
 
 
-def test_the_buttons_stay_where_they_are_when_masks_come(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_the_buttons_stay_where_they_are_when_masks_come(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address, (360, 740))
     upload(page, photo)
     page.locator("#segment-stage .viewer.waiting").wait_for()
@@ -115,9 +113,7 @@ def test_tables_are_not_cut_off(fake_app: FakeApp, visit: Visit, photo: Path, ot
 
 
 @pytest.mark.parametrize("width", [600, 834, 961, 1024, 1180, 1920])
-def test_nothing_is_squeezed_or_sticks_out_between_phones_and_wide_screens(
-    page_with_a_photo: Page, width: int
-) -> None:
+def test_nothing_is_squeezed_or_sticks_out_between_phones_and_wide_screens(page_with_a_photo: Page, width: int) -> None:
     page = page_with_a_photo
     page.set_viewport_size({"width": width, "height": 800})
     open_tab(page, "Segment everything")

@@ -141,9 +141,7 @@ def test_places_can_be_typed_and_masks_chosen_without_a_pointer(pad: Page, photo
     expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(1)
 
 
-def test_the_pixel_under_the_cursor_is_told_and_the_keys_are_seen_with_the_focus(
-    pad: Page, photo: Path
-) -> None:
+def test_the_pixel_under_the_cursor_is_told_and_the_keys_are_seen_with_the_focus(pad: Page, photo: Path) -> None:
     with Image.open(photo) as image:
         width, height = image.size
     of = f"of {width} × {height} pixels"
@@ -181,9 +179,7 @@ def test_undo_and_another_mode_give_up_the_corner_that_waits_for_its_opposite(pa
 
 
 def test_objects_are_limited(pad: Page) -> None:
-    pad.locator(".pad").evaluate(
-        "pad => { for (let i = 0; i < 41; i++) pad.act('box', [0.1, 0.1, 0.5, 0.5]); }"
-    )
+    pad.locator(".pad").evaluate("pad => { for (let i = 0; i < 41; i++) pad.act('box', [0.1, 0.1, 0.5, 0.5]); }")
     expect(pad.locator("#prompt-numbers .problem")).to_contain_text("at most 40 objects here; remove one")
     expect(pad.locator("#prompt-numbers tbody tr")).to_have_count(40)
     pad.locator("#prompt-undo").click()
@@ -232,9 +228,7 @@ def test_another_photo_begins_anew_and_what_is_wrong_is_said(
     expect(page.locator(".pad-dot.pending")).to_have_count(0)
 
 
-def test_a_photo_that_browsers_do_not_show_can_be_pointed_at(
-    fake_app: FakeApp, visit: Visit, tmp_path: Path
-) -> None:
+def test_a_photo_that_browsers_do_not_show_can_be_pointed_at(fake_app: FakeApp, visit: Visit, tmp_path: Path) -> None:
     path = tmp_path / "photo.tif"
     Image.fromarray(np.full((60, 90, 3), 80, dtype=np.uint8)).save(path)
     page = visit(fake_app.address)
@@ -245,9 +239,7 @@ def test_a_photo_that_browsers_do_not_show_can_be_pointed_at(
     expect(page.locator("#prompt-numbers tbody tr")).to_have_count(1)
 
 
-def test_what_is_no_picture_is_said_and_no_torn_one_is_shown(
-    fake_app: FakeApp, visit: Visit, tmp_path: Path
-) -> None:
+def test_what_is_no_picture_is_said_and_no_torn_one_is_shown(fake_app: FakeApp, visit: Visit, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     path.write_text("no picture at all")
     page = visit(fake_app.address)
@@ -299,9 +291,7 @@ def test_masks_of_objects_can_be_downloaded(fake_app: FakeApp, visit: Visit, pho
     with zipfile.ZipFile(download.value.path()) as packed:
         annotations = json.loads(packed.read("photo/coco.json"))["annotations"]
         assert len(annotations) == 2
-        assert {"photo/masks/0002.png", "photo/cutouts/0001.png", "photo/label_map.png"} <= set(
-            packed.namelist()
-        )
+        assert {"photo/masks/0002.png", "photo/cutouts/0001.png", "photo/label_map.png"} <= set(packed.namelist())
     expect(page.locator("#prompt-file .export-link")).to_contain_text("photo-masks.zip, ")
 
 

@@ -152,9 +152,7 @@ def test_a_copy_that_every_browser_shows_is_made_of_the_photo_that_is_seen(photo
     assert job.session.embedding("tiny") is None
 
 
-def test_a_question_about_a_photo_that_is_gone_reads_nothing_and_gets_no_answer(
-    photo: str, tmp_path: Path
-) -> None:
+def test_a_question_about_a_photo_that_is_gone_reads_nothing_and_gets_no_answer(photo: str, tmp_path: Path) -> None:
     session = Session()
     other = tmp_path / "other.png"
     Image.fromarray(picture(seed=3)).save(other)

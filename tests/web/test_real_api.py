@@ -16,9 +16,7 @@ from pycocotools.coco import COCO
 from .conftest import HIDDEN
 
 
-def test_the_real_app_segments_with_defaults(
-    real_app: str, connect: Callable[[str], Client], photo: Path
-) -> None:
+def test_the_real_app_segments_with_defaults(real_app: str, connect: Callable[[str], Client], photo: Path) -> None:
     overlay, summary = connect(real_app).predict(handle_file(str(photo)), api_name="/segment")
     with Image.open(overlay) as drawn, Image.open(photo) as given:
         assert drawn.format == "PNG"
@@ -42,9 +40,7 @@ def test_the_real_app_compares(real_app: str, connect: Callable[[str], Client], 
     assert summary["verdict"].endswith(".")
 
 
-def test_the_real_app_answers_points_and_boxes(
-    real_app: str, connect: Callable[[str], Client], photo: Path
-) -> None:
+def test_the_real_app_answers_points_and_boxes(real_app: str, connect: Callable[[str], Client], photo: Path) -> None:
     overlay, record = connect(real_app).predict(
         handle_file(str(photo)),
         points=[[[150, 100]], [[40, 60], [5, 5]]],
@@ -92,9 +88,7 @@ def test_the_log_has_a_line_a_request_and_no_names_pictures_or_secrets(
         client.predict(handle_file(str(tmp_path / "bob-at-home.png")), api_name="/segment")
     client.close()
     said = real_app_log.read_text()
-    outcomes = re.findall(
-        r"^\S+ \S+ request=segment outcome=(\w+) seconds=[\d.]+$", said[before:], re.MULTILINE
-    )
+    outcomes = re.findall(r"^\S+ \S+ request=segment outcome=(\w+) seconds=[\d.]+$", said[before:], re.MULTILINE)
     assert outcomes == ["answered", "refused"]
     for hidden in (HIDDEN, "ann-at", "bob-at", str(tmp_path), "data:image", "Traceback"):
         assert hidden not in said

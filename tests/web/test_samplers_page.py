@@ -23,8 +23,7 @@ def by_the_library(photo: Path) -> dict[str, tuple[str, str]]:
     model = load("nano")
     embedding = model.encode(photo)
     found = {
-        name: model.segment_everything(photo, sampler=name, max_prompts=32, embedding=embedding)
-        for name in SAMPLERS
+        name: model.segment_everything(photo, sampler=name, max_prompts=32, embedding=embedding) for name in SAMPLERS
     }
     return {name: (str(len(result.masks)), str(len(result.prompts))) for name, result in found.items()}
 
@@ -57,9 +56,7 @@ def test_each_sampler_runs_from_the_menu_and_gives_what_the_library_gives(
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
-def test_two_of_the_samplers_are_compared_and_all_are_measured(
-    real_app: str, visit: Visit, photo: Path
-) -> None:
+def test_two_of_the_samplers_are_compared_and_all_are_measured(real_app: str, visit: Visit, photo: Path) -> None:
     page = visit(real_app, (360, 780))
     upload(page, photo)
     open_tab(page, "Compare samplers")

@@ -102,9 +102,7 @@ def test_the_table_sorts_lights_masks_up_and_shows_one_alone_by_keyboard(
     expect(page.locator("#segment-stage .card")).to_contain_text("Prompt")
 
 
-def test_the_table_can_be_used_before_its_masks_are_drawn(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_the_table_can_be_used_before_its_masks_are_drawn(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address, first=SLOW_PICTURES)
     segment(page, photo)
     stage = page.locator("#segment-stage")
@@ -152,9 +150,7 @@ def test_the_slider_answers_fewer_prompts_at_once_and_offers_to_decode_the_rest(
     assert fake_app.script.asked == (("object-aware", 64), ("object-aware", 16))
 
 
-def test_controls_that_were_moved_during_a_run_count_at_its_end(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_controls_that_were_moved_during_a_run_count_at_its_end(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     fake_app.script.pause, fake_app.script.finds = 0.2, 40
     page = visit(fake_app.address)
     begin(page, photo)
@@ -167,9 +163,7 @@ def test_controls_that_were_moved_during_a_run_count_at_its_end(
     assert min(map(float, ious)) >= 0.8
 
 
-def test_a_larger_grid_is_offered_only_where_it_has_other_points(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_a_larger_grid_is_offered_only_where_it_has_other_points(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address + "?sampler=grid&prompts=64")
     expect(page.locator("#prompts")).to_contain_text("8 × 8 = 64 points")  # the link has been followed
     upload(page, photo)
@@ -183,9 +177,7 @@ def test_a_larger_grid_is_offered_only_where_it_has_other_points(
     expect(page.locator("#segment-numbers")).to_contain_text("These are the 64 points of the decoded grid.")
 
 
-def test_a_mask_chosen_in_the_table_is_brought_into_sight(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_a_mask_chosen_in_the_table_is_brought_into_sight(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address, PHONE)
     segment(page, photo)
     last = page.locator("#segment-table tbody tr button").last
@@ -276,9 +268,7 @@ def test_the_photo_is_on_the_stage_until_it_has_masks(
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_nothing_jumps_while_masks_come(
-    fake_app: FakeApp, visit: Visit, photo: Path, size: tuple[int, int]
-) -> None:
+def test_nothing_jumps_while_masks_come(fake_app: FakeApp, visit: Visit, photo: Path, size: tuple[int, int]) -> None:
     page = visit(fake_app.address, size)
     upload(page, photo)
     page.locator("#segment-stage .viewer.waiting").wait_for()
@@ -308,9 +298,7 @@ def test_masks_appear_while_others_are_still_decoded(fake_app: FakeApp, visit: V
     expect(page.locator("#segment-run")).to_be_focused()
 
 
-def test_a_failed_run_leaves_nothing_old_beside_its_sentence(
-    fake_app: FakeApp, visit: Visit, photo: Path
-) -> None:
+def test_a_failed_run_leaves_nothing_old_beside_its_sentence(fake_app: FakeApp, visit: Visit, photo: Path) -> None:
     page = visit(fake_app.address)
     segment(page, photo)
     page.get_by_role("button", name="Advanced").click()
@@ -322,9 +310,7 @@ def test_a_failed_run_leaves_nothing_old_beside_its_sentence(
     expect(rows(page)).to_have_count(0)
 
 
-def test_two_visitors_click_on_their_own_masks(
-    fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path
-) -> None:
+def test_two_visitors_click_on_their_own_masks(fake_app: FakeApp, visit: Visit, photo: Path, other_photo: Path) -> None:
     ann, bob = visit(fake_app.address), visit(fake_app.address)
     segment(ann, photo)
     fake_app.script.finds = 3

@@ -30,9 +30,7 @@ class Clock:
         return self.time
 
 
-def sessions(
-    *, most: int = 8, most_bytes: int = 10**9, seconds: float = 60, clock: Clock | None = None
-) -> Sessions:
+def sessions(*, most: int = 8, most_bytes: int = 10**9, seconds: float = 60, clock: Clock | None = None) -> Sessions:
     return Sessions(most=most, most_bytes=most_bytes, seconds=seconds, now=clock or Clock())
 
 

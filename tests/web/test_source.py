@@ -27,6 +27,4 @@ def test_the_archive_is_small_and_holds_no_picture_and_no_weights() -> None:
     archive = source_archive()
     assert archive.stat().st_size < 2_000_000
     with zipfile.ZipFile(archive) as packed:
-        assert not [
-            name for name in packed.namelist() if name.endswith((".jpg", ".png", ".safetensors", ".pyc"))
-        ]
+        assert not [name for name in packed.namelist() if name.endswith((".jpg", ".png", ".safetensors", ".pyc"))]

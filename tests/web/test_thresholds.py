@@ -67,9 +67,7 @@ def test_page_endpoint_and_command_line_leave_the_same_masks(
 ) -> None:
     monkeypatch.setattr(mobilesamv2, "load", lambda name, **rest: Whole(SimpleNamespace(**script())))
     expected = on_the_command_line(photo, tmp_path, asked)
-    assert (len(expected) == 12) == (set(asked) in ({*()}, {"flatten", "clean"})), (
-        "a case that leaves masks out"
-    )
+    assert (len(expected) == 12) == (set(asked) in ({*()}, {"flatten", "clean"})), "a case that leaves masks out"
     picture = load_image(photo)
 
     client = Client(fake_app.address, verbose=False, download_files=str(tmp_path), analytics_enabled=False)
@@ -99,6 +97,4 @@ def test_page_endpoint_and_command_line_leave_the_same_masks(
     }
     view = last(Page().run(photo, _wanted(**controls)))
     assert view.summary["masks"] == len(expected)
-    np.testing.assert_array_equal(
-        view.labels, label_picture(expected, (view.picture.shape[0], view.picture.shape[1]))
-    )
+    np.testing.assert_array_equal(view.labels, label_picture(expected, (view.picture.shape[0], view.picture.shape[1])))

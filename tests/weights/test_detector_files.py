@@ -212,14 +212,10 @@ def test_a_picture_without_objects_and_float16_weights_on_the_cpu_are_fine(tmp_p
     ("description", "kind", "head"),
     [("yolo11n-pose.yaml", "PoseModel", "Pose"), ("yolo11n-cls.yaml", "ClassificationModel", "Classify")],
 )
-def test_a_network_for_another_task_is_refused(
-    description: str, kind: str, head: str, tmp_path: Path
-) -> None:
+def test_a_network_for_another_task_is_refused(description: str, kind: str, head: str, tmp_path: Path) -> None:
     network = getattr(ultralytics_module("ultralytics.nn.tasks"), kind)(description, verbose=False)
     path = save_checkpoint(tmp_path / "other.pt", network)
-    with pytest.raises(
-        WeightsError, match=rf'other\.pt is no detector that can be used here: its head is "{head}"'
-    ):
+    with pytest.raises(WeightsError, match=rf'other\.pt is no detector that can be used here: its head is "{head}"'):
         read_detector(path, read_state_dict=read_plain)
 
 

@@ -129,9 +129,7 @@ def test_no_method_or_hook_of_a_loaded_network_is_called(trap: Path) -> None:
     expected = {name: value.half() for name, value in network.state_dict().items()}
     network.half()
     for part in network.modules():  # any of these would raise when it is called without what it wants
-        part.__dict__["state_dict"] = part.__dict__["float"] = part.__dict__["named_parameters"] = (
-            LAYERS.Concat()
-        )
+        part.__dict__["state_dict"] = part.__dict__["float"] = part.__dict__["named_parameters"] = LAYERS.Concat()
         part._state_dict_pre_hooks[0] = LAYERS.Concat()
         part._state_dict_hooks[0] = LAYERS.Concat()
     torch.save({"model": None, "ema": network}, trap.with_name("odd.pt"))

@@ -120,9 +120,7 @@ def test_a_connection_that_brings_nothing_is_given_up_after_some_attempts(large:
 
 def test_a_file_that_ends_early_is_said_to_and_is_not_kept_under_its_name(large: FakeHub) -> None:
     large.sent = 1200
-    with pytest.raises(
-        WeightsUnreachableError, match="connection ended after 1,200 of 5,000 bytes"
-    ) as caught:
+    with pytest.raises(WeightsUnreachableError, match="connection ended after 1,200 of 5,000 bytes") as caught:
         find(entry(LARGE))
     assert_one_sentence(caught.value)
     assert not is_here(entry(LARGE))
@@ -132,9 +130,7 @@ def test_a_file_that_ends_early_is_said_to_and_is_not_kept_under_its_name(large:
 
 def test_a_hub_that_has_less_than_it_says_is_asked_for_no_more_than_it_has(large: FakeHub) -> None:
     large.said_bytes, large.past_the_end = 9000, 416
-    with pytest.raises(
-        WeightsUnreachableError, match="connection ended after 5,000 of 9,000 bytes"
-    ) as caught:
+    with pytest.raises(WeightsUnreachableError, match="connection ended after 5,000 of 9,000 bytes") as caught:
         find(entry(LARGE, bytes=None))
     assert_one_sentence(caught.value)
     assert not is_here(entry(LARGE))
@@ -199,9 +195,7 @@ def test_another_size_than_the_zoo_s_is_not_even_fetched(large: FakeHub) -> None
 def test_other_bytes_than_offered_are_thrown_away(known: bool, large: FakeHub, tmp_path: Path) -> None:
     file = entry(LARGE) if known else entry(LARGE, bytes=None, sha256=None)
     large.changed = LARGE[::-1]
-    with pytest.raises(
-        WeightsError, match=r"arrived from http\S+ with SHA-256 \w{8}…, expected \w{8}…"
-    ) as caught:
+    with pytest.raises(WeightsError, match=r"arrived from http\S+ with SHA-256 \w{8}…, expected \w{8}…") as caught:
         find(file)
     assert_one_sentence(caught.value)
     assert partial(tmp_path) is None
@@ -325,9 +319,7 @@ def test_two_processes_fetch_the_same_file_once(large: FakeHub, tmp_path: Path) 
     first = fetch(entry(LARGE))
     next(first)
     environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "cache")}
-    with subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
-    ) as other:
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) as other:
         while not any(request.startswith("HEAD") for request in large.requests[2:]):
             assert other.poll() is None
         list(first)
@@ -338,7 +330,5 @@ def test_two_processes_fetch_the_same_file_once(large: FakeHub, tmp_path: Path) 
 
 def test_of_a_detector_a_copy_is_given_as_the_detector(large: FakeHub) -> None:
     large.status = 404
-    with pytest.raises(
-        WeightsUnreachableError, match="give the path of a copy as `detector`, or use the detector"
-    ):
+    with pytest.raises(WeightsUnreachableError, match="give the path of a copy as `detector`, or use the detector"):
         find(entry(LARGE, form=Form.ULTRALYTICS))

@@ -82,8 +82,6 @@ def test_what_came_in_place_of_a_checkpoint_is_named(
 @pytest.mark.parametrize("text", ['{"error": "Entry not found"}', "Access denied", "# notes\n\tof mine\r\n"])
 def test_a_text_is_named_as_what_it_is(read: Callable[[Path], Any], text: str, tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_text(text)
-    with pytest.raises(
-        WeightsError, match=r"model\.pt is a text and no checkpoint; it begins with "
-    ) as caught:
+    with pytest.raises(WeightsError, match=r"model\.pt is a text and no checkpoint; it begins with ") as caught:
         read(tmp_path / "model.pt")
     assert "run code" not in str(caught.value)

@@ -83,9 +83,7 @@ def test_without_a_network_the_hub_is_asked_only_once(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("variable", ["MOBILESAMV2_OFFLINE", "HF_HUB_OFFLINE"])
-def test_a_switched_off_network_is_not_used(
-    variable: str, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_switched_off_network_is_not_used(variable: str, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "1")
     with pytest.raises(WeightsError, match="not on this machine and the network is switched off"):
         find(entry())
@@ -170,9 +168,7 @@ def test_embedded_weights_are_beside_the_package_in_a_checkout() -> None:
     assert Path(__file__).resolve().parents[2] / "weights" in folders()
 
 
-def test_whether_a_file_is_here_is_told_without_a_network_and_without_reading_it(
-    hub: FakeHub, tmp_path: Path
-) -> None:
+def test_whether_a_file_is_here_is_told_without_a_network_and_without_reading_it(hub: FakeHub, tmp_path: Path) -> None:
     files = [entry(), entry(filename="other.pt")]
     assert missing(files) == files
     own = tmp_path / "weights" / "other.pt"
@@ -186,9 +182,7 @@ def test_whether_a_file_is_here_is_told_without_a_network_and_without_reading_it
     assert is_here(files[0])
 
 
-def test_a_folder_that_is_named_from_the_user_s_home_is_found(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_folder_that_is_named_from_the_user_s_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("MOBILESAMV2_WEIGHTS_DIR", "~/mine")
     (tmp_path / "mine").mkdir()

@@ -60,9 +60,7 @@ def test_counters_of_batch_norms_may_be_missing() -> None:
         (lambda state: state.clear(), r"6 tensors missing \(0\.weight, 0\.bias, 1\.weight, …\)"),
     ],
 )
-def test_a_state_that_does_not_fit_changes_nothing(
-    change: Callable[[dict[str, Tensor]], Any], expected: str
-) -> None:
+def test_a_state_that_does_not_fit_changes_nothing(change: Callable[[dict[str, Tensor]], Any], expected: str) -> None:
     ours, state = network(), dict(network().state_dict())
     before = {key: value.clone() for key, value in ours.state_dict().items()}
     change(state)
@@ -73,17 +71,13 @@ def test_a_state_that_does_not_fit_changes_nothing(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2], ids=str)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_weights_that_are_no_numbers_are_refused_with_the_tensor_s_name(
-    value: float, dtype: torch.dtype
-) -> None:
+def test_weights_that_are_no_numbers_are_refused_with_the_tensor_s_name(value: float, dtype: torch.dtype) -> None:
     ours, state = network(), dict(network().state_dict())
     damaged = state["1.running_var"].clone()
     damaged[2] = value
     state["1.running_var"] = damaged.to(dtype)
     before = {key: value.clone() for key, value in ours.state_dict().items()}
-    with pytest.raises(
-        WeightsError, match=r"^mine\.pt holds NaN or infinity in 1 tensors \(1\.running_var\)"
-    ):
+    with pytest.raises(WeightsError, match=r"^mine\.pt holds NaN or infinity in 1 tensors \(1\.running_var\)"):
         load_strictly(ours, state, source="mine.pt")
     assert same(dict(ours.state_dict()), before)
 

@@ -140,9 +140,7 @@ def test_a_model_of_transformers_gives_the_same_logits(form: str, state: State, 
     }
     with torch.inference_mode():
         tolerance = 0.1 if form == "half precision" else 0.0
-        torch.testing.assert_close(
-            found.encode(pixels), expected.encode(pixels), rtol=tolerance, atol=tolerance
-        )
+        torch.testing.assert_close(found.encode(pixels), expected.encode(pixels), rtol=tolerance, atol=tolerance)
         for one, other in zip(
             found.decode(found.encode(pixels), **prompts),
             expected.decode(expected.encode(pixels), **prompts),
@@ -153,9 +151,7 @@ def test_a_model_of_transformers_gives_the_same_logits(form: str, state: State, 
 
 def test_the_halves_of_a_model_of_transformers_load(state: State, tmp_path: Path) -> None:
     theirs = of_transformers(state)
-    save_file(
-        {n: v for n, v in theirs.items() if n.startswith("vision_encoder.")}, tmp_path / "e.safetensors"
-    )
+    save_file({n: v for n, v in theirs.items() if n.startswith("vision_encoder.")}, tmp_path / "e.safetensors")
     save_file({n: v for n, v in theirs.items() if not n.startswith("vision")}, tmp_path / "d.safetensors")
     found = small(2)
     load_sam(found, {"encoder": tmp_path / "e.safetensors", "decoder": tmp_path / "d.safetensors"})
@@ -169,10 +165,7 @@ def test_names_that_are_published_already_stay(state: State) -> None:
 
 def test_what_is_converted_has_the_published_names(state: State, tmp_path: Path) -> None:
     save_file(tied_once(of_transformers(state)), tmp_path / "model.safetensors")
-    assert (
-        main(["weights", "convert", str(tmp_path / "model.safetensors"), str(tmp_path / "a.safetensors")])
-        == 0
-    )
+    assert main(["weights", "convert", str(tmp_path / "model.safetensors"), str(tmp_path / "a.safetensors")]) == 0
     assert read_state_dict(tmp_path / "a.safetensors").keys() == state.keys()
 
 
@@ -198,9 +191,7 @@ def test_checkpoints_of_other_networks_are_named(
     assert f"is a checkpoint of {network} " in capsys.readouterr().err
 
 
-def test_the_example_of_the_documentation(
-    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_example_of_the_documentation(state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^model = mobilesamv2\.load\(.*safetensors.*$", text, flags=re.MULTILINE)
     entry = zoo.MODELS["sam-vit-b"]

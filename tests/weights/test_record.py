@@ -41,9 +41,7 @@ def test_a_hash_that_is_pinned_in_source_is_not_recorded(hub: FakeHub) -> None:
     assert not record_path().exists()
 
 
-def test_another_file_under_a_learned_name_is_refused_until_that_is_forgotten(
-    hub: FakeHub, tmp_path: Path
-) -> None:
+def test_another_file_under_a_learned_name_is_refused_until_that_is_forgotten(hub: FakeHub, tmp_path: Path) -> None:
     find(UNKNOWN)
     empty_cache(tmp_path)
     hub.files[f"{REPO}/small.pt"] = CONTENT.upper()
@@ -113,9 +111,7 @@ def test_a_record_that_cannot_be_written_is_logged_and_no_more(
     hub: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(
-        "mobilesamv2.weights.record.record_path", lambda: tmp_path / "file" / "folder" / "record.json"
-    )
+    monkeypatch.setattr("mobilesamv2.weights.record.record_path", lambda: tmp_path / "file" / "folder" / "record.json")
     learn(UNKNOWN, Learned(sha256="0" * 64, bytes=1))
     assert "could not be remembered" in caplog.text
 

@@ -29,9 +29,7 @@ def state() -> State:
 
 def encoder_of(state: State, prefix: str = "") -> State:
     return {
-        prefix + name.partition(".")[2]: value
-        for name, value in state.items()
-        if name.startswith("image_encoder.")
+        prefix + name.partition(".")[2]: value for name, value in state.items() if name.startswith("image_encoder.")
     }
 
 
@@ -46,9 +44,7 @@ def prefixed(state: State, prefix: str) -> State:
 
 
 def halved(state: State) -> State:
-    return {
-        name: value.half() if value.is_floating_point() else value.clone() for name, value in state.items()
-    }
+    return {name: value.half() if value.is_floating_point() else value.clone() for name, value in state.items()}
 
 
 def other_weights() -> Sam:
@@ -73,8 +69,7 @@ WHOLE: dict[str, Callable[[State], Any]] = {
     "twice prefixed": lambda state: {"state_dict": prefixed(state, "module.model.")},
     "compiled": lambda state: prefixed(state, "_orig_mod."),
     "parameters": lambda state: {
-        name: torch.nn.Parameter(value, requires_grad=value.is_floating_point())
-        for name, value in state.items()
+        name: torch.nn.Parameter(value, requires_grad=value.is_floating_point()) for name, value in state.items()
     },
 }
 
@@ -115,9 +110,7 @@ ENCODERS: dict[str, Callable[[State], Any]] = {
 DECODERS: dict[str, Callable[[State], Any]] = {
     "published": decoder_of,
     "flat": lambda state: {
-        f"{module}.{name}": value
-        for module, table in decoder_of(state).items()
-        for name, value in table.items()
+        f"{module}.{name}": value for module, table in decoder_of(state).items() for name, value in table.items()
     },
     "wrapped": lambda state: {"model": decoder_of(state)},
     "prefixed": lambda state: {name: prefixed(table, "module.") for name, table in decoder_of(state).items()},
@@ -126,9 +119,7 @@ DECODERS: dict[str, Callable[[State], Any]] = {
         "MaskDecoder": decoder_of(state)["MaskDecoder"],
         "epoch": 3,
     },
-    "own names": lambda state: {
-        name: value for name, value in state.items() if not name.startswith("image_encoder.")
-    },
+    "own names": lambda state: {name: value for name, value in state.items() if not name.startswith("image_encoder.")},
     "whole": lambda state: state,
     "half precision": lambda state: {name: halved(table) for name, table in decoder_of(state).items()},
 }
@@ -161,9 +152,7 @@ def refusal(content: Any, tmp_path: Path) -> str:
 @pytest.mark.parametrize("prefix", ["", "image_encoder.", "model.image_encoder."])
 def test_an_encoder_alone_is_said_to_lack_the_decoder(prefix: str, state: State, tmp_path: Path) -> None:
     said = refusal(encoder_of(state, prefix), tmp_path)
-    assert (
-        "holds the image encoder alone, without the prompt encoder and mask decoder; give both files" in said
-    )
+    assert "holds the image encoder alone, without the prompt encoder and mask decoder; give both files" in said
     assert 'weights={"encoder": …, "decoder": …}' in said
 
 
@@ -212,9 +201,7 @@ def test_other_kinds_of_numbers_are_refused(value: Tensor, state: State, tmp_pat
 def test_files_that_are_exchanged_are_said_to_lack_their_part(state: State, tmp_path: Path) -> None:
     torch.save(encoder_of(state, "image_encoder."), tmp_path / "encoder.pt")
     torch.save(decoder_of(state), tmp_path / "decoder.pt")
-    with pytest.raises(
-        WeightsError, match=r"decoder\.pt holds no image encoder .*; name the file of the enc"
-    ):
+    with pytest.raises(WeightsError, match=r"decoder\.pt holds no image encoder .*; name the file of the enc"):
         load_sam(tiny_sam(), {"encoder": tmp_path / "decoder.pt", "decoder": tmp_path / "encoder.pt"})
     with pytest.raises(WeightsError, match=r"encoder\.pt holds no prompt encoder and mask decoder"):
         load_sam(tiny_sam(), {"encoder": tmp_path / "encoder.pt", "decoder": tmp_path / "encoder.pt"})

@@ -65,9 +65,7 @@ def decode_boxes(raw: Tensor, *, sizes_hw: Sequence[tuple[int, ...]], strides: S
     steps = torch.arange(bins, dtype=raw.dtype, device=raw.device)
     distributions = raw.view(batch, 4, bins, anchors)
     distances = (
-        distributions[:, :, 0]
-        if bins == 1
-        else torch.einsum("bekn,k->ben", distributions.softmax(dim=2), steps)
+        distributions[:, :, 0] if bins == 1 else torch.einsum("bekn,k->ben", distributions.softmax(dim=2), steps)
     )
     centres, cells = [], []
     for (height, width), stride in zip(sizes_hw, strides, strict=True):

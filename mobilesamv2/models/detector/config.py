@@ -83,9 +83,7 @@ class DetectorConfig:
             family=found["family"],
             scale=found.get("scale", ""),
             layers=found.get("layers", ""),
-            **{
-                name: int(value) for name, value in found.items() if name not in ("family", "scale", "layers")
-            },
+            **{name: int(value) for name, value in found.items() if name not in ("family", "scale", "layers")},
         )
 
 

@@ -67,9 +67,7 @@ class ObjectDetector(nn.Module):
         self.input_side = input_side
         self.second_side = second_side
         self.nms_iou = nms_iou
-        self.strides = tuple(
-            float(stride) for stride in self._head.stride
-        )  # numbers: tensors could not be traced
+        self.strides = tuple(float(stride) for stride in self._head.stride)  # numbers: tensors could not be traced
         self.vote_iou = vote_iou
         self.eval()
 

@@ -76,9 +76,7 @@ class Layers:
     def to_json(self) -> str:
         """The same as `Layers.from_json` takes it."""
         content = self.description(classes=1, reg_max=1)
-        return json.dumps(
-            {**content, "scale": self.scale, "scales": {self.scale: content["scales"].popitem()[1]}}
-        )
+        return json.dumps({**content, "scale": self.scale, "scales": {self.scale: content["scales"].popitem()[1]}})
 
     @staticmethod
     def from_json(text: str) -> Layers:

@@ -50,9 +50,7 @@ class Pyramid(nn.Module):
         pairs = list(pairwise(widths))
         self.from_coarse = nn.ModuleList(ConvNorm(coarse, fine, 1, active=False) for fine, coarse in pairs)
         self.merge_down = nn.ModuleList(ConvNorm(fine, fine, 3) for fine, _ in pairs)
-        self.from_fine = nn.ModuleList(
-            ConvNorm(fine, coarse, 3, stride=2, active=False) for fine, coarse in pairs
-        )
+        self.from_fine = nn.ModuleList(ConvNorm(fine, coarse, 3, stride=2, active=False) for fine, coarse in pairs)
         self.merge_up = nn.ModuleList(ConvNorm(coarse, coarse, 3) for _, coarse in pairs)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:

@@ -40,9 +40,7 @@ def ultralytics_module(name: str) -> Any:
     home; and it sets threads, print options, warning filters and environment variables, and replaces functions of
     other packages, for everybody.
     """
-    with (
-        _lock
-    ):  # else a second thread would take replaced functions for the originals, or half an import for all
+    with _lock:  # else a second thread would take replaced functions for the originals, or half an import for all
         return sys.modules.get(name) or _imported(name)
 
 

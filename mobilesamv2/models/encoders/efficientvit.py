@@ -86,9 +86,7 @@ class EfficientVit(nn.Module):
         """
         side, inner = self.config.picture_side, self.config.input_side
         if pixels.shape[-2:] != (side, side):
-            raise ValueError(
-                f"This EfficientViT takes {side} x {side} pixels; got {tuple(pixels.shape[-2:])}."
-            )
+            raise ValueError(f"This EfficientViT takes {side} x {side} pixels; got {tuple(pixels.shape[-2:])}.")
         if inner != side:  # by the four nearest pixels, as MobileSAMv2 does it, not by the mean of all
             pixels = F.interpolate(pixels, size=(inner, inner), mode="bilinear", align_corners=False)
         pixels = pixels.contiguous(memory_format=torch.channels_last)  # as fast kernels want it
@@ -137,12 +135,9 @@ class Neck(nn.Module):
         width = config.neck_width
         self.side = config.embedding_side
         self.input_ops = nn.ModuleList(  # coarsest level first
-            Chain([ConvLayer(channels, width, 1, activation=False)])
-            for channels in reversed(config.widths[2:])
+            Chain([ConvLayer(channels, width, 1, activation=False)]) for channels in reversed(config.widths[2:])
         )
-        self.middle = Chain(
-            [Residual(fused_block(width, width, expand_ratio=1)) for _ in range(config.neck_depth)]
-        )
+        self.middle = Chain([Residual(fused_block(width, width, expand_ratio=1)) for _ in range(config.neck_depth)])
         last = ConvLayer(width, config.out_width, 1, bias=True, norm=False, activation=False)
         self.output_ops = nn.ModuleList([Chain([last])])
 
@@ -262,9 +257,7 @@ class LinearAttention(nn.Module):
     def __init__(self, width: int, *, head_width: int) -> None:
         super().__init__()
         if width % head_width:
-            raise ValueError(
-                f"The width must be a multiple of the heads' width; got {width} and {head_width}."
-            )
+            raise ValueError(f"The width must be a multiple of the heads' width; got {width} and {head_width}.")
         self.heads = width // head_width
         self.head_width = head_width
         self.qkv = ConvLayer(width, 3 * width, 1, norm=False, activation=False)

@@ -112,9 +112,7 @@ class TinyVit(nn.Module):
         """
         stride = self.config.stride
         if pixels.shape[-2] % stride or pixels.shape[-1] % stride:
-            raise ValueError(
-                f"TinyViT takes sides that are multiples of {stride}; got {tuple(pixels.shape[-2:])}."
-            )
+            raise ValueError(f"TinyViT takes sides that are multiples of {stride}; got {tuple(pixels.shape[-2:])}.")
         features: Tensor = self.neck(self.layers(self.patch_embed(pixels)))
         return features
 
@@ -122,13 +120,9 @@ class TinyVit(nn.Module):
 class ConvNorm(nn.Module):
     """A convolution without bias that keeps the size at stride 1, and its batch norm."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, side: int, *, stride: int = 1, groups: int = 1
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, side: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
-        self.c = nn.Conv2d(
-            in_channels, out_channels, side, stride=stride, padding=side // 2, groups=groups, bias=False
-        )
+        self.c = nn.Conv2d(in_channels, out_channels, side, stride=stride, padding=side // 2, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(out_channels)
 
         self.derived = DerivedTensors()
@@ -228,9 +222,7 @@ class PatchMerge(nn.Module):
 class AttentionBlock(nn.Module):
     """Attention inside windows, a depthwise convolution across their borders, an MLP."""
 
-    def __init__(
-        self, width: int, *, heads: int, window: int, mlp_ratio: float, local_conv_side: int
-    ) -> None:
+    def __init__(self, width: int, *, heads: int, window: int, mlp_ratio: float, local_conv_side: int) -> None:
         super().__init__()
         self.window = window
         self.attn = WindowAttention(width, heads=heads, window=window)
@@ -267,9 +259,7 @@ class WindowAttention(nn.Module):
     def __init__(self, width: int, *, heads: int, window: int) -> None:
         super().__init__()
         if width % heads:
-            raise ValueError(
-                f"The width of a stage must be a multiple of its heads; got {width} and {heads}."
-            )
+            raise ValueError(f"The width of a stage must be a multiple of its heads; got {width} and {heads}.")
         self.heads = heads
         self.norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)

@@ -130,9 +130,7 @@ class Block(nn.Module):
         mlp_ratio: how much wider the MLP is inside.
     """
 
-    def __init__(
-        self, width: int, *, heads: int, grid_side: int, window: int | None, mlp_ratio: float
-    ) -> None:
+    def __init__(self, width: int, *, heads: int, grid_side: int, window: int | None, mlp_ratio: float) -> None:
         super().__init__()
         self.window = window
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
@@ -143,9 +141,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         normalised = self.norm1(x)
         # Padded *after* the norm: as trained, cells outside the picture are keys that are the bias of `qkv`.
-        attended = (
-            self.attn(normalised) if self.window is None else in_windows(normalised, self.window, self.attn)
-        )
+        attended = self.attn(normalised) if self.window is None else in_windows(normalised, self.window, self.attn)
         x = x + attended
         return torch.as_tensor(x + self.mlp(self.norm2(x)))
 

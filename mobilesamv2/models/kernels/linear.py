@@ -28,9 +28,7 @@ def activated_linear(
     """
     if _is_fused(x):
         algorithm = "none" if activation == "gelu" else ""
-        return torch.as_tensor(
-            torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, activation, [], algorithm)
-        )
+        return torch.as_tensor(torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, activation, [], algorithm))
     y = F.linear(x, weight, bias)
     if activation == "none":
         return y

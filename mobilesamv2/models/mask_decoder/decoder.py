@@ -64,8 +64,7 @@ class MaskDecoder(nn.Module):
             nn.GELU(),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
-            Mlp(in_width=width, hidden_width=width, out_width=width // 8, depth=3)
-            for _ in range(config.mask_tokens)
+            Mlp(in_width=width, hidden_width=width, out_width=width // 8, depth=3) for _ in range(config.mask_tokens)
         )
         self.iou_prediction_head = Mlp(
             in_width=width,
@@ -99,9 +98,7 @@ class MaskDecoder(nn.Module):
         if len(image) == len(dense) == 1 and self.can_share(image):
             shared = self.share(image=image + dense, image_code=image_code)
             return self.decode_shared(shared, sparse=sparse, multimask=multimask)
-        return self.decode(
-            image=image, image_code=image_code, sparse=sparse, dense=dense, asked=_asked(multimask)
-        )
+        return self.decode(image=image, image_code=image_code, sparse=sparse, dense=dense, asked=_asked(multimask))
 
     @staticmethod
     def can_share(image: Tensor) -> bool:

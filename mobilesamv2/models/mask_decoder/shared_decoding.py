@@ -131,9 +131,7 @@ class SharedDecoding:
         x.addcmul_(self.shared.upscaled, image.scale[index][:, None])
         return self.norm.over_last_axis(x.view(-1, self.norm.weight.shape[0]))
 
-    def _score(
-        self, few: Tensor, projected: Projected, folded: Tensor, rows: Tensor, scale: Tensor | None
-    ) -> Tensor:
+    def _score(self, few: Tensor, projected: Projected, folded: Tensor, rows: Tensor, scale: Tensor | None) -> Tensor:
         """Products (H, T, L) of one prompt's tokens with a projection of its image tokens.
 
         Args:

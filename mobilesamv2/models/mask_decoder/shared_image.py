@@ -80,9 +80,7 @@ def share_image(
         image_code: (C, h, w), its position code.
     """
     base, code = image.flatten(1).contiguous(), image_code.flatten(1)  # (C, L): the long axis contiguous
-    outputs: list[
-        Tensor
-    ] = []  # (C, H * d), output weights of each attention so far, as the norms changed them since
+    outputs: list[Tensor] = []  # (C, H * d), output weights of each attention so far, as the norms changed them since
     constants: list[Tensor] = []  # (C,), the bias of each norm so far, likewise
     blocks = []
     for index, module in enumerate(transformer.layers):
@@ -136,12 +134,8 @@ def _by_head(x: Tensor, attention: Attention) -> Tensor:
     return x.view(attention.heads, -1, x.shape[1])
 
 
-def _projected(
-    layer: nn.Linear, attention: Attention, base: Tensor, code: Tensor, *, scaled: bool
-) -> Projected:
+def _projected(layer: nn.Linear, attention: Attention, base: Tensor, code: Tensor, *, scaled: bool) -> Projected:
     bias = layer.bias[:, None]
     if not scaled:
         return Projected(_by_head(layer.weight @ (base + code) + bias, attention), None)
-    return Projected(
-        _by_head(layer.weight @ base, attention), _by_head(layer.weight @ code + bias, attention)
-    )
+    return Projected(_by_head(layer.weight @ base, attention), _by_head(layer.weight @ code + bias, attention))

@@ -108,9 +108,7 @@ class FeedForward(nn.Module):
 class TwoWayBlock(nn.Module):
     """Self-attention of the tokens, tokens to image, feed-forward, image to tokens; a norm after each."""
 
-    def __init__(
-        self, *, width: int, heads: int, hidden_width: int, attention_downsample: int, is_first: bool
-    ) -> None:
+    def __init__(self, *, width: int, heads: int, hidden_width: int, attention_downsample: int, is_first: bool) -> None:
         super().__init__()
         self.self_attn = Attention(width=width, heads=heads)
         self.norm1 = nn.LayerNorm(width)

@@ -64,9 +64,7 @@ class NanoFeatures:
 
     def packed(self) -> Tensor:
         """All of them as one tensor (B, C, H / 8, W / 8)."""
-        return torch.cat(
-            [self.parts, F.pixel_unshuffle(self.detail, 2), F.pixel_shuffle(self.context, 2)], dim=1
-        )
+        return torch.cat([self.parts, F.pixel_unshuffle(self.detail, 2), F.pixel_shuffle(self.context, 2)], dim=1)
 
     @classmethod
     def unpacked(cls, packed: Tensor, config: NanoEncoderConfig) -> NanoFeatures:
@@ -152,10 +150,7 @@ class NanoEncoder(nn.Module):
             for before, width, depth in zip(in_widths, config.widths, config.depths, strict=True)
         )
         self.context = nn.Sequential(
-            *(
-                AttentionBlock(config.widths[-1], head_width=config.head_width)
-                for _ in range(config.attention_blocks)
-            )
+            *(AttentionBlock(config.widths[-1], head_width=config.head_width) for _ in range(config.attention_blocks))
         )
         self.pretrained = HalfSizeFeatures()
         # What it knows, for strides 8, 16 and 32; the last also before the attention.
@@ -195,9 +190,7 @@ class NanoEncoder(nn.Module):
             levels.append(x)
         levels[-1] = self.context(levels[-1] + self.pretrained_context(known[-1]))
         total: Tensor = self.detail(levels[0])
-        for level, lateral in zip(
-            [*levels[1:], *known], [*self.laterals, *self.pretrained_laterals], strict=True
-        ):
+        for level, lateral in zip([*levels[1:], *known], [*self.laterals, *self.pretrained_laterals], strict=True):
             total = total + _at(lateral(level), total)
         parts: Tensor = self.neck(total)
         detail = self.detail_lateral(levels[0])

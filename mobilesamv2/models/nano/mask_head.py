@@ -123,9 +123,7 @@ class MaskHead(nn.Module):
         place = {"picture": prompts.picture, "scale": scale_of(windows, cells=CELLS, stride=4)}
         seen = shared.detail.read(windows, cells=CELLS, **place)
         told = self._told(prompts, side=shared.side)
-        x = self.enter(
-            torch.cat([seen, told.to(seen.dtype)], dim=1).contiguous(memory_format=torch.channels_last)
-        )
+        x = self.enter(torch.cat([seen, told.to(seen.dtype)], dim=1).contiguous(memory_format=torch.channels_last))
         fine = self.fine(F.relu(x + self.kind(prompts.kind)[:, :, None, None]))
         middle = self.middle[1](self.middle[0](fine) + shared.parts.read(windows, cells=CELLS // 2, **place))
         coarse = self.coarse[0](middle) + shared.context.read(windows, cells=CELLS // 4, **place)
@@ -160,9 +158,7 @@ class MaskHead(nn.Module):
     def _predicted_iou(self, coarse: Tensor, logits: Tensor, kind: Tensor) -> Tensor:
         """(N,), from what is seen inside the mask and in all of the window, and from how sure the mask is."""
         logits = logits.detach()
-        inside = F.avg_pool2d(logits.sigmoid()[:, None], 2 * CELLS // coarse.shape[-1]).flatten(
-            2
-        )  # (N, 1, L)
+        inside = F.avg_pool2d(logits.sigmoid()[:, None], 2 * CELLS // coarse.shape[-1]).flatten(2)  # (N, 1, L)
         cells = coarse.float().flatten(2)
         of_mask = (cells * inside).sum(2) / (inside.sum(2) + 0.1)
         row = torch.cat([cells.mean(2), of_mask, _statistics(logits), F.one_hot(kind, KINDS).float()], dim=1)

@@ -110,8 +110,7 @@ class FeatureSheet:
         """
         steps = range(SCALES)
         height, width = (  # (N,) each
-            torch.tensor([side >> step for step in steps], device=scale.device)[scale]
-            for side in self.size_hw
+            torch.tensor([side >> step for step in steps], device=scale.device)[scale] for side in self.size_hw
         )
         first = self._first_row(scale) + picture * height
         x, y = cell_centres(windows, cells)
@@ -141,9 +140,7 @@ class FeatureSheet:
         count, cells = across.shape
         left, top = across.int(), down.int()
         share_x, share_y = across - left, down - top
-        columns = torch.stack(
-            [left, torch.minimum(left + 1, width[:, None].int() - 1)], dim=-1
-        )  # (N, cells, 2)
+        columns = torch.stack([left, torch.minimum(left + 1, width[:, None].int() - 1)], dim=-1)  # (N, cells, 2)
         rows = torch.stack([top, torch.minimum(top + 1, height[:, None].int() - 1)], dim=-1)
         rows = (rows + first[:, None, None].int()) * self.sheet.shape[3]  # where they begin in the table
         weight_x = torch.stack([1 - share_x, share_x], dim=-1)
@@ -165,9 +162,7 @@ def read_logits(masks: Tensor, windows: Tensor, *, cells: int, stride: float) ->
     return F.grid_sample(masks.float(), 2 * place / size - 1, align_corners=False, padding_mode="border")
 
 
-def pasted(
-    logits: Tensor, windows: Tensor, *, size_hw: tuple[int, int], stride: float, outside: float
-) -> Tensor:
+def pasted(logits: Tensor, windows: Tensor, *, size_hw: tuple[int, int], stride: float, outside: float) -> Tensor:
     """Put logits (N, K, K) where their windows (N, 4) are: (N, height, width), pixels of `stride`.
 
     Args:

@@ -75,9 +75,7 @@ def make_demo(settings: Settings, *, gpu: Gpu = without_gpu) -> Demo:
     return build_demo(models, settings, gpu=gpu, network=network)
 
 
-def build_demo(
-    models: Models, settings: Settings, *, gpu: Gpu = without_gpu, network: Network | None = None
-) -> Demo:
+def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu, network: Network | None = None) -> Demo:
     """Lay out the page and connect it. The photo is shared; each tab brings a result, its controls and its numbers.
 
     Args:

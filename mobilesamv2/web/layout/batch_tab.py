@@ -101,13 +101,9 @@ class BatchTab(Tab):
         inputs: list[Component] = [self.photos, self.sampler, self.prompts, self.formats, page.model]
         outputs: list[Component] = [self.gallery, self.link, self.numbers]
         cleared = [[], {}, page_text.idle(text.IDLE)]
-        on_run(
-            page, self.name, self.run_buttons, segment_all, inputs, outputs, cleared=cleared, is_batch=True
-        )
+        on_run(page, self.name, self.run_buttons, segment_all, inputs, outputs, cleared=cleared, is_batch=True)
         for changed in (self.sampler.change, self.prompts.change):
-            changed(
-                None, [self.sampler, self.prompts], self.prompts, js=segment_text.PROMPTS_INFO_JS, **AT_ONCE
-            )
+            changed(None, [self.sampler, self.prompts], self.prompts, js=segment_text.PROMPTS_INFO_JS, **AT_ONCE)
 
 
 def _status(at: PhotoStep, summary: Summary) -> str:

@@ -78,9 +78,7 @@ class CompareTab(Tab):
                         (f"object-aware:{settings.prompts.start}", text.RIGHT_LABEL),
                     )
                 )
-            self.view = gr.Radio(
-                list(text.VIEWS), value="both", label=text.VIEW_LABEL, elem_id="compare-view"
-            )
+            self.view = gr.Radio(list(text.VIEWS), value="both", label=text.VIEW_LABEL, elem_id="compare-view")
             self.draw = gr.Checkbox(label=text.DRAW_LABEL, value=False, elem_id="draw-prompts")
             self.buttons = run_buttons("compare")
         with gr.Column(elem_classes="numbers"):

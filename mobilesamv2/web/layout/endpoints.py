@@ -66,9 +66,7 @@ class Endpoint:
                 return self.function(*arguments)
 
         # Programs that speak MCP read it.
-        told.__doc__ = "\n".join(
-            [text.ENDPOINTS[name], "Args:", *(f"{each}: {text.INPUTS[each]}" for each in names)]
-        )
+        told.__doc__ = "\n".join([text.ENDPOINTS[name], "Args:", *(f"{each}: {text.INPUTS[each]}" for each in names)])
         gr.on(
             [],
             told,

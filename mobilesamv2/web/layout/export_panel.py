@@ -72,9 +72,7 @@ class ExportPanel:
         """Wire the panel up; returns the event of packing, for others to cancel."""
         page = self.page
 
-        def pack(
-            session: Session, photo: str | None, formats: list[str], *more: Any
-        ) -> Generator[Any, None, None]:
+        def pack(session: Session, photo: str | None, formats: list[str], *more: Any) -> Generator[Any, None, None]:
             chosen = exporting.formats_of(formats)
             taken = self._take(session, photo, *more)
             if not isinstance(taken, ExportItem):

@@ -64,9 +64,7 @@ class Demo(gr.Blocks):  # type: ignore[misc]
     health: Health
     fetch_addresses = False
 
-    async def preprocess_data(
-        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
-    ) -> Any:
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> Any:
         """What Gradio does, with the files taken first and the values looked at."""
         if len(inputs) < len(block_fn.inputs):
             raise refused(text.too_few(len(block_fn.inputs), len(inputs)))
@@ -81,9 +79,7 @@ class Demo(gr.Blocks):  # type: ignore[misc]
         except ComponentProcessingError as error:
             raise refused(text.WRONG_VALUE) from error
         except gr.Error as error:
-            raise refused(
-                escape(error.message, quote=False) if error.print_exception else error.message
-            ) from error
+            raise refused(escape(error.message, quote=False) if error.print_exception else error.message) from error
 
     async def _taken(self, component: Component, value: Any, *, uploads_only: bool) -> Any:
         """The value of an input with its files where they can be read."""

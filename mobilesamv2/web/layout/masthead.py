@@ -55,9 +55,7 @@ class Masthead:
         for menu in (self.model, self.detector):
             menu.input(None, [self.model, self.detector], self.chosen, js=_JOIN_JS, **AT_ONCE)
             menu.input(self._note, [self.model, self.detector], self.note, **AT_ONCE)
-        demo.load(
-            self._look_again, [self.model, self.detector], [self.model, self.detector, self.note], **AT_ONCE
-        )
+        demo.load(self._look_again, [self.model, self.detector], [self.model, self.detector, self.note], **AT_ONCE)
 
     def _note(self, model: str, detector: str) -> str:
         sentence = menus.note(menus.joined(model, detector), network=self._network.is_there)

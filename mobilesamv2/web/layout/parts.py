@@ -44,9 +44,7 @@ def photo_input(*, elem_id: str | None = "photo") -> gr.Image:
 def files_input(label: str, elem_id: str | None = None) -> gr.File:
     """Gives the paths of the files as they were uploaded (`Upload`); whether they are pictures, our own reader says."""
     files = gr.File(file_count="multiple", type="filepath", label=label, elem_id=elem_id)
-    files.preprocess = lambda payload: (
-        [Upload(file.path, file.orig_name) for file in payload.root] if payload else []
-    )
+    files.preprocess = lambda payload: [Upload(file.path, file.orig_name) for file in payload.root] if payload else []
     return files
 
 
@@ -75,9 +73,7 @@ def run_buttons(name: str, label: str | None = None) -> tuple[gr.Button, gr.Butt
     """
     with gr.Row(elem_classes="actions"):
         return (
-            gr.Button(
-                label or name.capitalize(), variant="primary", elem_id=f"{name}-run", scale=3, min_width=80
-            ),
+            gr.Button(label or name.capitalize(), variant="primary", elem_id=f"{name}-run", scale=3, min_width=80),
             gr.Button("Cancel", interactive=False, elem_id=f"{name}-cancel", scale=1, min_width=80),
         )
 

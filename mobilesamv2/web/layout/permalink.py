@@ -63,9 +63,7 @@ def add_permalink(demo: gr.Blocks, tabs: gr.Tabs, names: Sequence[str], chosen: 
             gr.Warning(escape(wrong, quote=False))
         updates = [gr.update(value=values[name]) if name in values else gr.skip() for name in linked]
         tab = gr.update(selected=values[TAB]) if TAB in values else gr.skip()
-        model, detector = (
-            values.get(name, getattr(linked.get(name), "value", None)) for name in ("model", "detector")
-        )
+        model, detector = (values.get(name, getattr(linked.get(name), "value", None)) for name in ("model", "detector"))
         has_choice = "model" in values or "detector" in values
         choice = f"{model}+{detector}" if detector else model
         return [*updates, tab, gr.update(value=choice) if has_choice else gr.skip()]

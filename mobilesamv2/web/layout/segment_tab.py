@@ -47,9 +47,7 @@ class SegmentTab(Tab):
             self._toolbar()
             self.viewer = mask_viewer("segment-stage")
             # Carries one mask to the viewer, which shows it alone.
-            self.alone = gr.HTML(
-                html_template="", js_on_load=_RELAY, elem_id="segment-alone", elem_classes="relay"
-            )
+            self.alone = gr.HTML(html_template="", js_on_load=_RELAY, elem_id="segment-alone", elem_classes="relay")
         with gr.Column(elem_classes="controls"):
             self._controls()
         with gr.Column(elem_classes="numbers"):
@@ -116,9 +114,7 @@ class SegmentTab(Tab):
             label=text.OWN_FILTERS_LABEL, info=text.OWN_FILTERS_INFO, value=True, elem_id="own-filters"
         )
         with gr.Group():
-            self.min_area = _filter(
-                0, 5, 0, 0.05, "Minimum area, % of the photo", text.MIN_AREA_INFO, "min-area"
-            )
+            self.min_area = _filter(0, 5, 0, 0.05, "Minimum area, % of the photo", text.MIN_AREA_INFO, "min-area")
             self.min_iou = _filter(0, 1, 0, 0.01, "Predicted IoU", text.MIN_IOU_INFO, "min-iou")
             self.min_stability = _filter(0, 1, 0, 0.01, "Stability", text.MIN_STABILITY_INFO, "min-stability")
             most = self.page.settings.most_clean
@@ -203,9 +199,7 @@ class SegmentTab(Tab):
             view = example.shown_to(page.session(request), photo, _wanted(*chosen), side=side)
             return nothing if view is None else _values(view, is_example=True)
 
-        def made(
-            request: gr.Request, chosen_photo: str | None, *chosen: Any
-        ) -> Generator[Values, None, None]:
+        def made(request: gr.Request, chosen_photo: str | None, *chosen: Any) -> Generator[Values, None, None]:
             yield nothing  # a generator that yields nothing would clear them
             if chosen_photo is not None:
                 return
@@ -260,9 +254,7 @@ class SegmentTab(Tab):
         at_hand = self.page.at_hand
         at_hand.change(None, at_hand, None, js=tell_viewer("viewer:photo", "{url: value}"), **quiet)
         self.view.change(None, self.view, None, js=tell_viewer("viewer:set", "{view: value}"), **quiet)
-        self.opacity.change(
-            None, self.opacity, None, js=tell_viewer("viewer:set", "{opacity: value}"), **quiet
-        )
+        self.opacity.change(None, self.opacity, None, js=tell_viewer("viewer:set", "{opacity: value}"), **quiet)
 
 
 def _values(view: MasksView, *, is_example: bool = False, is_cancelled: bool = False) -> Values:
@@ -303,12 +295,8 @@ def _wanted(
     return ViewRequest(request, model=model, own_filters=own)
 
 
-def _filter(
-    low: float, high: float, start: float, step: float, label: str, info: str, elem_id: str
-) -> gr.Slider:
-    return gr.Slider(
-        low, high, start, step=step, label=label, info=info, buttons=[], elem_id=elem_id, min_width=160
-    )
+def _filter(low: float, high: float, start: float, step: float, label: str, info: str, elem_id: str) -> gr.Slider:
+    return gr.Slider(low, high, start, step=step, label=label, info=info, buttons=[], elem_id=elem_id, min_width=160)
 
 
 def _effort_js(efforts: dict[str, tuple[str, int, float]]) -> str:

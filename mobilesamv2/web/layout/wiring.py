@@ -137,9 +137,7 @@ def on_run(
     running.then(None, answered, [run, cancel], js=f"n => {is_latest} ? ({ready})() : {skips}", **quiet)
     if not is_batch:
         # An answer may have been on its way to the browser when another photo cleared the outputs there.
-        cleared_again = (
-            f"{is_latest} && window.jobs.isGone(n) ? {json.dumps(cleared)} : {json.dumps(nothing)}"
-        )
+        cleared_again = f"{is_latest} && window.jobs.isGone(n) ? {json.dumps(cleared)} : {json.dumps(nothing)}"
         running.then(None, answered, outputs, js=f"n => {cleared_again}", **quiet)
     cancelled = shown(text.idle(text.CANCELLED), *READY)
     cancel.click(None, None, [status, run, cancel], js=_then_focus(cancelled, run), **quiet)
@@ -156,9 +154,7 @@ def on_another_photo(page: Page, outputs: list[Component], cleared: list[Any]) -
 
     js = f"() => (window.jobs.dropAll(), {json.dumps(cleared)})"
     page.photo.change(None, None, outputs, js=js, queue=False, **PRIVATE)
-    page.photo.change(
-        drop, number, None, js="() => [window.jobs.dropped()]", trigger_mode="multiple", **AT_ONCE
-    )
+    page.photo.change(drop, number, None, js="() => [window.jobs.dropped()]", trigger_mode="multiple", **AT_ONCE)
 
 
 def _then_focus(js: str, button: gr.Button) -> str:

@@ -15,9 +15,7 @@ from .tables import Row, table
 IDLE = "The curves grow as they are measured: what the first 16 prompts bring, then 32, and so on."
 RUN_LABEL = "Measure"
 LARGEST_LABEL = "Up to"
-LARGEST_INFO = (
-    "Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest."
-)
+LARGEST_INFO = "Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest."
 SAMPLERS_LABEL = "Samplers"
 
 
@@ -41,9 +39,7 @@ def largest_choices(budgets: Sequence[int]) -> list[tuple[str, int]]:
     return [(f"{number(budget)} prompts", budget) for budget in budgets]
 
 
-def curves(
-    points: Sequence[BudgetPoint], budgets: Sequence[int], *, samplers: Sequence[str] = USUAL_SAMPLERS
-) -> str:
+def curves(points: Sequence[BudgetPoint], budgets: Sequence[int], *, samplers: Sequence[str] = USUAL_SAMPLERS) -> str:
     """The curves as far as they are measured: masks, coverage and decoder seconds against prompts."""
     charts = ""
     for panel in _PANELS:

@@ -62,9 +62,7 @@ def chart(
         return f"{100 - 100 * y / heights[-1]:.2f}"
 
     drawn = "".join(f'<line x1="0" x2="100" y1="{down(y)}" y2="{down(y)}"/>' for y in heights)
-    around = "".join(
-        f'<span class="y" style="bottom:{up(y)}%">{escape(_short(told(y)))}</span>' for y in heights
-    )
+    around = "".join(f'<span class="y" style="bottom:{up(y)}%">{escape(_short(told(y)))}</span>' for y in heights)
     around += "".join(f'<span class="x" style="left:{across(x)}%">{number(x)}</span>' for x in ticks)
     ends, spoken = "", []
     for line in lines:
@@ -72,9 +70,7 @@ def chart(
         drawn += f'<polyline class="{line.kind}" points="{path}"/>'
         for x, y in line.points:
             tip = escape(f"{line.name}, {number(round(x))} asked: {told(y)}")
-            around += (
-                f'<i class="dot {line.kind}" style="left:{across(x)}%;bottom:{up(y)}%" title="{tip}"></i>'
-            )
+            around += f'<i class="dot {line.kind}" style="left:{across(x)}%;bottom:{up(y)}%" title="{tip}"></i>'
         if line.points:
             asked, value = line.points[-1]
             ends += f'<span class="{line.kind}">{escape(told(value))}</span>'

@@ -20,10 +20,6 @@ def line(name: str, size: int, licences: Sequence[str], *, is_here: bool, is_off
 def note(name: str, size: int, places: Sequence[str], *, network: bool | None) -> str:
     """What choosing a model that is not here means."""
     if network is False:
-        return (
-            f"There is no network here, so {name} cannot be fetched. nano comes with the program and works."
-        )
+        return f"There is no network here, so {name} cannot be fetched. nano comes with the program and works."
     much = f"{data_size(size)} " if size else ""
-    return (
-        f"{name} is not here yet: the next run fetches {much}from {' and '.join(places)}. You can cancel it."
-    )
+    return f"{name} is not here yet: the next run fetches {much}from {' and '.join(places)}. You can cancel it."

@@ -14,9 +14,7 @@ NO_PHOTO = "There is no photo yet: drop one, paste one or choose an example."
 ERROR_TITLE = "That did not work"
 UNEXPECTED = "Something went wrong on our side. Try again, or another photo; the details are in the log."
 NO_MEMORY = "There is not enough memory for this just now. Try again later, or with a smaller photo."
-NO_ROOM = (
-    "The disk of this machine is full, so no file could be made. Whoever runs the page has to make room."
-)
+NO_ROOM = "The disk of this machine is full, so no file could be made. Whoever runs the page has to make room."
 NO_PROXY = "This server hands out its own files, and fetches none from others."
 NOT_THERE = "There is nothing of that name here; gradio_api/info lists the endpoints."
 PHOTO_PLACEHOLDER = "Drop a photo here, paste one,\nor click to choose"
@@ -66,10 +64,7 @@ def colophon(source_url: str) -> str:
     links = (("Source code", source_url), ("Paper", PAPER_URL), ("AGPL-3.0-or-later", LICENCE_URL))
     return (
         '<nav aria-label="About this page">'
-        + "".join(
-            f'<a href="{escape(url)}" target="_blank" rel="noopener">{escape(name)}</a>'
-            for name, url in links
-        )
+        + "".join(f'<a href="{escape(url)}" target="_blank" rel="noopener">{escape(name)}</a>' for name, url in links)
         + "</nav>"
     )
 

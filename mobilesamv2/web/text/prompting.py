@@ -30,9 +30,7 @@ TYPED_EXAMPLE = "320, 240"
 TYPED_BUTTON = "Place"
 ONLY_BESIDE = "Points beside an object say where it is not; add one on it, or a box."
 NO_PIXEL = "That box has no pixel inside; drag from one corner to the opposite one."
-NOTHING_ASKED = (
-    "Say where the object is: points like [[x, y]], or a box like [x0, y0, x1, y1], in pixels of the photo."
-)
+NOTHING_ASKED = "Say where the object is: points like [[x, y]], or a box like [x0, y0, x1, y1], in pixels of the photo."
 
 _KEYS_FIRST = "Go to the picture with the Tab key. There:"
 _KEYS = (
@@ -52,9 +50,7 @@ def in_browser(most_objects: int) -> dict[str, Any]:
     return {
         "idle": page_text.idle(IDLE),
         "noPhoto": page_text.problem(page_text.NO_PHOTO),
-        "full": page_text.problem(
-            f"One photo takes at most {count(most_objects, 'object')} here; remove one."
-        ),
+        "full": page_text.problem(f"One photo takes at most {count(most_objects, 'object')} here; remove one."),
         "notAPlace": page_text.problem(not_a_place),
         "head": "<tr>" + "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS) + "</tr>",
         "noCells": "<td>–</td>" * 3,

@@ -30,9 +30,7 @@ def table(
     body = ""
     for index, (name, cells) in enumerate(rows):
         of_kind = f' class="{kinds[index]}"' if kinds else ""
-        body += f'<tr><th scope="row"{of_kind}>{escape(name)}</th>' + "".join(
-            f"<td>{cell}</td>" for cell in cells
-        )
+        body += f'<tr><th scope="row"{of_kind}>{escape(name)}</th>' + "".join(f"<td>{cell}</td>" for cell in cells)
         body += "</tr>"
     return f'<table class="{kind}">{above}<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table>'
 

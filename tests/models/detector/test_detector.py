@@ -87,9 +87,7 @@ def test_boxes_agree_with_the_reference(
 
 
 @pytest.mark.parametrize("tag", SIZES)
-def test_letterbox_agrees_with_the_reference_to_the_bit(
-    recorded: dict[str, npt.NDArray[Any]], tag: str
-) -> None:
+def test_letterbox_agrees_with_the_reference_to_the_bit(recorded: dict[str, npt.NDArray[Any]], tag: str) -> None:
     with Image.open(PARITY / "images" / f"smooth_{tag}.png") as image:
         picture = np.asarray(image.convert("RGB"))
     boxed = Letterbox(size_hw=size_of(tag), input_side=1024).apply(picture)
@@ -102,9 +100,7 @@ def test_letterbox_agrees_with_the_reference_to_the_bit(
 def test_edges_are_snapped_in_the_input_frame(recorded: dict[str, npt.NDArray[Any]], tag: str) -> None:
     letterbox = Letterbox(size_hw=size_of(tag), input_side=1024)
     snapped = snap_to_border(recorded[f"{tag}/nms_letterbox_boxes"], shape_hw=letterbox.shape_hw)
-    np.testing.assert_allclose(
-        letterbox.boxes_to_original(snapped), recorded[f"{tag}/boxes"], rtol=0, atol=1e-3
-    )
+    np.testing.assert_allclose(letterbox.boxes_to_original(snapped), recorded[f"{tag}/boxes"], rtol=0, atol=1e-3)
 
 
 def test_an_edge_twenty_pixels_from_the_border_stays() -> None:
@@ -160,10 +156,7 @@ def test_the_best_of_several_classes_counts() -> None:
 
 
 def test_boxes_with_the_same_score_keep_the_order_of_their_anchors() -> None:
-    rows = [
-        one_prediction(cx=10.0 + place, cy=64, width=8, height=8, confidence=0.9)
-        for place in range(0, 100, 10)
-    ]
+    rows = [one_prediction(cx=10.0 + place, cy=64, width=8, height=8, confidence=0.9) for place in range(0, 100, 10)]
     letterbox = Letterbox(size_hw=(512, 512), input_side=512)
     found = boxes_from_predictions(torch.cat(rows, dim=1), letterbox, max_boxes=4)
     assert found.boxes_xyxy[:, 2].tolist() == [14, 24, 34, 44]
@@ -235,9 +228,7 @@ def test_pictures_in_turn_do_not_change_each_others_boxes(detector: ObjectDetect
 
 
 @pytest.mark.parametrize(("dtype", "pixels"), [(torch.float16, 1.0), (torch.bfloat16, 8.0)])
-def test_half_precision_moves_boxes_only_a_little(
-    network: nn.Module, dtype: torch.dtype, pixels: float
-) -> None:
+def test_half_precision_moves_boxes_only_a_little(network: nn.Module, dtype: torch.dtype, pixels: float) -> None:
     picture = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
     copy = build_detector_module(DetectorConfig())
     copy.load_state_dict(network.state_dict())

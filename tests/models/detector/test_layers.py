@@ -43,9 +43,7 @@ def test_the_layout_is_that_of_the_network(config: DetectorConfig) -> None:
     assert detector_layout(config) == {name: value.shape for name, value in state.items()}
 
 
-def test_a_description_in_the_working_folder_is_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_description_in_the_working_folder_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "yolov8n.yaml").write_text("activation: print('never')\nnc: 3\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert build_detector_module(DetectorConfig()).model[-1].nc == 1  # type: ignore[index, union-attr]
@@ -95,9 +93,7 @@ def with_row(row: Any) -> dict[str, Any]:
         (spoilt(backbone=PLAIN["backbone"] * 30), "it has more than 200 layers"),
     ],
 )
-def test_what_is_no_known_detector_is_refused_before_anything_is_made(
-    description: object, reason: str
-) -> None:
+def test_what_is_no_known_detector_is_refused_before_anything_is_made(description: object, reason: str) -> None:
     with pytest.raises(ValueError, match=reason.replace("(", r"\(")):
         parse_layers(description)
 

@@ -115,8 +115,7 @@ def test_nearly_equal_boxes_of_both_looks_are_averaged_where_that_is_wanted() ->
         Detections(np.array([[11, 10, 31, 30]], dtype=np.float32), np.array([0.7], dtype=np.float32)),
     ]
     plain, voted = (
-        merge_looks(*looks, size_hw=(80, 100), iou=0.7, max_boxes=9, vote_iou=vote_iou)
-        for vote_iou in (None, 0.8)
+        merge_looks(*looks, size_hw=(80, 100), iou=0.7, max_boxes=9, vote_iou=vote_iou) for vote_iou in (None, 0.8)
     )
     assert plain.boxes_xyxy.tolist() == [[10, 10, 30, 30]]
     assert 10.4 < voted.boxes_xyxy[0, 0] < 10.5

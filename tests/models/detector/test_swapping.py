@@ -21,9 +21,7 @@ PICTURE = np.random.default_rng(5).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 
 
 def yolo(folder: Path) -> Path:
-    return save_checkpoint(
-        folder / "yolo11n.pt", published_network("yolo11n.yaml", classes=80), input_side=64
-    )
+    return save_checkpoint(folder / "yolo11n.pt", published_network("yolo11n.yaml", classes=80), input_side=64)
 
 
 def fastsam(folder: Path) -> Path:
@@ -87,8 +85,6 @@ def test_a_detector_that_lacks_tensors_is_refused_with_their_names(tmp_path: Pat
 
 def test_metadata_that_name_no_network_are_refused(tmp_path: Path) -> None:
     config = DetectorConfig(family="yolov99")
-    save_file(
-        build_detector_module(DetectorConfig()).state_dict(), tmp_path / "a.safetensors", config.to_metadata()
-    )
+    save_file(build_detector_module(DetectorConfig()).state_dict(), tmp_path / "a.safetensors", config.to_metadata())
     with pytest.raises(WeightsError, match=r"yolov99n\.yaml"):
         mobilesamv2.load("nano", detector=tmp_path / "a.safetensors", device="cpu")

@@ -78,9 +78,7 @@ def test_embedding_agrees_with_the_recorded_one(outputs: dict[str, Tensor]) -> N
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_stage_agrees_with_the_recorded_one(stage: str, outputs: dict[str, Tensor]) -> None:
-    recorded = {
-        part: RECORDED_ENCODERS[f"efficientvit_l0/stage/{stage}/{part}"] for part in ("shape", "flat_s")
-    }
+    recorded = {part: RECORDED_ENCODERS[f"efficientvit_l0/stage/{stage}/{part}"] for part in ("shape", "flat_s")}
     assert outputs[stage].shape == tuple(recorded["shape"])
     np.testing.assert_allclose(sampled(outputs[stage]), recorded["flat_s"], rtol=1e-4, atol=1e-4)
 

@@ -62,9 +62,7 @@ def test_keys_and_shapes_are_those_of_the_published_checkpoint(mobile_sam_weight
     published = part_of(mobile_sam_weights, "image_encoder")
     own = TinyVit(TinyVitConfig()).state_dict()
     assert list(own) == list(published)
-    assert {key: value.shape for key, value in own.items()} == {
-        key: value.shape for key, value in published.items()
-    }
+    assert {key: value.shape for key, value in own.items()} == {key: value.shape for key, value in published.items()}
 
 
 def test_embedding_agrees_with_the_recorded_one(outputs: dict[str, Tensor], recorded: Any) -> None:
@@ -75,9 +73,7 @@ def test_embedding_agrees_with_the_recorded_one(outputs: dict[str, Tensor], reco
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_each_stage_agrees_with_the_recorded_one(
-    stage: str, outputs: dict[str, Tensor], recorded: Any
-) -> None:
+def test_each_stage_agrees_with_the_recorded_one(stage: str, outputs: dict[str, Tensor], recorded: Any) -> None:
     output = outputs[stage]
     if stage.startswith("layers"):  # recorded as (1, H * W, C)
         output = output.flatten(2).transpose(1, 2)
@@ -87,9 +83,7 @@ def test_each_stage_agrees_with_the_recorded_one(
     np.testing.assert_allclose(sampled, recorded[f"tinyvit/stage/{stage}/flat_s"], rtol=1e-4, atol=1e-4)
 
 
-def test_embedding_is_not_the_one_of_forgotten_position_biases(
-    outputs: dict[str, Tensor], recorded: Any
-) -> None:
+def test_embedding_is_not_the_one_of_forgotten_position_biases(outputs: dict[str, Tensor], recorded: Any) -> None:
     without_biases = recorded["tinyvit_stale_bias/out_s"]
     assert np.abs(outputs["out"].numpy()[0, ::16, ::4, ::4] - without_biases).max() > 0.1
 
@@ -119,9 +113,7 @@ def test_a_batch_is_encoded_as_its_pictures_one_by_one() -> None:
 
 
 def test_merge_strides_set_the_stride_of_the_embedding() -> None:
-    config = TinyVitConfig(
-        widths=SMALL.widths, depths=(1, 1, 1, 1), heads=SMALL.heads, merge_strides=(2, 1, 1)
-    )
+    config = TinyVitConfig(widths=SMALL.widths, depths=(1, 1, 1, 1), heads=SMALL.heads, merge_strides=(2, 1, 1))
     assert config.stride == 8
     with torch.inference_mode():
         assert TinyVit(config).eval()(torch.zeros(1, 3, 64, 64)).shape[-2:] == (8, 8)

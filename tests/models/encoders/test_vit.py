@@ -21,10 +21,7 @@ SMALL = VitConfig(width=48, depth=4, heads=3, global_blocks=(1, 3), window=7, in
 def small_encoder() -> Vit:
     encoder = Vit(SMALL).eval()
     encoder.load_state_dict(
-        {
-            key: torch.from_numpy(synthetic_tensor(key, list(value.shape)))
-            for key, value in encoder.state_dict().items()
-        }
+        {key: torch.from_numpy(synthetic_tensor(key, list(value.shape))) for key, value in encoder.state_dict().items()}
     )
     return encoder
 
@@ -47,9 +44,7 @@ def test_mobilesamv2s_file_of_the_huge_encoder_holds_sams_encoder_without_a_pref
     assert manifest_of("sam_vit_h_encoder") == part_of(manifest_of("sam_vit_h"), "image_encoder")
 
 
-def test_a_small_encoder_agrees_with_the_one_of_another_library(
-    small_encoder: Vit, small_pixels: Tensor
-) -> None:
+def test_a_small_encoder_agrees_with_the_one_of_another_library(small_encoder: Vit, small_pixels: Tensor) -> None:
     with torch.inference_mode():
         out = small_encoder(small_pixels)
     np.testing.assert_allclose(out.numpy()[:, ::2], RECORDED_ENCODERS["vit_small/out_s"], rtol=0, atol=1e-4)
@@ -59,9 +54,7 @@ def test_the_first_windows_of_vit_b_agree_with_the_recorded_ones(recorded_pixels
     manifest = part_of(manifest_of("sam_vit_b"), "image_encoder")
     with torch.device("meta"):
         encoder = Vit(VitConfig(depth=1)).eval()
-    encoder.load_state_dict(
-        synthetic_state({key: manifest[key] for key in encoder.state_dict()}), assign=True
-    )
+    encoder.load_state_dict(synthetic_state({key: manifest[key] for key in encoder.state_dict()}), assign=True)
     with torch.inference_mode():  # windows know nothing of each other: the uppermost row of them is enough
         patches = encoder.patch_embed(recorded_pixels[:, :, : 14 * 16])
         features = encoder.blocks[0](patches + encoder.pos_embed[:, :14])
@@ -134,9 +127,7 @@ def test_no_pictures_give_no_embeddings(small_encoder: Vit) -> None:
 
 
 @pytest.mark.parametrize("size_hw", [(256, 256), (320, 304), (1024, 1024)])
-def test_another_size_than_that_of_the_position_tables_is_refused(
-    small_encoder: Vit, size_hw: tuple[int, int]
-) -> None:
+def test_another_size_than_that_of_the_position_tables_is_refused(small_encoder: Vit, size_hw: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"takes 320 x 320 pixels.*got \\({size_hw[0]}, {size_hw[1]}\\)"):
         small_encoder(torch.zeros(1, 3, *size_hw))
 
@@ -155,9 +146,7 @@ def test_half_precision_changes_the_embedding_only_by_rounding(
 
 
 def test_gradients_reach_every_weight() -> None:
-    encoder = Vit(
-        VitConfig(width=8, depth=2, heads=2, global_blocks=(1,), window=3, input_side=64, out_width=4)
-    )
+    encoder = Vit(VitConfig(width=8, depth=2, heads=2, global_blocks=(1,), window=3, input_side=64, out_width=4))
     encoder(torch.randn(1, 3, 64, 64)).square().sum().backward()
     assert [name for name, value in encoder.named_parameters() if value.grad is None] == []
 

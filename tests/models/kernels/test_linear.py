@@ -60,9 +60,7 @@ def test_memory_in_any_order_gives_the_same() -> None:
     x, plus = torch.randn(6, 7, 2).permute(2, 1, 0), torch.randn(4, 7, 2).permute(2, 1, 0)
     weight = weight.t().contiguous().t()
     with torch.inference_mode():
-        torch.testing.assert_close(
-            activated_linear(x, weight, bias), F.linear(x, weight, bias), rtol=1e-5, atol=1e-5
-        )
+        torch.testing.assert_close(activated_linear(x, weight, bias), F.linear(x, weight, bias), rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(
             linear_plus(x, weight, bias, plus), F.linear(x, weight, bias) + plus, rtol=1e-5, atol=1e-5
         )

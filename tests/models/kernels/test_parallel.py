@@ -57,9 +57,7 @@ def test_an_error_in_a_piece_reaches_the_caller(settings: None) -> None:
 
 
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
-def test_gradients_are_off_as_in_the_caller(
-    settings: None, mode: type[torch.no_grad | torch.inference_mode]
-) -> None:
+def test_gradients_are_off_as_in_the_caller(settings: None, mode: type[torch.no_grad | torch.inference_mode]) -> None:
     weight = torch.ones(2, requires_grad=True)
 
     def piece() -> tuple[bool, bool]:

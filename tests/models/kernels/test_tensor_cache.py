@@ -121,7 +121,5 @@ def test_statistics_that_training_changes_are_folded_anew() -> None:
         folded(convolution, norm.eval(), cache=cache)
     norm.train()(convolution(torch.randn(4, 2, 5, 5) + 3))
     with torch.inference_mode():
-        for now, anew in zip(
-            folded(convolution, norm.eval(), cache=cache), folded(convolution, norm), strict=True
-        ):
+        for now, anew in zip(folded(convolution, norm.eval(), cache=cache), folded(convolution, norm), strict=True):
             assert torch.equal(now, anew)

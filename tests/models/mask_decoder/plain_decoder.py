@@ -10,9 +10,7 @@ from torch import Tensor
 from mobilesamv2.models.mask_decoder.decoder import MaskDecoder
 
 
-def plain_transform(
-    decoder: MaskDecoder, image: Tensor, code: Tensor, tokens: Tensor
-) -> tuple[Tensor, Tensor]:
+def plain_transform(decoder: MaskDecoder, image: Tensor, code: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
     """Tokens (N, T, C) and images (N, L, C) after the two-way transformer."""
     token_code = tokens
     blocks: Any = decoder.transformer.layers

@@ -110,9 +110,7 @@ def test_masks_and_their_iou_are_decoded_as_recorded(
     with torch.inference_mode():
         sparse, dense = prompt_encoder(embedding_hw=EMBEDDING_HW, **prompts_of(asked))
         code = prompt_encoder.position_grid(*EMBEDDING_HW)
-        low, iou = mask_decoder(
-            image=embedding, image_code=code, sparse=sparse, dense=dense, multimask=multimask
-        )
+        low, iou = mask_decoder(image=embedding, image_code=code, sparse=sparse, dense=dense, multimask=multimask)
     np.testing.assert_allclose(iou.numpy(), DECODED[f"{case}/iou"], rtol=0, atol=1e-4)
     np.testing.assert_allclose(low.numpy()[:, :, ::8, ::8], DECODED[f"{case}/low_s"], rtol=0, atol=2e-3)
     # Logits next to 0 may flip: 1 in 100,000 pixels of all masks.

@@ -64,9 +64,7 @@ def assert_close(found: tuple[Tensor, Tensor], true: tuple[Tensor, Tensor], *, a
     torch.testing.assert_close(iou.double(), true_iou, atol=1e-4, rtol=1e-4)
 
 
-def assert_agree(
-    decoder: MaskDecoder, asked: dict[str, Tensor], *, multimask: bool, atol: float = 2e-5
-) -> None:
+def assert_agree(decoder: MaskDecoder, asked: dict[str, Tensor], *, multimask: bool, atol: float = 2e-5) -> None:
     with torch.inference_mode():
         assert decoder.can_share(asked["image"])
         found = decoder(**asked, multimask=multimask)

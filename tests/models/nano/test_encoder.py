@@ -104,9 +104,7 @@ def test_gradients_are_those_of_the_plain_layers(training: bool) -> None:
     with torch.inference_mode():
         encoder(pixels)
     encoder.train(training)
-    weights = [
-        value for name, value in encoder.named_parameters() if name.endswith("weight") and value.requires_grad
-    ]
+    weights = [value for name, value in encoder.named_parameters() if name.endswith("weight") and value.requires_grad]
     found, expected = (
         torch.autograd.grad(sum(part.square().mean() for part in vars(features).values()), weights)
         for features in (encoder(pixels), plain_encoder(encoder, pixels))

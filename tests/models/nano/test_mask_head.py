@@ -6,9 +6,7 @@ from torch import Tensor
 
 from mobilesamv2.models.nano.mask_head import CELLS, MaskHead, MaskHeadConfig, WindowPrompts
 
-WINDOWS = torch.tensor(
-    [[0.0, 0.0, 20.0, 20.0], [10.0, 10.0, 70.0, 50.0], [-5.0, 30.0, 20.0, 40.0], [0, 0, 64, 64]]
-)
+WINDOWS = torch.tensor([[0.0, 0.0, 20.0, 20.0], [10.0, 10.0, 70.0, 50.0], [-5.0, 30.0, 20.0, 40.0], [0, 0, 64, 64]])
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +74,7 @@ def test_a_mask_depends_on_where_points_are_and_on_their_labels_and_padding_says
     head: MaskHead,
 ) -> None:
     def answer(points: list[list[float]], labels: list[int]) -> Tensor:
-        return answers(
-            head, WINDOWS[:1], kind=1, points=torch.tensor([points]), labels=torch.tensor([labels])
-        )[0]
+        return answers(head, WINDOWS[:1], kind=1, points=torch.tensor([points]), labels=torch.tensor([labels]))[0]
 
     here = answer([[4.0, 10.0]], [1])
     assert not torch.allclose(here, answer([[16.0, 10.0]], [1]), atol=1e-3)

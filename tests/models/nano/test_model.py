@@ -88,9 +88,7 @@ def test_what_prompts_share_can_be_made_once(model: NanoModel, features: Tensor)
             assert torch.equal(made, given)
 
 
-def test_the_single_mask_of_points_is_the_one_with_the_best_predicted_iou(
-    model: NanoModel, features: Tensor
-) -> None:
+def test_the_single_mask_of_points_is_the_one_with_the_best_predicted_iou(model: NanoModel, features: Tensor) -> None:
     with torch.inference_mode():
         three, ious = model.decode(features, multimask=True, **FORMS["points"])
         one, iou = model.decode(features, multimask=False, **FORMS["points"])

@@ -49,9 +49,7 @@ def test_background_points_alone_have_windows_that_padding_does_not_change() -> 
     assert torch.equal(alone, padded)
 
 
-@pytest.mark.parametrize(
-    "window", [(8.0, 16.0, 40.0, 32.0), (-20.0, -20.0, 150.0, 150.0), (3.0, 3.0, 9.0, 7.0)]
-)
+@pytest.mark.parametrize("window", [(8.0, 16.0, 40.0, 32.0), (-20.0, -20.0, 150.0, 150.0), (3.0, 3.0, 9.0, 7.0)])
 def test_a_mask_is_pasted_where_its_window_is(window: list[float]) -> None:
     logits = torch.full((1, 64, 64), 5.0)
     picture = pasted(logits, torch.tensor([window]), size_hw=(32, 48), stride=2.0, outside=OUTSIDE)[0]
