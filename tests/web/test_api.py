@@ -179,7 +179,7 @@ def test_a_file_that_was_not_uploaded_or_cannot_be_fetched_is_refused_in_a_sente
     others = ["object-aware", 320, "nano", "own"]
     for said in (
         told(fake_app.address, "/segment", {"path": path} | FILE, *others, *LEFT_OUT.values()),
-        told(fake_app.address, "/batch", [{"path": path} | FILE], ["coco"], *others),
+        told(fake_app.address, "/batch", [{"path": path} | FILE], ["coco"], *others, None),
     ):
         assert re.match(r"photos? must be a file that was uploaded; got ", said)
         assert said.endswith(".")
