@@ -154,12 +154,13 @@ def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
         launch(taken, SETTINGS, port=7860)
 
 
-def test_a_page_at_rest_looks_a_hundred_times_a_second_for_something_to_do(demo: gr.Blocks) -> None:
+def test_a_page_at_rest_does_little_and_gradio_keeps_few_pages(demo: gr.Blocks) -> None:
     assert demo._queue.sleep_when_free < QUEUE_SECONDS  # Gradio's own, and still called so
+    assert demo.state_session_capacity == 10_000  # the same: half a megabyte each
     launched: list[Any] = []
 
     def start(**options: Any) -> tuple[None, str, None]:
-        launched.append(fake._queue.sleep_when_free)
+        launched.extend([fake._queue.sleep_when_free, options["state_session_capacity"]])
         return None, "http://here/", None
 
     fake: Any = SimpleNamespace(
@@ -170,7 +171,7 @@ def test_a_page_at_rest_looks_a_hundred_times_a_second_for_something_to_do(demo:
         _queue=SimpleNamespace(sleep_when_free=0.001),
     )
     assert launch(fake, SETTINGS) == "http://here/"
-    assert launched == [QUEUE_SECONDS]
+    assert launched == [QUEUE_SECONDS, 4 * SETTINGS.most_sessions]
 
 
 def test_closing_is_no_error() -> None:

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 QUEUE_SECONDS = 0.01
 """Between two looks of Gradio for something to do; its own thousandth takes 6 % of a core from a page at rest."""
+PAGES_PER_SESSION = 4
+"""Pages of which Gradio keeps what their components are, for each session of ours: half a megabyte each, of 10,000
+pages unless told otherwise. A page of which it is dropped goes on with the components as they were at first."""
 _WEB = Path(__file__).parents[1]
 
 
@@ -67,6 +70,7 @@ def launch(
             theme=THEME,
             css_paths=styles(),
             max_file_size=settings.upload_bytes,
+            state_session_capacity=PAGES_PER_SESSION * settings.most_sessions,
             allowed_paths=[] if settings.source_url else [str(source_archive())],
             footer_links=["api", "settings"],
             run_history=False,
