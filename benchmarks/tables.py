@@ -1,4 +1,4 @@
-"""Puts the committed results into README.md and docs/batch.md: python -m benchmarks.tables
+"""Puts the committed results into README.md, docs/batch.md and docs/seconds.md: python -m benchmarks.tables
 
 What lies between `<!-- NAME -->` and `<!-- end -->` there is the table of `results/NAME.json`.
 """
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from .harness import RESULTS, table
 
-PAGES = (Path(__file__).parent / "README.md", Path(__file__).parents[1] / "docs" / "batch.md")
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = (Path(__file__).parent / "README.md", DOCS / "batch.md", DOCS / "seconds.md")
 SECTION = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
