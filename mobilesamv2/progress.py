@@ -15,8 +15,8 @@ class Progress:
     """How far a run is: `done` of `total` in `stage`, counted in prompts while decoding."""
 
     stage: str
-    done: int
-    total: int
+    done: int = 0
+    total: int = 0
 
 
 def run_to_end(steps: Generator[object, None, Result]) -> Result:

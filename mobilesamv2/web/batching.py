@@ -24,13 +24,13 @@ from ..export import (
     safe_name,
 )
 from ..formatting import count
+from ..progress import Progress
 from ..render import fit_within, overlay
 from ..request import Request
 from ..results import SegmentationResult
 from ..types import Masks, Picture
 from .jobs import Job
 from .photo_runs import PhotoRun, run_on
-from .steps import HasStage, Step
 from .text import batching as text
 from .uploads import name_of, read_upload
 
@@ -39,15 +39,12 @@ Summary = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class PhotoStep:
-    """A step of one photo of several, readable as a `Step` too; `place` counts from 0."""
+class PhotoStep(Progress):
+    """Progress of one photo of several; `place` counts from 0."""
 
-    stage: str
-    done: int
-    total: int
-    photo: str
-    place: int
-    photos: int
+    photo: str = ""
+    place: int = 0
+    photos: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +101,10 @@ def batch(
         try:
             for place, (photo, name, folder) in enumerate(zip(photos, names, folders, strict=True)):
 
-                def step(of: HasStage, name: str = name, place: int = place) -> PhotoStep:
+                def step(of: Progress, name: str = name, place: int = place) -> PhotoStep:
                     return PhotoStep(of.stage, of.done, of.total, name, place, len(photos))
 
-                yield step(Step("read"))
+                yield step(Progress("read"))
                 try:
                     picture = read_upload(photo, max_pixels=job.session.most_pixels)
                 except InvalidImageError as error:
@@ -123,7 +120,7 @@ def batch(
                             yield step(item)
                 if result is None:
                     break
-                yield step(Step("pack"))
+                yield step(Progress("pack"))
                 # No step in here: what is stopped is stopped between photos.
                 record = result.to_record()
                 files = files_of(picture.picture, result.masks, formats=formats, file_name=name, info=record)

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import MobileSamError
 from ..filters import KEEP_ALL
 from ..images import ReadImage
+from ..progress import Progress
 from ..raw_masks import RawMasks
 from ..render import fit_within
 from ..request import MOST_PROMPTS
@@ -35,7 +36,6 @@ from .model_lock import ModelLock
 from .photo_runs import PhotoRun, read_photo, run_on
 from .segmenting import RawRequest
 from .sessions import Session
-from .steps import HasStage, Step
 from .text import everything as text
 
 RawRun = PhotoRun[RawRequest, PartialMasks | SegmentationResult]
@@ -88,7 +88,7 @@ class Viewed:
 
 def segment_everything(
     job: Job, photo: str | None, wanted: ViewRequest, *, run: RawRun, side: int
-) -> Generator[HasStage | MasksView, None, None]:
+) -> Generator[Progress | MasksView, None, None]:
     """Run, or answer from what is decoded: steps, views of the masks that came so far, the view at the end.
 
     Boxes that were decoded before are not asked again. Of a run whose job becomes stale the prompts stay that were
@@ -104,7 +104,7 @@ def segment_everything(
         InvalidImageError: no photo, or not one that can be read.
         MobileSamError: whatever else the model cannot do, in a sentence.
     """
-    yield Step("read")
+    yield Progress("read")
     session, picture, request = job.session, read_photo(job, photo), wanted.request
     raw: RawMasks | None = session.get(wanted.source)
     if raw is None or not raw.answers(request.prompts_at_most):
@@ -129,7 +129,7 @@ def segment_everything(
                         yield _drawn(picture.picture, small, shown_of(found, _unlimited(wanted)), edition="")
                         # Drawing takes a fifth of the time at most.
                         next_view = max(started + _SECONDS_BETWEEN_VIEWS, 5 * time.monotonic() - 4 * started)
-                elif isinstance(item, HasStage):
+                elif isinstance(item, Progress):
                     yield item
         if result is None and parts and not request.kind.is_square:
             result = _of_parts(parts)
@@ -142,7 +142,7 @@ def segment_everything(
         if raw is None or job.is_gone:
             return
         session.keep(wanted.source, raw, picture=picture, nbytes=raw.nbytes)
-    yield Step("draw")
+    yield Progress("draw")
     yield view_of(session, picture, raw, wanted, side=side)
 
 
@@ -185,10 +185,10 @@ class FirstExample:
 
     def steps(
         self, session: Session, photo: str, wanted: ViewRequest, *, run: RawRun, side: int
-    ) -> Generator[HasStage | MasksView, None, None]:
+    ) -> Generator[Progress | MasksView, None, None]:
         """Make it, or wait until another visitor has made it. Nothing for visitors who want something else by now."""
 
-        def made() -> Generator[HasStage | MasksView, None, None]:
+        def made() -> Generator[Progress | MasksView, None, None]:
             view = self.shown_to(session, photo, wanted, side=side)
             if view is not None:
                 yield view

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from ..errors import PromptError
 from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
+from ..progress import Progress
 from ..types import Masks, Picture
 from .everything import viewed_by
 from .sessions import Session
-from .steps import Step
 from .text import exporting as text
 from .uploads import name_of
 
@@ -77,7 +77,7 @@ def formats_of(named: str | Sequence[str]) -> tuple[str, ...]:
         raise PromptError(str(error)) from error
 
 
-def pack(taken: ExportItem, formats: Sequence[str], folder: Path) -> Generator[Step | Path, None, None]:
+def pack(taken: ExportItem, formats: Sequence[str], folder: Path) -> Generator[Progress | Path, None, None]:
     """Write the files into `folder`: steps, then the path of what to hand out, a ZIP unless there is one file only.
 
     Args:
@@ -94,7 +94,7 @@ def pack(taken: ExportItem, formats: Sequence[str], folder: Path) -> Generator[S
         colours=taken.colours,
     )
     if len(formats) == 1 and formats[0] in _SINGLE:
-        yield Step("pack")
+        yield Progress("pack")
         ((path, content),) = files
         alone = folder / f"{name}-{path.replace('_', '-')}"
         alone.write_bytes(content)
@@ -105,7 +105,7 @@ def pack(taken: ExportItem, formats: Sequence[str], folder: Path) -> Generator[S
     try:
         with ZipFile(archive, "w") as packed:
             for done, (path, content) in enumerate(files):
-                yield Step("pack", done, total)
+                yield Progress("pack", done, total)
                 add_file(packed, f"{name}/{path}", content)
     except BaseException:  # stopped half-way: nobody is told of the file, so nobody would remove it
         archive.unlink(missing_ok=True)

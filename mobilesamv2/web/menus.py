@@ -8,8 +8,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 
 from .. import weights, zoo
+from ..progress import Progress
 from ..zoo.entries import WeightsFile
-from .steps import Step
 from .text import menus as text
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def note(choice: str, *, network: bool | None) -> str:
     return text.note(chosen(choice)[0], _bytes(missing), places, network=network)
 
 
-def arriving(choice: str) -> Generator[Step, None, None]:
+def arriving(choice: str) -> Generator[Progress, None, None]:
     """Fetch what a choice lacks, telling how far it is in bytes. Closing this stops it; the next one goes on there.
 
     Raises:
@@ -110,7 +110,7 @@ def arriving(choice: str) -> Generator[Step, None, None]:
     """
     with closing(weights.fetch(*files_of(choice))) as fetching:
         for step in fetching:
-            yield Step("fetch", step.done_bytes, step.total_bytes or 0)
+            yield Progress("fetch", step.done_bytes, step.total_bytes or 0)
 
 
 def _choices(

@@ -14,7 +14,7 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from ..errors import MobileSamError
-from .steps import HasStage
+from ..progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Metrics:
                         return
                     finally:
                         spent[stage] = spent.get(stage, 0.0) + time.perf_counter() - started
-                    if isinstance(item, HasStage):
+                    if isinstance(item, Progress):
                         stage = item.stage
                     yield item
             finally:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import TypeVar
 
-from .steps import Step
+from ..progress import Progress
 
 Item = TypeVar("Item")
 
@@ -29,7 +29,7 @@ class ModelLock:
         """The first one has the lock."""
         self._moved = threading.Condition()
 
-    def run(self, start: Callable[[], Generator[Item, None, None]]) -> Generator[Item | Step, None, None]:
+    def run(self, start: Callable[[], Generator[Item, None, None]]) -> Generator[Item | Progress, None, None]:
         """Yield the items of `start()` while holding the lock; steps named "wait" before, as long as others have it.
 
         The place in the queue is taken at the first step.
@@ -39,7 +39,7 @@ class ModelLock:
             self._queue.append(ticket)
         try:
             while not self._is_first(ticket):
-                yield Step("wait")
+                yield Progress("wait")
             with closing(start()) as items:
                 yield from items
         finally:

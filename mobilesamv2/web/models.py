@@ -9,11 +9,11 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from ..errors import MobileSamError, UnknownModelError
+from ..progress import Progress
 from ..prompts.object_aware import Detector
 from ..segmenter import Segmenter
 from .menus import chosen
 from .settings import EMBEDDED_MODEL
-from .steps import Step
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ MOST_LOADED = 4
 """Models, and detectors, that stay in memory where they are loaded when they are chosen."""
 
 
-def _nothing_to_fetch(choice: str) -> Generator[Step, None, None]:
+def _nothing_to_fetch(choice: str) -> Generator[Progress, None, None]:
     yield from ()
 
 
@@ -47,7 +47,7 @@ class Models:
         load_all: bool = False,
         load_detector: Callable[[str], Detector] | None = None,
         detectors: Sequence[str] = (),
-        fetch: Callable[[str], Generator[Step, None, None]] = _nothing_to_fetch,
+        fetch: Callable[[str], Generator[Progress, None, None]] = _nothing_to_fetch,
     ) -> None:
         self._load, self._load_detector = load, load_detector
         self._loaded: OrderedDict[str, Segmenter] = OrderedDict()

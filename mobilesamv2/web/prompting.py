@@ -31,7 +31,6 @@ from .models import Models
 from .photo_runs import PhotoRun, read_photo, run_on
 from .prompt_lists import Limits, read_prompts
 from .sessions import Session
-from .steps import HasStage, Step
 from .text import exporting as export_text
 from .text import prompting as text
 from .uploads import name_of
@@ -156,7 +155,7 @@ def picture_of(job: Job, photo: str | None, objects: Sequence[Prompts]) -> ReadI
 
 def predict(
     job: Job, picture: ReadImage, objects: Sequence[Prompts], model: str, *, run: PredictRun
-) -> Generator[HasStage, None, Prediction | None]:
+) -> Generator[Progress, None, Prediction | None]:
     """Masks for objects in a picture (`picture_of`); steps on the way. None: the job became stale."""
     with closing(run_on(job, picture, objects, model, run=run)) as items:
         for item in items:
@@ -175,7 +174,7 @@ def answer(
     run: PredictRun,
     limits: Limits,
     side: int,
-) -> Generator[HasStage | dict[str, Any], None, None]:
+) -> Generator[Progress | dict[str, Any], None, None]:
     """The answer to one question of *Point and box*, as `scripts/prompt.js` takes it, after steps.
 
     Args:
@@ -190,7 +189,7 @@ def answer(
     """
     if job.is_stale:
         return  # to read its photo would drop what was made of the present one
-    yield Step("read")
+    yield Progress("read")
     if question.get("look"):
         yield {"copy": _copy(read_photo(job, photo).picture, side) if job.session.seen(photo) else None}
         return
@@ -213,7 +212,7 @@ def answer(
 
 def objects_pointed_at(
     session: Session, photo: str | None, told: object, model: str, *, run: PredictRun, limits: Limits
-) -> Generator[HasStage, None, ExportItem]:
+) -> Generator[Progress, None, ExportItem]:
     """The objects of *Point and box* to take away: they are decoded again, for no answer is kept here.
 
     Args:

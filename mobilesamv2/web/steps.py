@@ -1,4 +1,4 @@
-"""Steps of a run: which stage it is at, and how far. Knows nothing of what a run does."""
+"""The progress of a run on its way to the page. Knows nothing of what a run does."""
 
 from __future__ import annotations
 
@@ -6,33 +6,11 @@ import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 from ..errors import MobileSamError
+from ..progress import Progress
 from .text import page as text
-
-
-@runtime_checkable
-class HasStage(Protocol):
-    """What both `Progress` and `Step` can be read as."""
-
-    @property
-    def stage(self) -> str: ...
-    @property
-    def done(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step outside the model: reading the photo, drawing the result."""
-
-    stage: str
-    done: int = 0
-    total: int = 0
-
 
 Item = TypeVar("Item")
 
@@ -50,7 +28,7 @@ def paced(
     stage, shown_at = "", -math.inf
     with closing(items):
         for item in items:
-            if not isinstance(item, HasStage):
+            if not isinstance(item, Progress):
                 yield item
             elif item.stage != stage or now() - shown_at >= seconds:
                 stage, shown_at = item.stage, now()
@@ -71,7 +49,7 @@ def within(
     latest = now() + seconds
     with closing(start()) as items:
         for item in items:
-            if isinstance(item, HasStage) and now() > latest:
+            if isinstance(item, Progress) and now() > latest:
                 raise MobileSamError(text.too_slow(seconds))
             yield item
 

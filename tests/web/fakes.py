@@ -31,7 +31,6 @@ from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.photo_runs import PhotoRun, read_photo, run_on
 from mobilesamv2.web.settings import Range, Settings
-from mobilesamv2.web.steps import Step
 
 
 def script(**changed: Any) -> dict[str, Any]:
@@ -280,12 +279,12 @@ def loader(script: Any) -> Callable[[str], Segmenter]:
     return load
 
 
-def fetcher(script: Any) -> Callable[[str], Generator[Step, None, None]]:
+def fetcher(script: Any) -> Callable[[str], Generator[Progress, None, None]]:
     """Like `menus.arriving`: what is not at hand arrives in steps of a megabyte, as fast as the script says."""
 
-    def fetch(choice: str) -> Generator[Step, None, None]:
+    def fetch(choice: str) -> Generator[Progress, None, None]:
         for megabytes in range(1, 42 if choice.startswith("mobilesam") else 1):
-            yield Step("fetch", megabytes * 10**6, 41 * 10**6)
+            yield Progress("fetch", megabytes * 10**6, 41 * 10**6)
             time.sleep(script.pause)
 
     return fetch

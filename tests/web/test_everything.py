@@ -14,6 +14,7 @@ import pytest
 from mobilesamv2.comparison.matching import match_masks
 from mobilesamv2.errors import InvalidImageError, MobileSamError
 from mobilesamv2.filters import ViewFilters
+from mobilesamv2.progress import Progress
 from mobilesamv2.request import Request
 from mobilesamv2.web import everything
 from mobilesamv2.web.everything import FirstExample, MasksView, MaskView
@@ -21,7 +22,7 @@ from mobilesamv2.web.jobs import Job
 from mobilesamv2.web.mask_views import ViewRequest, label_picture
 from mobilesamv2.web.segmenting import run_raw
 from mobilesamv2.web.sessions import Session
-from mobilesamv2.web.steps import Step, last
+from mobilesamv2.web.steps import last
 
 from .fakes import Fake, boxes, discs
 
@@ -311,7 +312,7 @@ def test_the_first_example_is_made_once_and_shown_to_everybody(wide_photo: Path)
 def test_visitors_who_come_early_wait_for_the_one_first_example(wide_photo: Path) -> None:
     page, example = Page(finds=5), FirstExample()
     visitors = [page.example(example, Session(), wide_photo) for _ in range(5)]
-    assert [next(visitor) for visitor in visitors] == [Step("read"), *[Step("wait")] * 4]
+    assert [next(visitor) for visitor in visitors] == [Progress("read"), *[Progress("wait")] * 4]
     views = [last(visitor) for visitor in visitors]
     assert all(summary(view) == summary(views[0]) for view in views)
     assert page.script.started == page.script.encoded == 1
@@ -322,7 +323,7 @@ def test_the_next_visitor_makes_the_first_example_where_the_one_before_wants_som
 ) -> None:
     page, example, first = Page(finds=5), FirstExample(), Session()
     making, waiting = page.example(example, first, wide_photo), page.example(example, Session(), wide_photo)
-    assert (next(making), next(waiting)) == (Step("read"), Step("wait"))
+    assert (next(making), next(waiting)) == (Progress("read"), Progress("wait"))
     first.runs.drop(1)  # a photo was chosen
     assert list(making) == []
     assert summary(last(waiting))["masks"] == 5

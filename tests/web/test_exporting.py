@@ -15,6 +15,7 @@ from PIL import Image
 
 from mobilesamv2.errors import PromptError
 from mobilesamv2.export import FORMATS, files_of
+from mobilesamv2.progress import Progress
 from mobilesamv2.request import Request
 from mobilesamv2.types import Masks, Prompts
 from mobilesamv2.web import exporting
@@ -22,7 +23,6 @@ from mobilesamv2.web.everything import VIEW, Viewed
 from mobilesamv2.web.exporting import ExportItem
 from mobilesamv2.web.mask_views import Shown, ViewRequest
 from mobilesamv2.web.sessions import Session
-from mobilesamv2.web.steps import Step
 from mobilesamv2.web.text import exporting as text
 from tests.export.examples import boxes_as_masks
 from tests.tiny import picture
@@ -36,10 +36,10 @@ def takeable(masks: Masks = MASKS, colours: npt.NDArray[np.uint8] = COLOURS) -> 
     return ExportItem(picture=picture(), masks=masks, file_name="my cat.jpg", colours=colours, info={})
 
 
-def packed_into(folder: Path, item: ExportItem, formats: tuple[str, ...]) -> tuple[list[Step], Path]:
+def packed_into(folder: Path, item: ExportItem, formats: tuple[str, ...]) -> tuple[list[Progress], Path]:
     """The steps of packing, and the file."""
     items = list(exporting.pack(item, formats, folder))
-    steps = [item for item in items if isinstance(item, Step)]
+    steps = [item for item in items if isinstance(item, Progress)]
     (path,) = (item for item in items if isinstance(item, Path))
     return steps, path
 
@@ -95,7 +95,7 @@ def test_no_masks_can_be_taken_away_too(tmp_path: Path) -> None:
 
 def test_packing_that_is_stopped_leaves_no_file(tmp_path: Path) -> None:
     packing = exporting.pack(takeable(), tuple(FORMATS), tmp_path)
-    assert isinstance(next(packing), Step)
+    assert isinstance(next(packing), Progress)
     assert list(tmp_path.iterdir())
     packing.close()
     assert not list(tmp_path.iterdir())

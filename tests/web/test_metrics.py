@@ -13,8 +13,8 @@ import pytest
 from gradio_client import Client, handle_file
 
 from mobilesamv2.errors import PromptError
+from mobilesamv2.progress import Progress
 from mobilesamv2.web.metrics import Metrics
-from mobilesamv2.web.steps import Step
 
 from .conftest import FakeApp
 
@@ -58,10 +58,10 @@ def test_the_time_of_a_stage_lasts_from_its_step_to_that_of_another() -> None:
     metrics = Metrics()
 
     def run() -> Generator[Any, None, None]:
-        yield Step("wait")
-        yield Step("wait")
-        yield Step("decode", 0, 2)
-        yield Step("decode", 1, 2)
+        yield Progress("wait")
+        yield Progress("wait")
+        yield Progress("decode", 0, 2)
+        yield Progress("decode", 1, 2)
         yield "result"
 
     assert len(list(metrics.stages(run()))) == 5
@@ -75,13 +75,13 @@ def test_closing_counts_what_was_done_and_closes_the_run() -> None:
 
     def run() -> Generator[Any, None, None]:
         try:
-            yield Step("encode")
-            yield Step("decode")
+            yield Progress("encode")
+            yield Progress("decode")
         finally:
             closed.append(True)
 
     running = metrics.stages(run())
-    assert [next(running), next(running)] == [Step("encode"), Step("decode")]
+    assert [next(running), next(running)] == [Progress("encode"), Progress("decode")]
     running.close()
     assert closed == [True]
     assert 'stage="encode"' in metrics.page().decode()

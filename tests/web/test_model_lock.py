@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 from PIL import Image
 
+from mobilesamv2.progress import Progress
 from mobilesamv2.request import Request
 from mobilesamv2.web import batching, prompting, segmenting
 from mobilesamv2.web.batching import PhotoDone
@@ -23,7 +24,7 @@ from mobilesamv2.web.model_lock import ModelLock
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.prompt_lists import Limits, read_prompts
 from mobilesamv2.web.settings import Settings
-from mobilesamv2.web.steps import Step, last
+from mobilesamv2.web.steps import last
 from mobilesamv2.web.text import page as text
 from tests.tiny import picture
 
@@ -45,7 +46,7 @@ def test_who_waits_says_so_and_comes_when_the_one_before_ends() -> None:
     lock = ModelLock(seconds=0.001)
     first, second = lock.run(lambda: iter_of("a")), lock.run(lambda: iter_of("b"))
     assert next(first) == "a"
-    assert [next(second), next(second)] == [Step("wait"), Step("wait")]
+    assert [next(second), next(second)] == [Progress("wait"), Progress("wait")]
     assert list(first) == []
     assert list(second) == ["b"]
     assert "Waiting for another run" in text.step("wait", 0, 0)
@@ -55,11 +56,11 @@ def test_who_comes_again_queues_up_behind_those_that_wait() -> None:
     lock = ModelLock(seconds=0.001)
     first, other, again = (lock.run(partial(iter_of, name)) for name in ("a", "b", "a again"))
     assert next(first) == "a"
-    assert next(other) == Step("wait")
+    assert next(other) == Progress("wait")
     first.close()
-    assert next(again) == Step("wait")
+    assert next(again) == Progress("wait")
     assert next(other) == "b"
-    assert next(again) == Step("wait")
+    assert next(again) == Progress("wait")
     other.close()
     assert next(again) == "a again"
 
@@ -141,7 +142,7 @@ def test_a_click_is_answered_between_two_photos_of_a_batch(tmp_path: Path) -> No
 
     def answer() -> None:
         for item in answering:
-            if item == Step("wait"):
+            if item == Progress("wait"):
                 waits.set()
 
     with ThreadPoolExecutor(1) as pool:

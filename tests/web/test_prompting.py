@@ -16,7 +16,7 @@ from pycocotools import mask as coco_mask
 
 from mobilesamv2.errors import InvalidImageError, PromptError
 from mobilesamv2.images import ReadImage
-from mobilesamv2.progress import run_to_end
+from mobilesamv2.progress import Progress, run_to_end
 from mobilesamv2.types import Prompts
 from mobilesamv2.web import prompting
 from mobilesamv2.web.exporting import ExportItem
@@ -25,7 +25,6 @@ from mobilesamv2.web.models import Models
 from mobilesamv2.web.prompt_lists import Limits, read_prompts
 from mobilesamv2.web.prompting import Prediction
 from mobilesamv2.web.sessions import Session
-from mobilesamv2.web.steps import HasStage
 from mobilesamv2.web.text import exporting as export_text
 from mobilesamv2.web.text import prompting as text
 from tests.tiny import picture, tiny_segmenter
@@ -89,7 +88,7 @@ def test_more_points_and_boxes_give_one_mask(photo: str) -> None:
 def test_the_photo_is_encoded_once_for_all_questions(photo: str) -> None:
     job = Job.alone()
     told = [
-        [item.stage for item in ask(job, photo, question) if isinstance(item, HasStage)]
+        [item.stage for item in ask(job, photo, question) if isinstance(item, Progress)]
         for question in (POINT, BOX, POINT)
     ]
     assert told == [["read", "encode", "decode"], ["read", "decode"], ["read", "decode"]]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from mobilesamv2.web.steps import Step, last, paced
+from mobilesamv2.progress import Progress
+from mobilesamv2.web.steps import last, paced
 
 
 def test_pacing_leaves_out_what_follows_too_soon_but_neither_a_new_stage_nor_the_view() -> None:
     view = object()
     clock = iter([0.0, 0.1, 0.3, 0.3, 0.3, 0.35]).__next__
-    items = [Step("decode", 0), Step("decode", 1), Step("decode", 2), Step("filter"), view]
+    items = [Progress("decode", 0), Progress("decode", 1), Progress("decode", 2), Progress("filter"), view]
 
     def given() -> Generator[Any, None, None]:
         yield from items

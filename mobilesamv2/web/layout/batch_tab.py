@@ -10,11 +10,12 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from ...progress import Progress
 from ...request import Request
 from .. import batching, exporting, segmenting
 from ..batching import PhotoDone, PhotoStep, Summary
 from ..jobs import Job
-from ..steps import HasStage, paced
+from ..steps import paced
 from ..text import batching as text
 from ..text import page as page_text
 from ..text import segmenting as segment_text
@@ -75,7 +76,7 @@ class BatchTab(Tab):
 
         def segment_all(
             job: Job, photos: list[str], sampler: str, max_prompts: float, formats: list[str], model: str
-        ) -> Generator[HasStage | Values, None, None]:
+        ) -> Generator[Progress | Values, None, None]:
             chosen = exporting.formats_of(formats)
             batching.check_number(photos, most=settings.most_photos)
             archive = new_folder() / "masks.zip"

@@ -9,11 +9,11 @@ import gradio as gr
 from gradio.components import Component
 
 from ...comparison.budget import BUDGETS, USUAL_SAMPLERS, BudgetCurves, BudgetPoint, budgets_up_to
+from ...progress import Progress
 from ...sampler_kinds import chosen_samplers
 from .. import budgeting
 from ..jobs import Job
 from ..photo_runs import read_photo, run_on
-from ..steps import HasStage, Step
 from ..text import budgeting as text
 from ..text import page as page_text
 from .page import Page
@@ -67,11 +67,11 @@ class BudgetTab(Tab):
 
         def measure(
             job: Job, photo: str | None, largest: int, chosen: list[str], model: str
-        ) -> Generator[HasStage | Values, None, None]:
+        ) -> Generator[Progress | Values, None, None]:
             samplers, budgets = chosen_samplers(chosen), budgets_up_to(largest)
             points: list[BudgetPoint] = []
             yield text.curves(points, budgets, samplers=samplers), "", gr.skip()
-            yield Step("read")
+            yield Progress("read")
             asked = budgeting.BudgetRequest(largest, samplers)
             for item in run_on(job, read_photo(job, photo), asked, model, run=run):
                 if isinstance(item, BudgetPoint):

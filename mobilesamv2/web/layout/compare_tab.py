@@ -9,12 +9,12 @@ import gradio as gr
 from gradio.components import Component
 
 from ...comparison.compare import Comparison
+from ...progress import Progress
 from ...render import fit_within
 from ...types import Picture
 from .. import comparing
 from ..jobs import Job
 from ..photo_runs import read_photo, run_on
-from ..steps import HasStage, Step
 from ..text import comparing as text
 from ..text import page as page_text
 from .page import Page
@@ -99,13 +99,13 @@ class CompareTab(Tab):
 
         def compare(
             job: Job, photo: str | None, left: str, right: str, model: str
-        ) -> Generator[HasStage | Values, None, None]:
+        ) -> Generator[Progress | Values, None, None]:
             requests = comparing.request_of(left, most=most), comparing.request_of(right, most=most)
-            yield Step("read")
+            yield Progress("read")
             picture = read_photo(job, photo)
             for item in run_on(job, picture, requests, model, run=run):
                 if isinstance(item, Comparison):
-                    yield Step("draw")
+                    yield Progress("draw")
                     yield _values(picture.picture, item, display_side=side)
                 else:
                     yield item

@@ -12,10 +12,11 @@ import gradio as gr
 from gradio.components import Component
 from gradio.utils import get_upload_folder
 
+from ...progress import Progress
 from .. import exporting
 from ..exporting import ExportItem
 from ..sessions import Session
-from ..steps import HasStage, paced
+from ..steps import paced
 from ..text import exporting as text
 from ..text import page as page_text
 from .page import Page
@@ -53,7 +54,7 @@ class ExportPanel:
         self,
         page: Page,
         name: str,
-        take: Callable[..., ExportItem | Generator[HasStage, None, ExportItem]],
+        take: Callable[..., ExportItem | Generator[Progress, None, ExportItem]],
         more: Sequence[Component] = (),
     ) -> None:
         self.page, self._take, self._more = page, take, more

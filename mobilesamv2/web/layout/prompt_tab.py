@@ -11,11 +11,12 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from ...progress import Progress
 from .. import prompting
 from ..job_numbers import whole
 from ..jobs import Question
 from ..prompt_lists import Limits
-from ..steps import HasStage, paced
+from ..steps import paced
 from ..text import exporting as export_text
 from ..text import page as page_text
 from ..text import prompting as text
@@ -150,7 +151,7 @@ class PromptTab(Tab):
         answer: dict[str, Any] = {"id": whole(question.get("id"))}
         job = Question(session, whole(question.get("job")), session.runs)
 
-        def items() -> Generator[HasStage | dict[str, Any], None, None]:
+        def items() -> Generator[Progress | dict[str, Any], None, None]:
             if not question.get("look"):
                 yield from self.page.models.fetch(model)
             side = self.page.settings.display_side
@@ -162,7 +163,7 @@ class PromptTab(Tab):
                 closing(paced(in_sentences(items)())) as paced_items,
             ):
                 for item in paced_items:
-                    if isinstance(item, HasStage):
+                    if isinstance(item, Progress):
                         yield answer | {"step": page_text.step(item.stage, item.done, item.total)}
                     else:
                         answer |= item

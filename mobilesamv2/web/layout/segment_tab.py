@@ -11,13 +11,14 @@ import gradio as gr
 from gradio.components import Component
 
 from ...filters import ViewFilters
+from ...progress import Progress
 from ...request import Request
 from ...sampler_kinds import SAMPLERS
 from .. import everything, exporting, segmenting
 from ..everything import MasksView, RawRun
 from ..jobs import Job
 from ..mask_views import ViewRequest
-from ..steps import HasStage, paced
+from ..steps import paced
 from ..text import everything as text
 from ..text import exporting as export_text
 from ..text import page as page_text
@@ -138,7 +139,7 @@ class SegmentTab(Tab):
         options = [self.sampler, self.prompts, self.confidence, page.model, *self.filters]
         controls = [page.photo, *options]
 
-        def segment(job: Job, photo: str | None, *chosen: Any) -> Generator[HasStage | Values, None, None]:
+        def segment(job: Job, photo: str | None, *chosen: Any) -> Generator[Progress | Values, None, None]:
             is_whole = False
             items = everything.segment_everything(job, photo, _wanted(*chosen), run=run, side=side)
             with closing(items):

@@ -12,10 +12,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from ...progress import Progress
 from ..job_numbers import JobNumbers
 from ..jobs import Job
 from ..sessions import Session
-from ..steps import HasStage, paced
+from ..steps import paced
 from ..text import page as text
 from .page import Page
 from .parts import BUSY, READY, shown
@@ -35,7 +36,7 @@ AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 
 Values = tuple[Any, ...]
 """A value for each output of a tab."""
-Work = Callable[..., Generator[HasStage | Values, None, None]]
+Work = Callable[..., Generator[Progress | Values, None, None]]
 
 
 def on_run(
@@ -101,7 +102,7 @@ def on_run(
                 if isinstance(item, _Problem):
                     yield number, *cleared[:-1], text.problem(item.sentence_html)
                     is_told = True
-                elif isinstance(item, HasStage):
+                elif isinstance(item, Progress):
                     yield number, *nothing[1:], text.step(item.stage, item.done, item.total)
                     is_told = False
                 else:
@@ -181,8 +182,8 @@ class _Problem:
 
 
 def _fetched_and_done(
-    page: Page, job: Job, choice: str | None, work: Callable[[], Generator[HasStage | Values, None, None]]
-) -> Generator[HasStage | Values | _Problem, None, None]:
+    page: Page, job: Job, choice: str | None, work: Callable[[], Generator[Progress | Values, None, None]]
+) -> Generator[Progress | Values | _Problem, None, None]:
     """Fetch the chosen model if there is one, then do the work; ends with a `_Problem` where either fails."""
     try:
         with page.metrics.request(f"page-{job.tab}"):
