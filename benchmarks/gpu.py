@@ -25,7 +25,7 @@ from PIL import Image
 from mobilesamv2.build import choose_dtype
 from mobilesamv2.prompts import ObjectAwareSampler
 from mobilesamv2.segmenter import Segmenter
-from mobilesamv2.web import prompting
+from mobilesamv2.web import prompting, runs
 from mobilesamv2.web.jobs import Job
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.prompt_lists import Limits, read_prompts
@@ -79,7 +79,7 @@ def whole(segmenter: Segmenter, *, rounds: int) -> list[Row]:
     sampler = ObjectAwareSampler(detector=segmenter.detector)
     everything = _median(lambda: segmenter.segment_everything(picture, sampler=sampler), rounds)
     models = Models(lambda name: segmenter, names=("nano",), first="nano")
-    run = partial(prompting.run_predict, models)
+    run = partial(runs.run, models)
     objects = read_prompts([[2000, 1500]], None, None, limits=Limits(objects=1, points=1))
     with tempfile.TemporaryDirectory() as folder:
         photo = str(Path(folder) / "photo.jpg")

@@ -30,7 +30,7 @@ from ..request import Request
 from ..results import SegmentationResult
 from ..types import Masks, Picture
 from .jobs import Job
-from .photo_runs import PhotoRun, run_on
+from .runs import Everything, Run
 from .text import batching as text
 from .uploads import name_of, read_upload
 
@@ -75,7 +75,7 @@ def batch(
     formats: Sequence[str],
     archive: Path,
     *,
-    run: PhotoRun[Request, SegmentationResult],
+    run: Run,
     thumbnail_side: int,
 ) -> Generator[PhotoStep | PhotoDone | Summary, None, None]:
     """Segment everything in each photo: steps, photos as they are done, and the summary after each of them.
@@ -112,7 +112,7 @@ def batch(
                     yield summary
                     continue
                 result = None
-                with closing(run_on(job, picture, request, model, run=run)) as items:
+                with closing(job.follow(run, picture, Everything(request), model)) as items:
                     for item in items:
                         if isinstance(item, SegmentationResult):
                             result = item

@@ -7,14 +7,11 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from ..comparison.budget import USUAL_SAMPLERS, BudgetCurves, BudgetPoint, budget_steps, budgets_up_to
+from ..comparison.budget import USUAL_SAMPLERS, BudgetCurves, budget_steps, budgets_up_to
 from ..comparison.report import budget_verdict
 from ..images import ReadImage
-from ..progress import Progress
 from ..sampler_kinds import SAMPLERS
-from ..stored import StoredEmbedding
-from .encoding import encoded
-from .models import Models
+from ..segmenter import Embedding, Segmenter
 
 
 @dataclass(frozen=True)
@@ -24,22 +21,18 @@ class BudgetRequest:
     largest: int
     samplers: tuple[str, ...] = USUAL_SAMPLERS
 
+    @property
+    def prompts_at_most(self) -> int:
+        """How many prompts all curves take."""
+        of_grids = sum(math.isqrt(budget) ** 2 for budget in budgets_up_to(self.largest))
+        return sum(of_grids if SAMPLERS[name].is_square else self.largest for name in self.samplers)
 
-def run_budget(
-    models: Models, picture: ReadImage, stored: StoredEmbedding | None, asked: BudgetRequest, model: str
-) -> Generator[Progress | StoredEmbedding | BudgetPoint | BudgetCurves, None, None]:
-    """Measure the curves of `picture` up to a budget: progress and points, then the curves as the last item."""
-    segmenter = models.get(model)
-    budgets = budgets_up_to(asked.largest)
-    embedding = yield from encoded(segmenter, picture, stored)
-    steps = budget_steps(segmenter, picture, samplers=asked.samplers, budgets=budgets, embedding=embedding)
-    yield (yield from steps)
-
-
-def prompts_of_budget(picture: ReadImage, stored: StoredEmbedding | None, asked: BudgetRequest, model: str) -> int:
-    """How many prompts `run_budget` will ask at the most."""
-    of_grids = sum(math.isqrt(budget) ** 2 for budget in budgets_up_to(asked.largest))
-    return sum(of_grids if SAMPLERS[name].is_square else asked.largest for name in asked.samplers)
+    def steps(
+        self, segmenter: Segmenter, picture: ReadImage, embedding: Embedding
+    ) -> Generator[Any, None, BudgetCurves]:
+        """Progress, each point as it is measured, and the curves."""
+        budgets = budgets_up_to(self.largest)
+        return budget_steps(segmenter, picture, samplers=self.samplers, budgets=budgets, embedding=embedding)
 
 
 def summary_of(found: BudgetCurves) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,33 +16,31 @@ from ..comparison.report import verdict
 from ..errors import PromptError
 from ..formatting import number
 from ..images import ReadImage
-from ..progress import Progress
 from ..render import draw_prompts, label_colours, mask_layer, overlay, prompt_layer
 from ..request import Request
-from ..stored import StoredEmbedding
+from ..segmenter import Embedding, Segmenter
 from ..types import Masks, Picture
-from .encoding import encoded
-from .models import Models
 
-Requests = tuple[Request, Request]
-"""What the left and the right run ask."""
 Colours = npt.NDArray[np.uint8]
 ALONE_COLOURS = ((245, 158, 40), (30, 190, 180))
 """Of masks that only the left, or only the right run found."""
 
 
-def run_compare(
-    models: Models, picture: ReadImage, stored: StoredEmbedding | None, requests: Requests, model: str
-) -> Generator[Progress | StoredEmbedding | Comparison, None, None]:
-    """Run both on `picture`: progress, then the comparison as the last item."""
-    segmenter = models.get(model)
-    embedding = yield from encoded(segmenter, picture, stored)
-    yield (yield from compare_steps(segmenter, picture, *requests, embedding=embedding))
+@dataclass(frozen=True)
+class CompareRequest:
+    """Two runs to compare."""
 
+    left: Request
+    right: Request
 
-def prompts_of_compare(picture: ReadImage, stored: StoredEmbedding | None, requests: Requests, model: str) -> int:
-    """How many prompts `run_compare` will ask at the most."""
-    return sum(request.prompts_at_most for request in requests)
+    @property
+    def prompts_at_most(self) -> int:
+        """How many prompts both ask."""
+        return self.left.prompts_at_most + self.right.prompts_at_most
+
+    def steps(self, segmenter: Segmenter, picture: ReadImage, embedding: Embedding) -> Generator[Any, None, Comparison]:
+        """Progress of both, and the comparison."""
+        return compare_steps(segmenter, picture, self.left, self.right, embedding=embedding)
 
 
 def request_of(text: str, *, max_prompts: int | None = None, points_per_side: int | None = None, most: int) -> Request:

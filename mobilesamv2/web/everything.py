@@ -33,13 +33,10 @@ from .mask_views import (
     table_rows,
 )
 from .model_lock import ModelLock
-from .photo_runs import PhotoRun, read_photo, run_on
-from .segmenting import RawRequest
+from .runs import Everything, Run
 from .sessions import Session
 from .text import everything as text
 
-RawRun = PhotoRun[RawRequest, PartialMasks | SegmentationResult]
-"""`segmenting.run_raw` without its models, perhaps sent to a GPU."""
 VIEW = "view"
 """Under it a session keeps the `Viewed`."""
 _SECONDS_BETWEEN_VIEWS = 0.4
@@ -87,7 +84,7 @@ class Viewed:
 
 
 def segment_everything(
-    job: Job, photo: str | None, wanted: ViewRequest, *, run: RawRun, side: int
+    job: Job, photo: str | None, wanted: ViewRequest, *, run: Run, side: int
 ) -> Generator[Progress | MasksView, None, None]:
     """Run, or answer from what is decoded: steps, views of the masks that came so far, the view at the end.
 
@@ -97,7 +94,7 @@ def segment_everything(
     Args:
         job: its session keeps the embedding and all raw masks.
         photo: path of the upload; None takes the example, if that is seen.
-        run: `run_raw` with its models, perhaps sent to a GPU.
+        run: where the model is.
         side: longest side of pictures for the page.
 
     Raises:
@@ -105,7 +102,7 @@ def segment_everything(
         MobileSamError: whatever else the model cannot do, in a sentence.
     """
     yield Progress("read")
-    session, picture, request = job.session, read_photo(job, photo), wanted.request
+    session, picture, request = job.session, job.read(photo), wanted.request
     raw: RawMasks | None = session.get(wanted.source)
     if raw is None or not raw.answers(request.prompts_at_most):
         # A larger grid has other points, and further rounds depend on the masks of those before: they are asked anew.
@@ -113,11 +110,11 @@ def segment_everything(
         before = None if raw is None or raw.is_square or raw.is_adaptive else raw
         viewed: Viewed | None = session.get(VIEW)
         seen = None if viewed is None else viewed.shown
-        asked = RawRequest(request, skip=0 if before is None else len(before.prompts))
+        asked = Everything(request, is_raw=True, skip=0 if before is None else len(before.prompts))
         parts: list[PartialMasks] = []
         result: SegmentationResult | None = None
         small, next_view = fit_within(picture.picture, side), time.monotonic() + _SECONDS_BETWEEN_VIEWS
-        with closing(run_on(job, picture, asked, wanted.model, run=run)) as items:
+        with closing(job.follow(run, picture, asked, wanted.model)) as items:
             for item in items:
                 if isinstance(item, SegmentationResult):
                     result = item
@@ -184,7 +181,7 @@ class FirstExample:
         return view_again(session, photo, wanted, side=side)
 
     def steps(
-        self, session: Session, photo: str, wanted: ViewRequest, *, run: RawRun, side: int
+        self, session: Session, photo: str, wanted: ViewRequest, *, run: Run, side: int
     ) -> Generator[Progress | MasksView, None, None]:
         """Make it, or wait until another visitor has made it. Nothing for visitors who want something else by now."""
 

@@ -1,4 +1,4 @@
-"""Jobs: runs that a visitor asked for, and whether they are still wanted. Knows no components and no models.
+"""Jobs: runs that a visitor asked for, and whether they are still wanted. Knows no components.
 
 Stopping belongs to the server. A run looks after each item whether its job is stale, and ends with what it has.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from ..images import ReadImage
 from ..stored import StoredEmbedding
 from .job_numbers import JobNumbers, whole
+from .runs import Asked, Run
 from .sessions import Session
 
 
@@ -53,17 +54,28 @@ class Job:
         newest = max(self.numbers.latest, self.numbers.dropped, self.numbers.cancelled + 1)
         return self.number < newest and self.number > 0
 
-    def follow(
-        self, items: Generator[Any, None, None], *, model: str, picture: ReadImage
-    ) -> Generator[Any, None, None]:
-        """The items of a run on `picture` until this job is stale; embeddings are taken out and kept.
+    def read(self, photo: str | None) -> ReadImage:
+        """The photo that this job is about; it becomes the one at hand.
+
+        Args:
+            photo: path of the file as it was uploaded; None for what the visitor sees without having chosen one.
+
+        Raises:
+            InvalidImageError: no photo, or not one that can be read.
+        """
+        return self.session.picture(self.session.seen(photo))
+
+    def follow(self, run: Run, picture: ReadImage, asked: Asked, model: str) -> Generator[Any, None, None]:
+        """What `run` gives of a picture until this job is stale; its embedding is taken out and kept.
 
         The run is closed when this ends, is closed or fails. That stops the work also on a lent GPU.
 
-        Args:
-            model: that makes the embeddings.
+        Raises:
+            MobileSamError: what the model cannot do, in a sentence.
         """
-        with closing(items):
+        # A batch has pictures of its own.
+        stored = self.session.embedding(model) if self.session.at_hand is picture else None
+        with closing(run(picture, stored, asked, model)) as items:
             while not self.is_stale:  # where it is stale already, the run does not begin
                 try:
                     item = next(items)

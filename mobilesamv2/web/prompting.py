@@ -20,16 +20,14 @@ from ..export.pictures import jpeg_bytes, png_bytes
 from ..images import ReadImage
 from ..progress import Progress
 from ..render import fit_within, label_colours, mask_layer
+from ..segmenter import Embedding, Segmenter
 from ..stopwatch import Stopwatch
-from ..stored import StoredEmbedding
 from ..types import Masks, Picture, Prompts
-from .encoding import encoded
 from .exporting import ExportItem
 from .job_numbers import whole
 from .jobs import Job
-from .models import Models
-from .photo_runs import PhotoRun, read_photo, run_on
 from .prompt_lists import Limits, read_prompts
+from .runs import Run
 from .sessions import Session
 from .text import exporting as export_text
 from .text import prompting as text
@@ -46,14 +44,12 @@ class Prediction:
     Args:
         masks: of each object, in the order asked: three with `multimask`, otherwise one.
         seconds: per stage; of "preprocess" and "encode" also where that was earlier.
-        encoded_now: whether the picture was encoded for this.
         model, device: names for people.
         scaled_to_own_range: whether the picture was (`ReadImage`).
     """
 
     masks: tuple[Masks, ...]
     seconds: dict[str, float]
-    encoded_now: bool
     model: str
     device: str
     scaled_to_own_range: bool = False
@@ -86,39 +82,43 @@ class Prediction:
         }
 
 
-PredictRun = PhotoRun[Sequence[Prompts], Prediction]
-"""`run_predict` without its models, perhaps sent to a GPU."""
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """Objects that are pointed at, each by prompts of length 1."""
 
+    objects: Sequence[Prompts]
 
-def run_predict(
-    models: Models, picture: ReadImage, stored: StoredEmbedding | None, objects: Sequence[Prompts], model: str
-) -> Generator[Progress | StoredEmbedding | Prediction, None, None]:
-    """Decode `objects`, prompts of length 1: progress, then the prediction as the last item."""
-    segmenter = models.get(model)
-    embedding = yield from encoded(segmenter, picture, stored)
-    watch = Stopwatch(segmenter.device)
-    found: dict[int, Masks] = {}
-    for rows in _kinds(objects):
-        yield Progress("decode", len(found), len(objects))
-        asked = Prompts.concatenate([objects[row] for row in rows])
-        with watch.stage("decode"):
-            masks = segmenter.predict(
-                embedding,
-                boxes=asked.boxes_xyxy,
-                points=asked.points,
-                labels=asked.labels,
-                multimask=asked.multimask,
-            )
-        each = len(masks) // len(rows)
-        found |= {row: masks.select(slice(i * each, (i + 1) * each)) for i, row in enumerate(rows)}
-    yield Prediction(
-        masks=tuple(found[row] for row in range(len(objects))),
-        seconds=embedding.timings | {"decode": watch.seconds["decode"]},
-        encoded_now=stored is None,
-        model=segmenter.name,
-        device=segmenter.device_description,
-        scaled_to_own_range=picture.scaled_to_own_range,
-    )
+    @property
+    def prompts_at_most(self) -> int:
+        """How many prompts they are."""
+        return len(self.objects)
+
+    def steps(
+        self, segmenter: Segmenter, picture: ReadImage, embedding: Embedding
+    ) -> Generator[Progress, None, Prediction]:
+        """Progress, and the masks of all."""
+        objects, watch = self.objects, Stopwatch(segmenter.device)
+        found: dict[int, Masks] = {}
+        for rows in _kinds(objects):
+            yield Progress("decode", len(found), len(objects))
+            asked = Prompts.concatenate([objects[row] for row in rows])
+            with watch.stage("decode"):
+                masks = segmenter.predict(
+                    embedding,
+                    boxes=asked.boxes_xyxy,
+                    points=asked.points,
+                    labels=asked.labels,
+                    multimask=asked.multimask,
+                )
+            each = len(masks) // len(rows)
+            found |= {row: masks.select(slice(i * each, (i + 1) * each)) for i, row in enumerate(rows)}
+        return Prediction(
+            masks=tuple(found[row] for row in range(len(objects))),
+            seconds=embedding.timings | {"decode": watch.seconds["decode"]},
+            model=segmenter.name,
+            device=segmenter.device_description,
+            scaled_to_own_range=picture.scaled_to_own_range,
+        )
 
 
 def _kinds(objects: Sequence[Prompts]) -> list[list[int]]:
@@ -130,18 +130,13 @@ def _kinds(objects: Sequence[Prompts]) -> list[list[int]]:
     return list(kinds.values())
 
 
-def count_prompts(picture: ReadImage, stored: object, objects: Sequence[Prompts], model: str) -> int:
-    """How many prompts `run_predict` will ask."""
-    return len(objects)
-
-
 def picture_of(job: Job, photo: str | None, objects: Sequence[Prompts]) -> ReadImage:
-    """The picture that `objects` are asked about; `photo` and errors as for `read_photo`.
+    """The picture that `objects` are asked about; `photo` and errors as for `Job.read`.
 
     Raises:
         PromptError: a point outside the picture, or a box that has nothing of it inside.
     """
-    picture = read_photo(job, photo)
+    picture = job.read(photo)
     height, width = picture.picture.shape[:2]
     for prompts in objects:
         for x, y in [] if prompts.points is None else prompts.points[0]:
@@ -154,10 +149,10 @@ def picture_of(job: Job, photo: str | None, objects: Sequence[Prompts]) -> ReadI
 
 
 def predict(
-    job: Job, picture: ReadImage, objects: Sequence[Prompts], model: str, *, run: PredictRun
+    job: Job, picture: ReadImage, objects: Sequence[Prompts], model: str, *, run: Run
 ) -> Generator[Progress, None, Prediction | None]:
     """Masks for objects in a picture (`picture_of`); steps on the way. None: the job became stale."""
-    with closing(run_on(job, picture, objects, model, run=run)) as items:
+    with closing(job.follow(run, picture, Objects(objects), model)) as items:
         for item in items:
             if isinstance(item, Prediction):
                 return item
@@ -171,7 +166,7 @@ def answer(
     question: Mapping[str, Any],
     model: str,
     *,
-    run: PredictRun,
+    run: Run,
     limits: Limits,
     side: int,
 ) -> Generator[Progress | dict[str, Any], None, None]:
@@ -191,27 +186,25 @@ def answer(
         return  # to read its photo would drop what was made of the present one
     yield Progress("read")
     if question.get("look"):
-        yield {"copy": _copy(read_photo(job, photo).picture, side) if job.session.seen(photo) else None}
+        yield {"copy": _copy(job.read(photo).picture, side) if job.session.seen(photo) else None}
         return
     prompts = _object(question, limits)
     picture = picture_of(job, photo, [prompts])
     if prompts.boxes_xyxy is None and prompts.labels is not None and not prompts.labels.any():
         yield {"masks": [], "note": text.only_beside()}
-    elif found := (yield from predict(job, picture, [prompts], model, run=run)):
-        size_hw, colours, (masks,) = (
-            fit_within(picture.picture, side).shape[:2],
-            _colours([question]),
-            found.masks,
-        )
+        return
+    encoded_now = job.session.embedding(model) is None
+    if found := (yield from predict(job, picture, [prompts], model, run=run)):
+        size_hw, colours, (masks,) = fit_within(picture.picture, side).shape[:2], _colours([question]), found.masks
         yield {
             "masks": [_for_page(masks.select([i]), i, size_hw, colours) for i in range(len(masks))],
             "best": found.best[0],
-            "note": text.answered(found.seconds, found.device, encoded_now=found.encoded_now),
+            "note": text.answered(found.seconds, found.device, encoded_now=encoded_now),
         }
 
 
 def objects_pointed_at(
-    session: Session, photo: str | None, told: object, model: str, *, run: PredictRun, limits: Limits
+    session: Session, photo: str | None, told: object, model: str, *, run: Run, limits: Limits
 ) -> Generator[Progress, None, ExportItem]:
     """The objects of *Point and box* to take away: they are decoded again, for no answer is kept here.
 

@@ -25,11 +25,12 @@ from mobilesamv2.request import Request
 from mobilesamv2.results import STAGES, PartialMasks, RunInfo, SegmentationResult
 from mobilesamv2.segmenter import Segmenter
 from mobilesamv2.types import Masks, Picture, Prompts
-from mobilesamv2.web import budgeting, comparing, segmenting
+from mobilesamv2.web.budgeting import BudgetRequest
+from mobilesamv2.web.comparing import CompareRequest
 from mobilesamv2.web.jobs import Job
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.models import Models
-from mobilesamv2.web.photo_runs import PhotoRun, read_photo, run_on
+from mobilesamv2.web.runs import Asked, Everything, Run, run
 from mobilesamv2.web.settings import Range, Settings
 
 
@@ -324,13 +325,17 @@ class Fake:
         self.job = Job.alone()
 
     def segment(self, photo: Any, request: Request = BOXES) -> Generator[Any, None, None]:
-        return self._run(partial(segmenting.run_segment, self.models), photo, request)
+        return self._run(photo, Everything(request))
 
     def compare(self, photo: Any, left: Request = GRID_8, right: Request = BOXES) -> Generator[Any, None, None]:
-        return self._run(partial(comparing.run_compare, self.models), photo, (left, right))
+        return self._run(photo, CompareRequest(left, right))
 
     def budget(self, photo: Any, largest: int = 64) -> Generator[Any, None, None]:
-        return self._run(partial(budgeting.run_budget, self.models), photo, budgeting.BudgetRequest(largest))
+        return self._run(photo, BudgetRequest(largest))
 
-    def _run(self, run: PhotoRun[Any, Any], photo: Any, asked: Any) -> Generator[Any, None, None]:
-        return run_on(self.job, read_photo(self.job, str(photo)), asked, "nano", run=run)
+    @property
+    def on_model(self) -> Run:
+        return partial(run, self.models)
+
+    def _run(self, photo: Any, asked: Asked) -> Generator[Any, None, None]:
+        return self.job.follow(self.on_model, self.job.read(str(photo)), asked, "nano")

@@ -17,7 +17,7 @@ from pycocotools.coco import COCO
 
 from mobilesamv2.errors import PromptError, UnknownModelError
 from mobilesamv2.request import Request
-from mobilesamv2.web import batching, segmenting
+from mobilesamv2.web import batching, runs
 from mobilesamv2.web.batching import PhotoDone
 from mobilesamv2.web.job_numbers import JobNumbers
 from mobilesamv2.web.jobs import Job
@@ -51,7 +51,7 @@ def batch(
     model: str = "tiny",
     models: Models = MODELS,
 ) -> Generator[Any, None, None]:
-    run = partial(segmenting.run_segment, models)
+    run = partial(runs.run, models)
     return batching.batch(job or Job.alone(), photos, Request(), model, formats, archive, run=run, thumbnail_side=30)
 
 

@@ -10,7 +10,7 @@ import pytest
 from mobilesamv2.comparison.budget import BudgetCurves, BudgetPoint
 from mobilesamv2.images import ReadImage
 from mobilesamv2.progress import Progress
-from mobilesamv2.web.budgeting import BudgetRequest, prompts_of_budget, run_budget, summary_of
+from mobilesamv2.web.budgeting import BudgetRequest, summary_of
 from mobilesamv2.web.text import budgeting as text
 
 from .fakes import Fake
@@ -37,12 +37,12 @@ def test_a_photo_that_was_encoded_before_is_not_encoded_again(wide_photo: Path) 
 
 
 def test_seconds_are_asked_for_all_prompts_of_all_grids() -> None:
-    assert prompts_of_budget(None, None, BudgetRequest(64), "nano") == 64 + 16 + 25 + 64  # type: ignore[arg-type]
+    assert BudgetRequest(64).prompts_at_most == 64 + 16 + 25 + 64
 
 
 def test_progress_counts_the_prompts_of_all_budgets() -> None:
     picture = ReadImage(np.zeros((20, 30, 3), np.uint8))
-    items = run_budget(Fake(finds=10).models, picture, None, BudgetRequest(16), "nano")
+    items = Fake(finds=10).on_model(picture, None, BudgetRequest(16), "nano")
     totals = {item.total for item in items if isinstance(item, Progress) and item.stage == "decode"}
     assert totals == {10 + 16}
 

@@ -16,8 +16,8 @@ from mobilesamv2.comparison.compare import Comparison
 from mobilesamv2.errors import InvalidImageError, PromptError
 from mobilesamv2.images import ReadImage
 from mobilesamv2.request import Request
-from mobilesamv2.web import budgeting, comparing
-from mobilesamv2.web.comparing import ALONE_COLOURS, layers, overlays, request_of, summary_of
+from mobilesamv2.web import budgeting
+from mobilesamv2.web.comparing import ALONE_COLOURS, CompareRequest, layers, overlays, request_of, summary_of
 from mobilesamv2.web.steps import paced
 
 from .fakes import Fake
@@ -95,9 +95,9 @@ def test_nothing_found_is_shown_too(wide_photo: Path) -> None:
 
 
 def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled() -> None:
-    requests = pickle.loads(pickle.dumps((Request("grid", points_per_side=2), Request())))
+    asked = pickle.loads(pickle.dumps(CompareRequest(Request("grid", points_per_side=2), Request())))
     picture = ReadImage(np.zeros((20, 30, 3), np.uint8))
-    running = comparing.run_compare(Fake(finds=3).models, picture, None, requests, "nano")
+    running = Fake(finds=3).on_model(picture, None, asked, "nano")
     *_, found = (pickle.loads(pickle.dumps(item)) for item in running)
     assert [statistics.prompts for statistics in found.statistics] == [4, 3]
 

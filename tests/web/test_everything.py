@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from mobilesamv2.web import everything
 from mobilesamv2.web.everything import FirstExample, MasksView, MaskView
 from mobilesamv2.web.jobs import Job
 from mobilesamv2.web.mask_views import ViewRequest, label_picture
-from mobilesamv2.web.segmenting import run_raw
 from mobilesamv2.web.sessions import Session
 from mobilesamv2.web.steps import last
 
@@ -43,16 +41,12 @@ class Page(Fake):
         self.session = Session()
         self.number = 0
 
-    @property
-    def run_raw(self) -> Any:
-        return partial(run_raw, self.models)
-
     def run(self, photo: Any, wanted: ViewRequest) -> Generator[Any, None, None]:
         self.number += 1
         job = Job.take(self.session, self.number, self.session.runs, "segment")
         assert job is not None
         path = None if photo is None else str(photo)
-        return everything.segment_everything(job, path, wanted, run=self.run_raw, side=SIDE)
+        return everything.segment_everything(job, path, wanted, run=self.on_model, side=SIDE)
 
     def view(self, photo: Any, wanted: ViewRequest) -> MasksView:
         view = last(self.run(photo, wanted))
@@ -71,7 +65,7 @@ class Page(Fake):
         return next(iter(list(running)[-1:]), item)
 
     def example(self, example: FirstExample, session: Session, photo: Any) -> Any:
-        return example.steps(session, str(photo), ask(), run=self.run_raw, side=SIDE)
+        return example.steps(session, str(photo), ask(), run=self.on_model, side=SIDE)
 
 
 @pytest.fixture

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from mobilesamv2.request import Request
 from mobilesamv2.web.jobs import Job, Question
+from mobilesamv2.web.runs import Everything
 from mobilesamv2.web.sessions import Session
 
 from .test_sessions import stored
+
+ASKED = Everything(Request())
 
 
 def taken(session: Session, number: int, tab: str = "segment") -> Job:
@@ -103,7 +107,7 @@ class Run:
         self.said: list[str] = []
         self.items = items
 
-    def __call__(self) -> Generator[Any, None, None]:
+    def __call__(self, picture: Any, stored: Any, asked: Any, model: str) -> Generator[Any, None, None]:
         self.said.append("begun")
         try:
             yield from self.items
@@ -114,7 +118,7 @@ class Run:
 def test_embeddings_of_a_run_are_kept_and_not_passed_on(wide_photo: Path) -> None:
     job = taken(Session(), 1)
     picture = job.session.picture(str(wide_photo))
-    items = job.follow(Run(1, stored(3.0), 2)(), model="nano", picture=picture)
+    items = job.follow(Run(1, stored(3.0), 2), picture, ASKED, "nano")
     assert list(items) == [1, 2]
     kept = job.session.embedding("nano")
     assert kept is not None
@@ -124,7 +128,7 @@ def test_embeddings_of_a_run_are_kept_and_not_passed_on(wide_photo: Path) -> Non
 
 def test_a_run_ends_with_what_it_has_as_soon_as_its_job_is_stale(wide_photo: Path) -> None:
     job, run = taken(Session(), 1), Run(1, 2, 3)
-    items = job.follow(run(), model="nano", picture=job.session.picture(str(wide_photo)))
+    items = job.follow(run, job.read(str(wide_photo)), ASKED, "nano")
     assert next(items) == 1
     job.session.runs.cancel(1)
     assert list(items) == []
@@ -134,5 +138,5 @@ def test_a_run_ends_with_what_it_has_as_soon_as_its_job_is_stale(wide_photo: Pat
 def test_a_run_whose_job_is_stale_does_not_begin(wide_photo: Path) -> None:
     job, run = taken(Session(), 1), Run(1)
     job.session.runs.cancel(1)
-    assert list(job.follow(run(), model="nano", picture=job.session.picture(str(wide_photo)))) == []
+    assert list(job.follow(run, job.read(str(wide_photo)), ASKED, "nano")) == []
     assert run.said == []

@@ -20,11 +20,12 @@ from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
 from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.web.budgeting import BudgetRequest
+from mobilesamv2.web.comparing import CompareRequest
 from mobilesamv2.web.layout import build_demo, launch
 from mobilesamv2.web.layout.sentences import sentences
 from mobilesamv2.web.layout.serving import QUEUE_SECONDS
 from mobilesamv2.web.models import Models
-from mobilesamv2.web.segmenting import RawRequest
+from mobilesamv2.web.runs import Asked, Everything
 from mobilesamv2.web.settings import Settings
 from mobilesamv2.web.text import page as text
 
@@ -94,30 +95,31 @@ def test_a_lent_gpu_runs_generators_and_is_asked_for_seconds_that_grow_with_the_
     demo: gr.Blocks, gpu: Gpu
 ) -> None:
     assert all(inspect.isgeneratorfunction(function) for function in gpu.functions.values())
-    picture = ReadImage(np.zeros((8, 8, 3), dtype=np.uint8))
-    assert gpu.durations["run_segment"](picture, None, Request("grid", max_prompts=100), "nano") == 15.0
+
+    def seconds(asked: Asked) -> float:
+        return gpu.durations["running"](ReadImage(np.zeros((8, 8, 3), dtype=np.uint8)), None, asked, "nano")
+
+    assert seconds(Everything(Request("grid", max_prompts=100))) == 15.0
     grid, boxes = Request("grid", points_per_side=10), Request("object-aware", max_prompts=100)
-    assert gpu.durations["run_compare"](picture, None, (grid, boxes), "nano") == 25.0
-    assert gpu.durations["run_compare"](picture, None, (Request("grid"), Request("grid")), "nano") == 60.0
-    assert gpu.durations["run_budget"](picture, None, BudgetRequest(25), "nano") == pytest.approx(
-        5 + 0.1 * (25 + 16 + 25)
-    )
+    assert seconds(CompareRequest(grid, boxes)) == 25.0
+    assert seconds(CompareRequest(Request("grid"), Request("grid"))) == 60.0
+    assert seconds(BudgetRequest(25)) == pytest.approx(5 + 0.1 * (25 + 16 + 25))
 
 
 def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled(demo: gr.Blocks, gpu: Gpu) -> None:
-    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, Request(max_prompts=16), "nano")
+    arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, Everything(Request(max_prompts=16)), "nano")
     sent = pickle.loads(pickle.dumps(arguments))
-    items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_segment"](*sent)]
+    items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["running"](*sent)]
     assert isinstance(items[-1], SegmentationResult)
     assert len(items[-1].masks) == 12
 
 
 def test_masks_that_come_go_to_a_lent_gpu_and_back_too(demo: gr.Blocks, gpu: Gpu) -> None:
-    asked = RawRequest(Request(max_prompts=16), skip=4)
+    asked = Everything(Request(max_prompts=16), is_raw=True, skip=4)
     arguments = (np.zeros((20, 30, 3), dtype=np.uint8), None, asked, "nano")
     sent = pickle.loads(pickle.dumps(arguments))
-    assert gpu.durations["run_raw"](*sent) == pytest.approx(5 + 0.1 * 12)
-    items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["run_raw"](*sent)]
+    assert gpu.durations["running"](*sent) == pytest.approx(5 + 0.1 * 12)
+    items = [pickle.loads(pickle.dumps(item)) for item in gpu.functions["running"](*sent)]
     assert any(isinstance(item, StoredEmbedding) for item in items)
     assert sum(len(item.masks) for item in items if isinstance(item, PartialMasks)) == 8
     assert isinstance(items[-1], SegmentationResult)

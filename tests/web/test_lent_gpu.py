@@ -21,13 +21,14 @@ from mobilesamv2.images import ReadImage
 from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
 from mobilesamv2.stored import StoredEmbedding
-from mobilesamv2.web import budgeting, comparing, prompting, segmenting
 from mobilesamv2.web.budgeting import BudgetRequest
+from mobilesamv2.web.comparing import CompareRequest
 from mobilesamv2.web.layout import build_demo
 from mobilesamv2.web.layout.page import Page
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.prompt_lists import Limits, read_prompts
-from mobilesamv2.web.segmenting import RawRequest
+from mobilesamv2.web.prompting import Objects
+from mobilesamv2.web.runs import Asked, Everything, run
 from mobilesamv2.web.settings import Settings
 from tests.tiny import picture, tiny_segmenter
 
@@ -35,16 +36,12 @@ from .fakes import FAKE_SETTINGS, loader, script
 from .forked_gpu import ForkedGpu, crossed
 
 SMALL, BOXES = Request("grid", points_per_side=2), Request("object-aware", max_prompts=3)
-RUNS: dict[str, tuple[Callable[..., Any], Callable[..., int], Any]] = {
-    "segment": (segmenting.run_segment, segmenting.prompts_of_segment, BOXES),
-    "raw": (segmenting.run_raw, segmenting.prompts_of_raw, RawRequest(SMALL)),
-    "compare": (comparing.run_compare, comparing.prompts_of_compare, (SMALL, BOXES)),
-    "budget": (budgeting.run_budget, budgeting.prompts_of_budget, BudgetRequest(16)),
-    "predict": (
-        prompting.run_predict,
-        prompting.count_prompts,
-        read_prompts([[20, 15]], None, None, multimask=True, limits=Limits(objects=1, points=1)),
-    ),
+RUNS: dict[str, Asked] = {
+    "segment": Everything(BOXES),
+    "raw": Everything(SMALL, is_raw=True),
+    "compare": CompareRequest(SMALL, BOXES),
+    "budget": BudgetRequest(16),
+    "predict": Objects(read_prompts([[20, 15]], None, None, multimask=True, limits=Limits(objects=1, points=1))),
 }
 
 
@@ -71,14 +68,12 @@ def page(gpu: ForkedGpu) -> Page:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_gives_the_same_in_a_forked_process(page: Page, gpu: ForkedGpu, name: str) -> None:
-    function, prompts, asked = RUNS[name]
-    run, photo = page.on_model(function, prompts=prompts), ReadImage(picture())
-    first = list(run(photo, None, asked, "nano"))
-    assert gpu.calls[-1] == function.__name__
-    assert gpu.seconds[-1] == page.settings.seconds_on_gpu(prompts(photo, None, asked, "nano"))
+    asked, photo = RUNS[name], ReadImage(picture())
+    first = list(page.run(photo, None, asked, "nano"))
+    assert gpu.seconds[-1] == page.settings.seconds_on_gpu(asked.prompts_at_most)
     (stored,) = (item for item in first if isinstance(item, StoredEmbedding))
-    again = list(run(photo, stored, asked, "nano"))  # on the embedding that was made there
-    here = list(function(page.models, photo, None, asked, "nano"))
+    again = list(page.run(photo, stored, asked, "nano"))  # on the embedding that was made there
+    here = list(run(page.models, photo, None, asked, "nano"))
     for items in (first, again):
         assert signature(items[-1]) == signature(here[-1])
     assert not any(isinstance(item, StoredEmbedding) for item in again)
@@ -96,19 +91,16 @@ def signature(found: Any) -> Any:
 
 
 def test_stopping_ends_the_process(page: Page) -> None:
-    function, prompts, asked = RUNS["raw"]
-    running = page.on_model(function, prompts=prompts)(ReadImage(picture()), None, asked, "nano")
+    running = page.run(ReadImage(picture()), None, RUNS["raw"], "nano")
     next(running)
     running.close()
     assert page.model_lock.waiting == 0
-    assert list(page.on_model(function, prompts=prompts)(ReadImage(picture()), None, asked, "nano"))
+    assert list(page.run(ReadImage(picture()), None, RUNS["raw"], "nano"))
 
 
 def test_only_sentences_come_back_as_errors(page: Page) -> None:
-    function, prompts, _ = RUNS["segment"]
-    run = page.on_model(function, prompts=prompts)
     with pytest.raises(gr.Error, match="There is no model 'other' here"):
-        list(run(ReadImage(picture()), None, BOXES, "other"))
+        list(page.run(ReadImage(picture()), None, RUNS["segment"], "other"))
 
 
 def test_a_tensor_does_not_cross() -> None:
@@ -134,4 +126,4 @@ def test_the_page_lends_a_gpu_to_every_run(gpu: ForkedGpu, wide_photo: Path) -> 
         warnings.simplefilter("ignore", ResourceWarning)
         build_demo(models, replace(FAKE_SETTINGS, examples=()), gpu=remember)
         gc.collect()  # Gradio makes event loops while it builds a page and does not close them
-    assert set(lent) == {function.__name__ for function, _, _ in RUNS.values()}
+    assert lent == ["running"]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from mobilesamv2.progress import Progress
 from mobilesamv2.request import Request
-from mobilesamv2.web import batching, prompting, segmenting
+from mobilesamv2.web import batching, prompting
 from mobilesamv2.web.batching import PhotoDone
 from mobilesamv2.web.jobs import Job
 from mobilesamv2.web.layout.page import Page, without_gpu
@@ -130,14 +130,14 @@ def test_a_click_is_answered_between_two_photos_of_a_batch(tmp_path: Path) -> No
         "nano",
         ("coco",),
         tmp_path / "all.zip",
-        run=page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment),
+        run=page.run,
         thumbnail_side=30,
     )
     while getattr(next(running), "stage", "") != "decode":
         pass
     click, objects = Job.alone(), read_prompts([[5, 5]], None, None, limits=Limits(objects=1, points=1))
-    run = page.on_model(prompting.run_predict, prompts=prompting.count_prompts)
-    answering = prompting.predict(click, prompting.picture_of(click, str(photos[0]), objects), objects, "nano", run=run)
+    seen = prompting.picture_of(click, str(photos[0]), objects)
+    answering = prompting.predict(click, seen, objects, "nano", run=page.run)
     waits = threading.Event()
 
     def answer() -> None:

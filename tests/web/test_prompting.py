@@ -23,7 +23,8 @@ from mobilesamv2.web.exporting import ExportItem
 from mobilesamv2.web.jobs import Job, Question
 from mobilesamv2.web.models import Models
 from mobilesamv2.web.prompt_lists import Limits, read_prompts
-from mobilesamv2.web.prompting import Prediction
+from mobilesamv2.web.prompting import Objects, Prediction
+from mobilesamv2.web.runs import run
 from mobilesamv2.web.sessions import Session
 from mobilesamv2.web.text import exporting as export_text
 from mobilesamv2.web.text import prompting as text
@@ -31,7 +32,7 @@ from tests.tiny import picture, tiny_segmenter
 
 MODELS = Models(lambda name: tiny_segmenter(), names=("tiny", "nano"), first="tiny")
 LIMITS = Limits(objects=5, points=5)
-OPTIONS: dict[str, Any] = {"run": partial(prompting.run_predict, MODELS), "limits": LIMITS}
+OPTIONS: dict[str, Any] = {"run": partial(run, MODELS), "limits": LIMITS}
 POINT = {"number": 1, "points": [[20, 15]], "labels": [1]}
 BOX = {"number": 2, "boxes": [10, 10, 50, 38]}
 
@@ -172,11 +173,11 @@ def test_an_answer_stops_when_another_photo_comes_and_keeps_its_encoding_to_itse
 
 def test_what_goes_to_a_lent_gpu_and_back_can_be_pickled() -> None:
     objects = pickle.loads(pickle.dumps(read_prompts([[20, 15]], None, None, multimask=True, limits=LIMITS)))
-    items = list(prompting.run_predict(MODELS, ReadImage(picture()), None, objects, "tiny"))
+    items = list(run(MODELS, ReadImage(picture()), None, Objects(objects), "tiny"))
     back = pickle.loads(pickle.dumps(items))
     assert isinstance(back[-1], Prediction)
     assert [len(masks) for masks in back[-1].masks] == [3]
-    assert prompting.count_prompts(ReadImage(picture()), None, objects, "tiny") == 1
+    assert Objects(objects).prompts_at_most == 1
 
 
 def predict(photo: str, objects: list[Prompts]) -> Prediction:

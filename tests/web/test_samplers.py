@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from mobilesamv2.sampler_kinds import SAMPLERS
 from mobilesamv2.web import everything
 from mobilesamv2.web.everything import MasksView, segment_everything
 from mobilesamv2.web.mask_views import ViewRequest, one_mask
-from mobilesamv2.web.segmenting import run_raw
 
 from .fakes import Fake
 
@@ -25,9 +23,8 @@ def every_view(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def views(fake: Fake, photo: Path, name: str, prompts: int) -> list[MasksView]:
-    run = partial(run_raw, fake.models)
     wanted = ViewRequest(Request(name, max_prompts=prompts), model="nano")
-    items = segment_everything(fake.job, str(photo), wanted, run=run, side=64)
+    items = segment_everything(fake.job, str(photo), wanted, run=fake.on_model, side=64)
     return [item for item in items if isinstance(item, MasksView)]
 
 
@@ -67,13 +64,12 @@ def test_fewer_prompts_are_answered_at_once(wide_photo: Path, name: str) -> None
 def test_another_grid_of_hierarchical_search_is_asked_anew(wide_photo: Path) -> None:
     fake = Fake()
     views(fake, wide_photo, "hierarchical", 64)
-    run = partial(run_raw, fake.models)
     smaller = ViewRequest(Request("hierarchical", max_prompts=16), model="nano")
     shown = everything.view_again(fake.job.session, str(wide_photo), smaller, side=64)
     assert shown is not None
     assert not summary(shown)["can_answer"]
     runs = fake.script.started
-    *_, last = segment_everything(fake.job, str(wide_photo), smaller, run=run, side=64)
+    *_, last = segment_everything(fake.job, str(wide_photo), smaller, run=fake.on_model, side=64)
     assert isinstance(last, MasksView)
     assert summary(last)["can_answer"]
     assert fake.script.started == runs + 1

@@ -12,7 +12,7 @@ from gradio.components import Component
 
 from ...progress import Progress
 from ...request import Request
-from .. import batching, exporting, segmenting
+from .. import batching, exporting
 from ..batching import PhotoDone, PhotoStep, Summary
 from ..jobs import Job
 from ..steps import paced
@@ -72,7 +72,6 @@ class BatchTab(Tab):
     def connect(self) -> None:
         """Wire the tab up; its run goes on when another photo comes onto the page."""
         page, settings = self.page, self.page.settings
-        run = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
 
         def segment_all(
             job: Job, photos: list[str], sampler: str, max_prompts: float, formats: list[str], model: str
@@ -84,7 +83,7 @@ class BatchTab(Tab):
                 pass  # told to the page at once, and so removed in time whatever happens
             yield [], {"unfinished": file_data(str(archive))}, gr.skip()
             request, side = Request(sampler, max_prompts=int(max_prompts)), settings.thumbnail_side
-            items = batching.batch(job, photos, request, model, chosen, archive, run=run, thumbnail_side=side)
+            items = batching.batch(job, photos, request, model, chosen, archive, run=page.run, thumbnail_side=side)
             done: list[tuple[str, str]] = []
             summary: Summary = {"photos": [], "failures": []}
             with closing(paced(items)) as paced_items:

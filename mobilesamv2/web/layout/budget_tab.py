@@ -13,7 +13,6 @@ from ...progress import Progress
 from ...sampler_kinds import chosen_samplers
 from .. import budgeting
 from ..jobs import Job
-from ..photo_runs import read_photo, run_on
 from ..text import budgeting as text
 from ..text import page as page_text
 from .page import Page
@@ -63,7 +62,6 @@ class BudgetTab(Tab):
     def connect(self) -> None:
         """Wire the tab up."""
         page = self.page
-        run = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
 
         def measure(
             job: Job, photo: str | None, largest: int, chosen: list[str], model: str
@@ -73,7 +71,7 @@ class BudgetTab(Tab):
             yield text.curves(points, budgets, samplers=samplers), "", gr.skip()
             yield Progress("read")
             asked = budgeting.BudgetRequest(largest, samplers)
-            for item in run_on(job, read_photo(job, photo), asked, model, run=run):
+            for item in job.follow(page.run, job.read(photo), asked, model):
                 if isinstance(item, BudgetPoint):
                     points.append(item)
                     drawn = text.curves(points, budgets, samplers=samplers)

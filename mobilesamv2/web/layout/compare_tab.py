@@ -14,7 +14,6 @@ from ...render import fit_within
 from ...types import Picture
 from .. import comparing
 from ..jobs import Job
-from ..photo_runs import read_photo, run_on
 from ..text import comparing as text
 from ..text import page as page_text
 from .page import Page
@@ -94,16 +93,15 @@ class CompareTab(Tab):
     def connect(self) -> None:
         """Wire the tab up."""
         page = self.page
-        run = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
         most, side = page.settings.prompts.high, page.settings.display_side
 
         def compare(
             job: Job, photo: str | None, left: str, right: str, model: str
         ) -> Generator[Progress | Values, None, None]:
-            requests = comparing.request_of(left, most=most), comparing.request_of(right, most=most)
+            asked = comparing.CompareRequest(*(comparing.request_of(side, most=most) for side in (left, right)))
             yield Progress("read")
-            picture = read_photo(job, photo)
-            for item in run_on(job, picture, requests, model, run=run):
+            picture = job.read(photo)
+            for item in job.follow(page.run, picture, asked, model):
                 if isinstance(item, Comparison):
                     yield Progress("draw")
                     yield _values(picture.picture, item, display_side=side)

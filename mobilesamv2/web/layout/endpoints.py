@@ -18,11 +18,11 @@ from ...render import fit_within, label_colours, overlay
 from ...request import Request
 from ...sampler_kinds import SAMPLERS, chosen_samplers
 from ...types import Picture
-from .. import batching, budgeting, comparing, exporting, segmenting
+from .. import batching, budgeting, comparing, exporting
 from ..jobs import Job
 from ..menus import OWN_BY_NAME, joined
 from ..metrics import Metrics
-from ..photo_runs import PhotoRun, read_photo, run_on
+from ..runs import Asked, Everything
 from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
 from ..text import programs as text
@@ -138,9 +138,7 @@ class _Programs:
 
     def __init__(self, page: Page) -> None:
         self.settings, self.new_session = page.settings, page.sessions.new
-        self.run_segment = page.on_model(segmenting.run_segment, prompts=segmenting.prompts_of_segment)
-        self.run_compare = page.on_model(comparing.run_compare, prompts=comparing.prompts_of_compare)
-        self.run_budget = page.on_model(budgeting.run_budget, prompts=budgeting.prompts_of_budget)
+        self.run = page.run
 
     def segment(
         self,
@@ -169,7 +167,7 @@ class _Programs:
             flatten=flatten,
         )
         request = Request(sampler, max_prompts=max_prompts, confidence=confidence, view=view)
-        picture, result = self._run(self.run_segment, photo, request, joined(model, detector))
+        picture, result = self._run(photo, Everything(request), joined(model, detector))
         hint = segment_text.hint(sampler, prompts=len(result.prompts), masks=len(result.masks))
         drawn = overlay(self._small(picture), result.masks)
         return png(drawn, "overlay"), result.to_record() | {"hint": hint}
@@ -188,8 +186,9 @@ class _Programs:
         """Run two samplers on one encoding of a photo: both overlays and the numbers of both."""
         numbers = {"max_prompts": max_prompts, "points_per_side": points_per_side}
         most = self.settings.prompts.high
-        first, second = (comparing.request_of(side, **numbers, most=most) for side in (left, right))
-        picture, found = self._run(self.run_compare, photo, (first, second), joined(model, detector))
+        sides = (comparing.request_of(side, **numbers, most=most) for side in (left, right))
+        asked = comparing.CompareRequest(*sides)
+        picture, found = self._run(photo, asked, joined(model, detector))
         drawn = comparing.overlays(self._small(picture), found, with_prompts=draw_prompts)
         names = (name.replace(":", "-").replace(" ", "-") for name in found.names)
         one, other = (png(picture, name) for picture, name in zip(drawn, names, strict=True))
@@ -205,7 +204,7 @@ class _Programs:
     ) -> Record:
         """Measure what more prompts bring on a photo."""
         asked = budgeting.BudgetRequest(largest, chosen_samplers(samplers))
-        _, found = self._run(self.run_budget, photo, asked, joined(model, detector))
+        _, found = self._run(photo, asked, joined(model, detector))
         return budgeting.summary_of(found)
 
     def export(
@@ -221,7 +220,7 @@ class _Programs:
         """Segment everything in a photo and write the masks: the file and the record of the run."""
         chosen = exporting.formats_of(formats)
         request = Request(sampler, max_prompts=max_prompts)
-        picture, result = self._run(self.run_segment, photo, request, joined(model, detector))
+        picture, result = self._run(photo, Everything(request), joined(model, detector))
         record = result.to_record()
         item = exporting.ExportItem(
             picture=picture,
@@ -254,7 +253,7 @@ class _Programs:
             choice,
             chosen,
             archive,
-            run=self.run_segment,
+            run=self.run,
             thumbnail_side=side,
         )
         return str(archive), last(items)
@@ -262,8 +261,8 @@ class _Programs:
     def _small(self, picture: Picture) -> Picture:
         return fit_within(picture, self.settings.display_side)
 
-    def _run(self, run: PhotoRun[Any, Any], photo: str, asked: Any, model: str) -> tuple[Picture, Any]:
+    def _run(self, photo: str, asked: Asked, model: str) -> tuple[Picture, Any]:
         """A photo, and the last that a run on it gives."""
         job = Job.alone(self.new_session())
-        picture = read_photo(job, photo)
-        return picture.picture, last(run_on(job, picture, asked, model, run=run))
+        picture = job.read(photo)
+        return picture.picture, last(job.follow(self.run, picture, asked, model))

@@ -18,7 +18,6 @@ from .parts import png
 def predict_mask(page: Page) -> Callable[..., tuple[str, dict[str, Any]]]:
     """The function of `/predict_mask`: masks for points and boxes."""
     settings = page.settings
-    run = page.on_model(prompting.run_predict, prompts=prompting.count_prompts)
     limits = Limits(objects=settings.prompts.high, points=settings.most_points)
 
     def predict_mask(
@@ -32,7 +31,7 @@ def predict_mask(page: Page) -> Callable[..., tuple[str, dict[str, Any]]]:
         job = Job.alone(page.sessions.new())
         objects = read_prompts(points, labels, boxes, multimask=multimask, limits=limits)
         picture = prompting.picture_of(job, photo, objects)
-        found = run_to_end(prompting.predict(job, picture, objects, model, run=run))
+        found = run_to_end(prompting.predict(job, picture, objects, model, run=page.run))
         assert found is not None  # nothing stops a program's job
         drawn = overlay(fit_within(picture.picture, settings.display_side), found.chosen(found.best))
         return png(drawn, "overlay"), found.to_record()

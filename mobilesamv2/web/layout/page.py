@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import gradio as gr
@@ -13,6 +12,7 @@ import gradio as gr
 from ..metrics import Metrics
 from ..model_lock import ModelLock
 from ..models import Models
+from ..runs import Asked, Run, run
 from ..sessions import Session, Sessions
 from ..settings import Settings
 from ..steps import within
@@ -62,33 +62,23 @@ class Page:
         """The session of the open page that a request comes from. Gradio itself keeps no state of it."""
         return self.sessions.of(request.session_hash)
 
-    def on_model(
-        self,
-        function: Callable[..., Generator[Any, None, None]],
-        *,
-        prompts: Callable[..., int],
-    ) -> Callable[..., Generator[Any, None, None]]:
-        """Make a function that runs where the models are; on a lent GPU that is a process of its own.
+    @cached_property
+    def run(self) -> Run:
+        """`runs.run` where the models are; on a lent GPU that is a process of its own.
 
         What goes in and what is yielded is pickled there: pictures, `StoredEmbedding`, masks, plain values. Only our
         own sentences come back as errors, so they are made inside. The model's lock is held outside, in this process:
         a run that waits for it says so in steps. A run that takes too long is stopped between two steps.
-
-        Args:
-            function: a generator function that takes the models first.
-            prompts: how many prompts a call will ask about, of the same arguments without the models.
         """
 
-        def duration(*arguments: Any) -> float:
-            return self.settings.seconds_on_gpu(prompts(*arguments))
+        def duration(picture: Any, stored: Any, asked: Asked, model: str) -> float:
+            return self.settings.seconds_on_gpu(asked.prompts_at_most)
 
         @self.gpu(duration=duration)
         @in_sentences
-        @functools.wraps(function)
         def running(*arguments: Any) -> Generator[Any, None, None]:
-            return function(self.models, *arguments)
+            return run(self.models, *arguments)
 
-        @functools.wraps(function)
         def in_turn(*arguments: Any) -> Generator[Any, None, None]:
             started = partial(within, partial(running, *arguments), seconds=self.settings.most_seconds)
             return self.metrics.stages(self.model_lock.run(started))

@@ -51,7 +51,7 @@ class PromptTab(Tab):
         super().__init__(page)
         settings = page.settings
         self.options: dict[str, Any] = {
-            "run": page.on_model(prompting.run_predict, prompts=prompting.count_prompts),
+            "run": page.run,
             "limits": Limits(objects=settings.most_objects, points=settings.most_points),
         }
         words = text.in_browser(settings.most_objects) | {

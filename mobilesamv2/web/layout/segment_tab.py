@@ -14,8 +14,8 @@ from ...filters import ViewFilters
 from ...progress import Progress
 from ...request import Request
 from ...sampler_kinds import SAMPLERS
-from .. import everything, exporting, segmenting
-from ..everything import MasksView, RawRun
+from .. import everything, exporting
+from ..everything import MasksView
 from ..jobs import Job
 from ..mask_views import ViewRequest
 from ..steps import paced
@@ -135,13 +135,12 @@ class SegmentTab(Tab):
     def connect(self) -> None:
         """Wire the tab up."""
         page, side, shown = self.page, self.page.settings.stage_side, self.shown
-        run = page.on_model(segmenting.run_raw, prompts=segmenting.prompts_of_raw)
         options = [self.sampler, self.prompts, self.confidence, page.model, *self.filters]
         controls = [page.photo, *options]
 
         def segment(job: Job, photo: str | None, *chosen: Any) -> Generator[Progress | Values, None, None]:
             is_whole = False
-            items = everything.segment_everything(job, photo, _wanted(*chosen), run=run, side=side)
+            items = everything.segment_everything(job, photo, _wanted(*chosen), run=page.run, side=side)
             with closing(items):
                 for item in items:
                     if isinstance(item, MasksView):
@@ -180,10 +179,10 @@ class SegmentTab(Tab):
         for changed in options:
             changed.change(view_again, controls, shown, trigger_mode="always_last", **AT_ONCE)
         self.export.connect()
-        self._connect_first_example(options, run)
+        self._connect_first_example(options)
         self.viewer.select(pick, None, self.alone, **AT_ONCE)
 
-    def _connect_first_example(self, options: list[Component], run: RawRun) -> None:
+    def _connect_first_example(self, options: list[Component]) -> None:
         """Let a new visitor see the first example's masks: at once where they are there, else when they are made.
 
         Unless there is a photo by then: it was chosen while the page was still being set up.
@@ -205,7 +204,7 @@ class SegmentTab(Tab):
             if chosen_photo is not None:
                 return
             session = page.session(request)
-            steps = in_sentences(example.steps)(session, photo, _wanted(*chosen), run=run, side=side)
+            steps = in_sentences(example.steps)(session, photo, _wanted(*chosen), run=page.run, side=side)
             with closing(paced(steps)) as items:
                 for item in items:
                     if isinstance(item, MasksView):

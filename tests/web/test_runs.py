@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,8 @@ from mobilesamv2.results import PartialMasks, SegmentationResult
 from mobilesamv2.types import Prompts
 from mobilesamv2.web.everything import segment_everything
 from mobilesamv2.web.mask_views import ViewRequest
-from mobilesamv2.web.photo_runs import read_photo, run_on
-from mobilesamv2.web.prompting import run_predict
-from mobilesamv2.web.segmenting import RawRequest, run_raw
+from mobilesamv2.web.prompting import Objects
+from mobilesamv2.web.runs import Everything
 from mobilesamv2.web.steps import last
 from tests import tiny
 
@@ -70,7 +68,7 @@ def test_a_second_run_on_a_photo_does_not_encode_it_again(wide_photo: Path) -> N
 def test_masks_come_as_the_model_gives_them_and_not_in_pieces_of_the_page(wide_photo: Path) -> None:
     fake = Fake(finds=50)
     picture = fake.job.session.picture(str(wide_photo))
-    items = run_raw(fake.models, picture, None, RawRequest(Request(), skip=10), "nano")
+    items = fake.on_model(picture, None, Everything(Request(), is_raw=True, skip=10), "nano")
     parts = [item for item in items if isinstance(item, PartialMasks)]
     assert [len(part.prompts) for part in parts] == [8, 8, 8, 8, 8]  # chunks of the fake model
     assert fake.script.started == 1
@@ -91,7 +89,7 @@ def test_the_embedding_of_the_photo_at_hand_is_not_taken_for_another_picture(
     session = fake.job.session
     # A batch has pictures of its own.
     for picture in (session.picture(str(wide_photo)), read_image(other_photo)):
-        list(run_on(fake.job, picture, None, "nano", run=run))
+        list(fake.job.follow(run, picture, Everything(BOXES), "nano"))
     assert [stored is None for stored in given] == [False, True]
 
 
@@ -101,14 +99,11 @@ def test_every_record_says_that_a_dim_picture_was_brightened(tmp_path: Path) -> 
     Image.fromarray(tiny.picture()).save(tmp_path / "plain.png")
     for name, scaled in (("dim.png", True), ("plain.png", False)):
         photo, fake = str(tmp_path / name), Fake()
-        run_view, run_points = partial(run_raw, fake.models), partial(run_predict, fake.models)
-        wanted, asked = (
-            ViewRequest(BOXES, model="nano"),
-            [Prompts(boxes_xyxy=np.array([[5, 5, 30, 30]], dtype=np.float32))],
-        )
+        wanted = ViewRequest(BOXES, model="nano")
+        asked = Objects([Prompts(boxes_xyxy=np.array([[5, 5, 30, 30]], dtype=np.float32))])
         *_, result = fake.segment(photo)
-        view = last(segment_everything(fake.job, photo, wanted, run=run_view, side=64))
+        view = last(segment_everything(fake.job, photo, wanted, run=fake.on_model, side=64))
         *_, compared = fake.compare(photo)
-        predicted = last(run_on(fake.job, read_photo(fake.job, photo), asked, "nano", run=run_points))
+        predicted = last(fake.job.follow(fake.on_model, fake.job.read(photo), asked, "nano"))
         records = [result.to_record(), view.summary, *compared.records(), predicted.to_record()]
         assert [record["image"]["scaled_to_own_range"] for record in records] == [scaled] * 5
