@@ -6,11 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import mobilesamv2
 from mobilesamv2.cli import main
+from mobilesamv2.images import load_image
 from tests.tiny import picture, tiny_segmenter
 
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "pictures.md").read_text(encoding="utf-8")
@@ -33,10 +35,17 @@ def test_every_form_of_one_picture_gives_the_same_masks() -> None:
     assert all(rles == masks[0] for rles in masks)
 
 
+def test_the_example_of_a_tiff_of_four_bands() -> None:
+    values = {"np": np, "model": tiny_segmenter(), "picture": picture()}
+    exec(PYTHON[1], values)  # it is our own text
+    read = load_image("satellite.tif").astype(int)
+    np.testing.assert_allclose(read, picture() * (255 / picture().max()), atol=1)
+
+
 def test_the_example_of_tiles() -> None:
     Image.fromarray(picture(height=500, width=900)).save("photo.jpg")
     values = {"mobilesamv2": mobilesamv2, "model": tiny_segmenter()}
-    exec(PYTHON[1], values)  # it is our own text
+    exec(PYTHON[2], values)  # it is our own text
     assert values["result"].to_record()["tiles"] == {"side": 640, "overlap": 0.25, "windows": 2}  # type: ignore[attr-defined]
 
 

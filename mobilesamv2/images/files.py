@@ -9,13 +9,24 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-import cv2
 import numpy as np
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError, features
 
 from ..errors import InvalidImageError
 from ..warning_filters import ignored_warnings
-from .values import DIM, MAX_PIXELS, ReadImage, check_size, eight_bits, on_white, scaled, too_large
+from .tiff import from_tiff, is_tiff
+from .values import (
+    DIM,
+    MAX_PIXELS,
+    ReadImage,
+    by_opencv,
+    check_size,
+    eight_bits,
+    on_white,
+    seen_on_white,
+    too_large,
+    turned,
+)
 
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is read from files: AVIF where Pillow has it, HEIF where the package pillow-heif is. Others of Pillow's are left
@@ -27,15 +38,6 @@ SUFFIXES = frozenset((*_PHONES, *_OTHERS, ".ppm", ".tif", ".tiff", ".webp"))
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _ORIENTATION_TAG = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 # What Pillow's decoders are known to raise on damaged files.
 _DECODING_ERRORS = (
     AssertionError,
@@ -106,12 +108,15 @@ def _opened(file: IO[bytes], *, name: str, max_pixels: int = MAX_PIXELS) -> Read
     with ignored_warnings(module=r"PIL\."):  # of large pictures, checked here, and of odd notes in files
         Image.init()
         try:
+            if is_tiff(file) and (of_tiff := from_tiff(file, name, max_pixels=max_pixels)) is not None:
+                return of_tiff
+            file.seek(0)
             with Image.open(file, formats=[each for each in FORMATS if each in Image.OPEN]) as opened:
                 found = from_pillow(opened, name=name, max_pixels=max_pixels)
                 # Pillow keeps the upper 8 bits of 16 in colour: of dim pictures there is more to be had.
                 colours = np.asarray(opened)[..., :3] if opened.mode == "RGBA" else found.picture
                 deep = not found.scaled_to_own_range and colours.max(initial=0) < 255 * DIM
-                return (_deep_colours(file, opened) or found) if deep else found
+                return (_deep_colours(file, opened, name) or found) if deep else found
         except InvalidImageError:
             raise
         except (UnidentifiedImageError, ImportError) as error:
@@ -142,55 +147,25 @@ def _unknown(file: IO[bytes], name: str, brand: bytes) -> str:
         return f"{name} is an AVIF picture, which takes Pillow from 11.3 on: pip install -U pillow. Or save it as JPEG."
     if brand in _HEIC_BRANDS | _AVIF_BRANDS:
         return _damaged(name)
-    if bands := _tiff_bands(file):
-        return f"{name} has {bands} bands that are no colours; save the three to be seen as RGB and try again."
     return (
         f"{name} is not a picture that can be read, or it is damaged. "
         "Use JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP."
     )
 
 
-def _tiff_bands(file: IO[bytes]) -> int:
-    """How many bands a TIFF has that Pillow does not take for colours; 0 for any other file."""
-    try:
-        file.seek(0)
-        directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
-        file.seek(directory.next)
-        directory.load(file)
-        bands = int(directory.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
-    except (*_DECODING_ERRORS, SyntaxError):
-        return 0
-    return bands if bands > 1 else 0
-
-
-def _deep_colours(file: IO[bytes], opened: Image.Image) -> ReadImage | None:
-    """A dim colour picture of 16 bits, scaled to its own range; None for any other."""
-    if opened.mode not in ("RGB", "RGBA") or opened.format not in ("PNG", "PPM", "TIFF"):
+def _deep_colours(file: IO[bytes], opened: Image.Image, name: str) -> ReadImage | None:
+    """A dim colour picture with all of its 16 bits; None for any other."""
+    if opened.mode not in ("RGB", "RGBA") or opened.format not in ("JPEG2000", "PNG", "PPM"):
         return None
-    file.seek(0)
-    values = cv2.imdecode(np.frombuffer(file.read(), dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-    if (
-        values is None
-        or values.dtype != np.uint16
-        or values.ndim != 3
-        or values.shape[2] != len(opened.getbands())
-        or not values[:, :, :3].any()
-    ):
+    values = by_opencv(file)
+    bands = len(opened.getbands())
+    if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] != bands:
         return None
-    colours = values[:, :, 2::-1]
-    rgb = Image.fromarray(scaled(colours, float(colours.max())))
-    if opened.mode == "RGBA":
-        rgb.putalpha(Image.fromarray(scaled(values[:, :, 3], 65535)))
-        rgb = on_white(rgb)
-    # TIFF is turned by Pillow itself.
-    orientation = (
-        _orientation(opened) if opened.format != "TIFF" else int(getattr(opened, "tag_v2", {}).get(_ORIENTATION_TAG, 1))
-    )
-    return ReadImage(np.array(_turned(rgb, orientation)), scaled_to_own_range=True)
-
-
-def _turned(rgb: Image.Image, orientation: int) -> Image.Image:
-    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+    picture, is_scaled = eight_bits(values[:, :, :3], name, bits=16)
+    if bands == 4:
+        picture = seen_on_white(picture, values[:, :, 3], limit=65535)
+    upright = turned(Image.fromarray(picture), _orientation(opened))
+    return ReadImage(np.array(upright), scaled_to_own_range=is_scaled)
 
 
 def from_pillow(image: Image.Image, *, name: str, max_pixels: int = MAX_PIXELS) -> ReadImage:
@@ -207,7 +182,7 @@ def from_pillow(image: Image.Image, *, name: str, max_pixels: int = MAX_PIXELS) 
             rgb = Image.fromarray(grey).convert("RGB")
         else:
             rgb, dim = _to_rgb(image, name), False
-    return ReadImage(np.array(_turned(rgb, orientation)), scaled_to_own_range=dim)
+    return ReadImage(np.array(turned(rgb, orientation)), scaled_to_own_range=dim)
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:

@@ -42,8 +42,10 @@ def read_image(image: ImageInput) -> ReadImage:
 
     The rotation that a camera noted in EXIF is applied, also to a Pillow image that still has the note: who turns one
     themselves takes the note away, as `ImageOps.exif_transpose` does. Arrays and tensors are taken as they are. Of an
-    animation the first frame is taken (of a Pillow image, the frame it stands at). 16 bits of a file are scaled to 8,
-    floating-point grey is taken as 0 to 1; where no value reaches a quarter of that, the highest becomes 255.
+    animation the first frame is taken (of a Pillow image, the frame it stands at). Whole numbers
+    of a file are taken as shares of what their bits hold, floating-point ones as 0 to 1; where no value of more than 8
+    bits reaches a quarter of that, or a floating-point one is above 1, the highest becomes 255. Of a TIFF of many bands
+    the first three are read.
 
     Args:
         image: the path of a file, its bytes, or a file that is open in binary mode, which is read from where it stands;

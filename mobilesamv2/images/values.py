@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
-from ..arrays import Picture
+from ..arrays import Floats, Picture
 from ..errors import InvalidImageError
 
 MAX_PIXELS = 120_000_000
@@ -21,6 +22,15 @@ DIM = 0.25
 _COLOURS = (1, 3, 4)
 """Grey, RGB, RGBA."""
 _THE_PICTURE = "The picture"
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,20 +102,38 @@ def _bytes_of(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return scaled(array, 1)
 
 
-def eight_bits(values: npt.NDArray[Any], name: str) -> tuple[npt.NDArray[np.uint8], bool]:
-    """Grey of more than 8 bits: integers are out of 65535, floating-point numbers out of 1.
+def eight_bits(values: npt.NDArray[Any], name: str, *, bits: int | None = None) -> tuple[npt.NDArray[np.uint8], bool]:
+    """Numbers of a file as 8 bits, scaled to their own range where that is none of 8 bits and far from what fits.
+
+    Integers are out of what their bits hold, 32 bits out of 65535 where none is greater; floating-point numbers are out
+    of 1. Where no value reaches a quarter of that, or one is greater, the highest becomes 255.
+
+    Args:
+        bits: how many of an integer's bits the file has; None: 16 in any type, as Pillow has them.
 
     Returns:
         uint8, and whether the picture was scaled to its own range.
     """
+    if values.dtype == np.uint8 and bits == 8:
+        return values, False
     lowest, highest = values.min(), values.max()
-    limit = 1 if np.issubdtype(values.dtype, np.floating) else 65535
-    if not (lowest >= 0 and highest <= limit):  # NaN is refused too
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise InvalidImageError(
-            f"{name} has grey values from {lowest} to {highest}; expected 0 to {limit}. Convert it to 8 bits first."
+            f"{name} holds NaN or infinity; replace them, as numpy.nan_to_num does, and save it again."
         )
-    dim = bool(0 < highest < DIM * limit)
-    return scaled(values, float(highest) if dim else limit), dim
+    if lowest < 0:
+        raise InvalidImageError(
+            f"{name} has values from {lowest:g} to {highest:g}, and none below 0 is expected; shift them to begin at 0 "
+            "and save it again."
+        )
+    if np.issubdtype(values.dtype, np.floating):
+        limit = 1
+    elif bits is None or (bits > 16 and highest <= 65535):
+        limit = 65535
+    else:
+        limit = 2 ** (bits - (values.dtype.kind == "i")) - 1
+    own = bool(highest > limit or 0 < highest < DIM * limit)
+    return scaled(values, float(highest) if own else limit), own
 
 
 def scaled(values: npt.NDArray[Any], highest: float) -> npt.NDArray[np.uint8]:
@@ -114,11 +142,50 @@ def scaled(values: npt.NDArray[Any], highest: float) -> npt.NDArray[np.uint8]:
     return np.rint(numbers).astype(np.uint8)
 
 
+def turned(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture upright, by the number of EXIF's tag Orientation."""
+    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+
+
 def on_white(rgba: Image.Image) -> Image.Image:
     """RGB, white where nothing is to be seen."""
     white = Image.new("RGB", rgba.size, "white")
     white.paste(rgba, mask=rgba.getchannel("A"))
     return white
+
+
+def seen_on_white(
+    picture: Picture, alpha: npt.NDArray[Any], *, limit: float, is_associated: bool = False
+) -> npt.NDArray[np.uint8]:
+    """A picture of more than 8 bits on white, by its opacity of 0 to `limit`.
+
+    Opacity that nowhere reaches a quarter is none, but one more band of a camera or a satellite.
+
+    Args:
+        is_associated: the colours are multiplied with the opacity already.
+    """
+    if not alpha.max() >= DIM * limit:
+        return picture
+    opacity = np.clip(alpha / limit, 0, 1).astype(np.float32)[:, :, None]
+    colours = picture if is_associated else picture * opacity
+    seen: Floats = np.minimum(colours + 255 * (1 - opacity), 255)
+    return np.rint(seen).astype(np.uint8)
+
+
+def by_opencv(file: IO[bytes]) -> npt.NDArray[Any] | None:
+    """All bits of a file of grey (H, W), RGB or RGBA, not turned; None if OpenCV cannot read it. Prints nothing."""
+    file.seek(0)
+    told = cv2.utils.logging
+    before = told.setLogLevel(told.LOG_LEVEL_SILENT)
+    try:
+        values = cv2.imdecode(np.frombuffer(file.read(), dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    finally:
+        told.setLogLevel(before)
+    if values is None or values.ndim == 2:
+        return values
+    return values[:, :, [2, 1, 0, 3][: values.shape[2]]]
 
 
 def check_size(height: int, width: int, name: str, most: int = MAX_PIXELS) -> None:
