@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from mobilesamv2.errors import PromptError
@@ -108,6 +109,14 @@ def test_an_earlier_answer_can_be_refined(segmenter: Segmenter, embedding: Embed
             {"points": [[1, 2], [3, 4]], "labels": [1, 0]},
             r"\(1, 2, 2\) with labels \(1, 2\) for one, \(2, 1, 2\)",
         ),
+        (
+            {"points": [[1, 2], [3, 4]], "labels": [1, 0], "boxes": [1, 2, 30, 30]},
+            r"\(1, 2, 2\) with labels \(1, 2\) for one, \(2, 1, 2\)",
+        ),
+        ({"points": [[1, 2], [3, 4]], "labels": [[1, 0]]}, r"\(1, 2, 2\) with labels \(1, 2\) for one"),
+        ({"points": [[1, 2], [3, 4]], "boxes": [[1, 2, 30, 30]]}, r"\(1, 2, 2\) with labels \(1, 2\) for one"),
+        ({"points": np.array([[1, 2j]])}, "points must be numbers"),
+        ({"points": torch.eye(2).to_sparse()}, "points must be numbers"),
         ({"points": np.zeros((1, 0, 2))}, "at least one"),
         ({"points": [[60, 5]]}, "The point 60, 5 lies outside the picture of 60 x 40 pixels"),
         ({"points": [[[5, 5], [-1, 5]]]}, "The point -1, 5 lies outside"),
@@ -118,6 +127,11 @@ def test_an_earlier_answer_can_be_refined(segmenter: Segmenter, embedding: Embed
             r"\(1, 32, 32\), or masks of the picture \(1, 40, 60\)",
         ),
         ({"boxes": [2, 3, 40, 30], "mask_inputs": np.zeros((2, 32, 32))}, "one per prompt: 1; got 2"),
+        ({"boxes": [2, 3, 40, 30], "mask_inputs": np.full((32, 32), np.nan)}, "mask_inputs must be finite"),
+        ({"boxes": [2, 3, 40, 30], "mask_inputs": torch.full((32, 32), torch.inf)}, "mask_inputs must be finite"),
+        ({"boxes": [2, 3, 40, 30], "mask_inputs": np.full((32, 32), 1j)}, "mask_inputs must be numbers"),
+        ({"boxes": [2, 3, 40, 30], "mask_inputs": torch.eye(32).to_sparse()}, "plain real numbers"),
+        ({"boxes": [2, 3, 40, 30], "mask_inputs": [[0, 1], [1]]}, "mask_inputs must be numbers"),
     ],
 )
 def test_prompts_that_make_no_sense_are_refused_in_a_sentence(
@@ -136,10 +150,17 @@ def test_prompts_may_come_in_every_form_people_have_them_in(segmenter: Segmenter
         box.detach().bfloat16(),
         box.detach().half(),
         [np.float64(e) for e in (2, 3, 40, 30)],
+        [box],
+        [box.detach().bfloat16()],
+        list(box),
     ):
         for labels in ([True], np.array([[True]]), torch.tensor([1]), [[1.0]]):
             found = segmenter.predict(embedding, boxes=boxes, points=torch.tensor([[9, 9]]), labels=labels)
             assert found.rles == expected.rles
+    one = segmenter.predict(embedding, points=[[[9, 9], [30, 20]]], labels=[[1, 0]])
+    assert segmenter.predict(embedding, points=[[[9, 9], [30, 20]]], labels=[1, 0]).rles == one.rles
+    one = segmenter.predict(embedding, points=[[[9, 9], [30, 20]]], labels=[[1, 0]])
+    assert segmenter.predict(embedding, points=[[[9, 9], [30, 20]]], labels=[1, 0]).rles == one.rles
     alone = segmenter.predict(embedding, boxes=box)
     none = segmenter.predict(embedding, boxes=box, points=np.zeros((1, 0, 2)), labels=np.zeros((1, 0)))
     assert none.rles == alone.rles
@@ -179,5 +200,17 @@ def test_masks_to_refine_may_have_another_resolution_or_the_pictures_size(
     by_square, _ = segmenter.decode_logits(embedding, boxes=box, mask_inputs=square)
     far = (by_full - plain).abs().mean()
     assert (by_full - by_square).abs().mean() < 0.2 * far
+    for same in (
+        full.astype(np.uint8),
+        full[None].astype(np.uint8) * 255,
+        full.astype(np.float32),
+        torch.from_numpy(full).bfloat16(),
+        torch.from_numpy(full)[None].long(),
+        full.tolist(),
+        full.astype(int).tolist(),
+        Image.fromarray(full),
+    ):
+        found, _ = segmenter.decode_logits(embedding, boxes=box, mask_inputs=same)  # type: ignore[arg-type]
+        assert torch.equal(found, by_full)
     logits = np.where(full, 10.0, -10.0)[None]
     assert torch.allclose(segmenter.decode_logits(embedding, boxes=box, mask_inputs=logits)[0], by_full)

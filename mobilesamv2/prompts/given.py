@@ -50,7 +50,9 @@ def prompts_from(
             point_array = point_array.reshape(0, 1, 2)
         elif point_array.ndim == 2:
             count = len(point_array)
-            if given is not None and given.shape == (count,) and count > 1 and box_array is None:
+            one_label_each = given is None or given.shape in ((count,), (1, count))
+            may_be_one = given is not None if box_array is None else len(box_array) == 1
+            if count > 1 and one_label_each and may_be_one:
                 raise PromptError(
                     f"Points ({count}, 2) with labels ({count},) may be one object or {count}: give points "
                     f"(1, {count}, 2) with labels (1, {count}) for one, ({count}, 1, 2) with ({count}, 1) for each."
@@ -64,7 +66,7 @@ def prompts_from(
             if label_array.size == 0 and 0 in point_array.shape[:2]:
                 label_array = label_array.reshape(point_array.shape[:2])
             elif label_array.ndim == 1:
-                label_array = label_array.reshape(-1, 1)
+                label_array = label_array[None] if len(point_array) == 1 else label_array[:, None]
         if point_array.ndim == 3 and point_array.shape[1] == 0 and len(point_array):
             if box_array is None:
                 raise PromptError("A prompt of points has at least one; got points of no prompt.")
@@ -104,7 +106,8 @@ def masks_from(given: npt.ArrayLike | Tensor, *, count: int, side: int, resize: 
 
     Args:
         given: (N, h, w), (N, 1, h, w) or, for one prompt, (h, w): logits over the model's square input at any
-            resolution, or logits or yes and no of the picture at its full size.
+            resolution, or logits or yes and no of the picture at its full size. Yes and no are
+            bool, 0 and 1, or whole numbers that are 0 or one other (255).
         count: N.
         side: of the model's low-resolution masks.
         resize: how the picture lies in the model's input.
@@ -115,10 +118,12 @@ def masks_from(given: npt.ArrayLike | Tensor, *, count: int, side: int, resize: 
     Raises:
         PromptError: if there is not one for each prompt, or they have another shape.
     """
-    masks = given.detach() if isinstance(given, Tensor) else torch.tensor(_regular(given), device="cpu")
-    if masks.dtype == torch.bool:
-        masks = masks.float().mul(2 * _SURE).sub(_SURE)
+    masks = _mask_tensor(given)
+    if _is_yes_or_no(masks):
+        masks = masks.bool().float().mul(2 * _SURE).sub(_SURE)
     masks = masks.to(torch.float32)
+    if not masks.isfinite().all():
+        raise PromptError("mask_inputs must be finite numbers; got NaN or infinity.")
     if masks.ndim == 2:
         masks = masks[None]
     if masks.ndim == 4 and masks.shape[1] == 1:
@@ -141,20 +146,41 @@ def masks_from(given: npt.ArrayLike | Tensor, *, count: int, side: int, resize: 
     return square
 
 
-def _regular(masks: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Masks as an array of numbers, or of yes and no."""
+def _mask_tensor(given: npt.ArrayLike | Tensor) -> Tensor:
+    """Masks in the type in which they were given, on their device."""
+    if isinstance(given, Tensor):
+        if given.layout != torch.strided or given.is_complex():
+            raise PromptError(f"mask_inputs must hold plain real numbers; got {given.dtype} as {given.layout}.")
+        return given.detach()
     try:
-        array = np.asarray(masks)
+        array = np.asarray(_without_tensors(given))
     except ValueError:  # rows of different lengths
         array = np.empty(0, dtype=object)
-    return array if array.dtype.kind in "bif" else _numbers("mask_inputs", masks)
+    if array.dtype.kind in "iu":
+        array = array.astype(np.int64)
+    return torch.tensor(array if array.dtype.kind in "bif" else _numbers("mask_inputs", given), device="cpu")
+
+
+def _is_yes_or_no(masks: Tensor) -> bool:
+    if masks.dtype == torch.bool or masks.numel() == 0:
+        return masks.dtype == torch.bool
+    top = masks.max()
+    return bool(top > 0 and (top == 1 or not masks.is_floating_point()) and ((masks == 0) | (masks == top)).all())
 
 
 def _numbers(name: str, values: npt.ArrayLike | Tensor) -> Floats:
-    if isinstance(values, Tensor):
-        values = values.detach().cpu().float().numpy()
     try:
-        with np.errstate(over="ignore"):  # what float32 does not hold is infinite, and refused as such
-            return np.asarray(values, dtype=np.float32)
+        array = np.asarray(_without_tensors(values))
+        if array.dtype.kind != "c":
+            with np.errstate(over="ignore"):  # what float32 does not hold is infinite, and refused as such
+                return array.astype(np.float32)
     except (TypeError, ValueError, OverflowError):
-        raise PromptError(f"{name} must be numbers in a regular array; got {values!r:.80}.") from None
+        pass
+    raise PromptError(f"{name} must be numbers in a regular array; got {' '.join(repr(values).split()):.80}.")
+
+
+def _without_tensors(values: Any) -> Any:
+    """Numbers with every tensor among them as an array: those that require grad and bfloat16 have none otherwise."""
+    if isinstance(values, Tensor):
+        return values.detach().cpu().float().numpy() if values.layout == torch.strided else values
+    return [_without_tensors(each) for each in values] if isinstance(values, (list, tuple)) else values
