@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from mobilesamv2.errors import PromptError
 from mobilesamv2.geometry import ResizeLongestSide
 from mobilesamv2.prompts.given import masks_from, prompts_from
-from mobilesamv2.web.linking import Setting, read_query
 from mobilesamv2.web.prompt_lists import Limits, read_prompts
 from mobilesamv2.web.prompting import _object
+from mobilesamv2.web.values import ValueKind, read_query
 
 SIZE_HW = (40, 60)
 NUMBERS = st.one_of(
@@ -93,10 +93,10 @@ def test_masks_to_refine_are_masks_or_a_sentence(masks: Any, count: int) -> None
 
 
 SETTINGS = (
-    Setting("prompts", low=16, high=1024, is_whole=True),
-    Setting("confidence", low=0.05, high=0.9),
-    Setting("sampler", choices=("object-aware", "grid")),
-    Setting("nested"),
+    ValueKind("prompts", low=16, high=1024, is_whole=True),
+    ValueKind("confidence", low=0.05, high=0.9),
+    ValueKind("sampler", choices=("object-aware", "grid")),
+    ValueKind("nested"),
 )
 
 

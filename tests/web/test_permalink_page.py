@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from mobilesamv2.sampler_kinds import SAMPLERS
 from mobilesamv2.web.layout.permalink import LINKED, TAB
-from mobilesamv2.web.text.linking import BUTTON
+from mobilesamv2.web.text.page import LINK_BUTTON
 
 from .conftest import FakeApp
 from .person import open_tab
@@ -72,7 +72,7 @@ def test_every_setting_goes_through_a_link_and_back(fake_app: FakeApp, visit: Vi
     page = visit(f"{fake_app.address}?{urlencode(given)}")
     expect(page.locator("#compare-left input")).to_have_value("Object-aware 64")
     page.locator("#permalink").click()
-    expect(page.locator("#permalink")).not_to_have_text(BUTTON)
+    expect(page.locator("#permalink")).not_to_have_text(LINK_BUTTON)
     assert query(page) == given
 
 

@@ -7,7 +7,7 @@ caller no reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..health import Health
 from ..metrics import Metrics
 from ..settings import Range
 from ..text import programs as text
+from ..values import ValueKind
 from .sentences import refused
 
 
@@ -71,9 +72,7 @@ class Demo(gr.Blocks):  # type: ignore[misc]
         given = list(inputs)
         for place, (component, value) in enumerate(zip(block_fn.inputs, inputs, strict=False)):
             # A file may hide in any value: Gradio takes it wherever it is.
-            given[place] = await self._taken(component, value, uploads_only=not explicit_call)
-            if "preprocess" not in vars(component):  # those of the endpoints look at it themselves
-                given[place] = _sound(component, given[place])
+            given[place] = _sound(component, await self._taken(component, value, uploads_only=not explicit_call))
         try:
             return await super().preprocess_data(block_fn, given, state, explicit_call)
         except ComponentProcessingError as error:
@@ -102,74 +101,44 @@ _WIDEST = 2.0**53
 """Of the numbers that browsers tell apart; larger ones cannot be sent back."""
 
 
-def _sound(component: Component, value: Any) -> Any:
-    """The value of one of the page's own controls; nothing (null) is the first value of a slider."""
+def kind_of(component: Component) -> ValueKind | None:
+    """What a component takes, by its label; None for what is checked where it is read."""
     name = component.label
     if isinstance(component, (gr.Slider, gr.Number)):
-        if value is None:
-            return component.value
         low = -_WIDEST if component.minimum is None else component.minimum
         high = _WIDEST if component.maximum is None else component.maximum
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not (is_number and low <= value <= high):  # NaN is not, either
-            raise refused(text.number(name, low, high, value))
-    elif isinstance(component, gr.Radio):
-        choices = [choice for _, choice in component.choices]
-        if value is not None and not (isinstance(value, str) and value in choices):
-            raise refused(text.choice(name, choices, value))
-    elif isinstance(component, gr.Checkbox):
-        if not isinstance(value, bool):
-            raise refused(text.yes_or_no(name, value))
-    elif isinstance(component, gr.Textbox) and not isinstance(value, (str, type(None))):
-        raise refused(text.words(name, value))
-    return value
+        return ValueKind(name, low=low, high=high, is_whole=hasattr(component, "is_whole"))
+    if isinstance(component, (gr.Radio, gr.Dropdown)):
+        return ValueKind(name, choices=[choice for _, choice in component.choices])
+    if isinstance(component, gr.Checkbox):
+        return ValueKind(name)
+    return ValueKind(name, is_text=True) if isinstance(component, gr.Textbox) else None
+
+
+def _sound(component: Component, value: Any) -> Any:
+    """The value of a control or of an endpoint's input; nothing (null) is its first value."""
+    if value is None:
+        return component.value
+    kind = kind_of(component)
+    if kind is None:
+        return value
+    if not kind.takes(value):
+        raise refused(text.wrong(kind.name, kind.expected(), value))
+    return int(value) if kind.is_whole else value
 
 
 def whole_number(name: str, offered: Range) -> gr.Slider:
-    """An input that takes a whole number of a range."""
-    low, high = offered.low, offered.high
-
-    def is_right(value: Any) -> bool:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and low <= value <= high and int(value) == value
-
-    component = gr.Slider(low, high, offered.start, step=offered.step, label=name)
-    return _checked(component, is_right, lambda got: text.whole_number(name, low, high, got), int)
-
-
-def number(name: str, low: float, high: float, first: float | None) -> gr.Number:
-    """An input that takes a number of a range; `first` may be None, for what the sampler then chooses."""
-
-    def is_right(value: Any) -> bool:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
-
-    component = gr.Number(value=first, label=name)
-    return _checked(component, is_right, lambda got: text.number(name, low, high, got), float)
-
-
-def choice(name: str, choices: Sequence[str], first: str) -> gr.Dropdown:
-    """An input that takes one of several names."""
-    component = gr.Dropdown(choices=list(choices), value=first, label=name)
-    is_right: Callable[[Any], bool] = lambda value: isinstance(value, str) and value in choices  # noqa: E731
-    return _checked(component, is_right, lambda got: text.choice(name, choices, got))
-
-
-def yes_or_no(name: str) -> gr.Checkbox:
-    """An input that takes true or false."""
-    component = gr.Checkbox(label=name, value=False)
-    return _checked(component, lambda value: isinstance(value, bool), lambda got: text.yes_or_no(name, got))
-
-
-def words(name: str, first: str) -> gr.Textbox:
-    """An input that takes a text."""
-    component = gr.Textbox(label=name, value=first)
-    return _checked(component, lambda value: isinstance(value, str), lambda got: text.words(name, got))
+    """An endpoint's input that takes a whole number of a range, in its steps or not."""
+    component = gr.Slider(offered.low, offered.high, offered.start, step=offered.step, label=name)
+    component.is_whole = True  # for `kind_of`
+    return component
 
 
 def names(name: str, choices: Sequence[str], *, first: Sequence[str] | None = None) -> gr.CheckboxGroup:
     """An input that takes some of several names, at first `first` or all of them; checked where they are read."""
-    value = list(choices if first is None else first)
-    return _checked(gr.CheckboxGroup(label=name, choices=list(choices), value=value))
+    component = gr.CheckboxGroup(list(choices), value=list(choices if first is None else first), label=name)
+    component.preprocess = lambda value: value
+    return component
 
 
 def list_of(name: str, *, lists: bool = False) -> gr.JSON:
@@ -178,24 +147,4 @@ def list_of(name: str, *, lists: bool = False) -> gr.JSON:
     items: dict[str, Any] = {"type": "array", "items": {}} if lists else {}
     # Gradio's own description of JSON is not one that other programs can read.
     component.api_info = lambda: {"type": "array", "items": items}
-    return _checked(component)
-
-
-def _checked(
-    component: Component,
-    is_right: Callable[[Any], bool] = lambda value: True,
-    wrong: Callable[[Any], str] = str,
-    read: Callable[[Any], Any] = lambda value: value,
-) -> Any:
-    """Let an input take what is right and refuse the rest; nothing (null) is its first value."""
-    first = component.value
-
-    def preprocess(value: Any) -> Any:
-        if value is None:
-            return first
-        if not is_right(value):
-            raise refused(wrong(value))
-        return read(value)
-
-    component.preprocess = preprocess
     return component

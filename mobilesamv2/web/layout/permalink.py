@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from ..linking import Setting, read_query
-from ..text import linking as text
+from ..text import page as text
+from ..values import ValueKind, read_query
+from .inputs import kind_of
 from .serving import script
 
 LINKED = {
@@ -50,11 +52,11 @@ def add_permalink(demo: gr.Blocks, tabs: gr.Tabs, names: Sequence[str], chosen: 
         names: of the tabs.
         chosen: the model with its detector, as the menus join them.
     """
-    button = gr.Button(text.BUTTON, size="sm", elem_id="permalink", min_width=60)
+    button = gr.Button(text.LINK_BUTTON, size="sm", elem_id="permalink", min_width=60)
     found = {block.elem_id: block for block in demo.blocks.values() if isinstance(block, Component)}
     linked = {name: found[elem_id] for elem_id, name in LINKED.items() if elem_id in found}
-    settings = [setting_of(name, component) for name, component in linked.items()]
-    settings.append(Setting(TAB, choices=tuple(names)))
+    settings = [_setting_of(name, component) for name, component in linked.items()]
+    settings.append(ValueKind(TAB, choices=names))
     firsts = {name: component.value for name, component in linked.items()} | {TAB: names[0]}
 
     def follow(request: gr.Request) -> list[Any]:
@@ -76,18 +78,17 @@ def add_permalink(demo: gr.Blocks, tabs: gr.Tabs, names: Sequence[str], chosen: 
         concurrency_limit=None,  # in the queue all the same: warnings come through it only
         api_visibility="private",
     )
-    words = {"copied": text.COPIED, "address": text.IN_ADDRESS, "again": text.BUTTON}
+    words = {"copied": text.LINK_COPIED, "address": text.LINK_IN_ADDRESS, "again": text.LINK_BUTTON}
     make = f"(...values) => ({script('permalink')})(values, {json.dumps(firsts)}, {json.dumps(words)})"
     button.click(None, list(linked.values()), None, js=make, queue=False, api_visibility="private")
 
 
-def setting_of(name: str, component: Component) -> Setting:
-    """What values a component takes, for the address."""
-    if isinstance(component, gr.Slider):
-        low, high = float(component.minimum), float(component.maximum)
-        return Setting(name, low=low, high=high, is_whole=float(component.step or 0).is_integer())
+def _setting_of(name: str, component: Component) -> ValueKind:
+    """What a component takes, as the address names it."""
     if isinstance(component, gr.CheckboxGroup):
-        return Setting(name, choices=tuple(str(value) for _, value in component.choices), is_list=True)
-    if isinstance(component, (gr.Radio, gr.Dropdown)):
-        return Setting(name, choices=tuple(str(value) for _, value in component.choices))
-    return Setting(name)
+        return ValueKind(name, choices=[value for _, value in component.choices], is_list=True)
+    kind = kind_of(component)
+    assert kind is not None
+    if kind.choices is not None:
+        return ValueKind(name, choices=[str(choice) for choice in kind.choices])
+    return replace(kind, name=name, is_whole=float(getattr(component, "step", None) or 0.5).is_integer())

@@ -20,6 +20,9 @@ NOT_THERE = "There is nothing of that name here; gradio_api/info lists the endpo
 PHOTO_PLACEHOLDER = "Drop a photo here, paste one,\nor click to choose"
 SAMPLER_CHOICES = tuple((kind.title, name) for name, kind in SAMPLERS.items())
 """Of menus."""
+LINK_BUTTON = "Link to these settings"
+LINK_COPIED = "Link copied"
+LINK_IN_ADDRESS = "The address of this page is the link"
 STAGE_NAMES = {
     "preprocess": "prepare",
     "encode": "encode",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
 from ...export import FORMATS
@@ -95,24 +94,8 @@ def too_few(needed: int, got: int) -> str:
     return f"This takes {needed} values; got {got}."
 
 
-def whole_number(name: str, low: int, high: int, got: object) -> str:
-    return f"{name} must be a whole number from {low} to {high}; got {_got(got)}."
-
-
-def number(name: str, low: float, high: float, got: object) -> str:
-    return f"{name} must be a number from {low:g} to {high:g}; got {_got(got)}."
-
-
-def choice(name: str, choices: Sequence[str], got: object) -> str:
-    return f"{name} must be one of {', '.join(choices)}; got {_got(got)}."
-
-
-def yes_or_no(name: str, got: object) -> str:
-    return f"{name} must be true or false; got {_got(got)}."
-
-
-def words(name: str, got: object) -> str:
-    return f"{name} must be a text; got {_got(got)}."
+def wrong(name: str, expected: str, got: object) -> str:
+    return f"{name} must be {expected}; got {_got(got)}."
 
 
 def _got(value: object) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from mobilesamv2.web.linking import Setting, read_query
+from mobilesamv2.web.values import ValueKind, read_query
 
 SETTINGS = (
-    Setting("sampler", choices=("object-aware", "grid")),
-    Setting("prompts", low=16, high=1024, is_whole=True),
-    Setting("opacity", low=0, high=1),
-    Setting("apart"),
-    Setting("several", choices=("object-aware", "grid"), is_list=True),
+    ValueKind("sampler", choices=("object-aware", "grid")),
+    ValueKind("prompts", low=16, high=1024, is_whole=True),
+    ValueKind("opacity", low=0, high=1),
+    ValueKind("apart"),
+    ValueKind("several", choices=("object-aware", "grid"), is_list=True),
 )
 
 
@@ -68,7 +68,7 @@ def test_what_makes_no_sense_is_left_out_and_told(query: dict[str, str], said: s
 
 
 def test_many_wrong_values_are_told_briefly() -> None:
-    settings = [Setting(f"s{index}", low=0, high=1) for index in range(9)]
+    settings = [ValueKind(f"s{index}", low=0, high=1) for index in range(9)]
     _, wrong = read_query({f"s{index}": "x" for index in range(9)}, settings)
     assert wrong is not None
     assert "6 further values are left out too." in wrong
