@@ -1,4 +1,4 @@
-"""What *Several photos* does: one after the other, each into the same ZIP; a bad one does not stop the others.
+"""What *Several photos* does and says: one after the other, each into the same ZIP; a bad one stops no other.
 
 No components, no lent GPUs. Nothing of it is kept in a session: one picture is in memory at a time.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -23,7 +24,7 @@ from ..export import (
     numbered,
     safe_name,
 )
-from ..formatting import count
+from ..formatting import count, number, seconds
 from ..progress import Progress
 from ..render import fit_within, overlay
 from ..request import Request
@@ -31,8 +32,16 @@ from ..results import SegmentationResult
 from ..types import Masks, Picture
 from .jobs import Job
 from .runs import Everything, Run
-from .text import batching as text
+from .text import page
+from .text.tables import table, tiles
 from .uploads import name_of, read_upload
+
+PHOTOS_LABEL = "Photos, at most {most}"
+RUN = "Segment all"
+FILES_TITLE = "Sampler and files"
+IDLE = "Choose several photos: each is segmented with the settings here, and all results come in one ZIP."
+NO_PHOTOS = "There are no photos yet: choose some first."
+GALLERY_LABEL = "Photos that are done"
 
 Summary = dict[str, list[dict[str, Any]]]
 """What was done ("photos") and what failed ("failures"), ready for JSON."""
@@ -62,7 +71,7 @@ def check_number(photos: Sequence[str], *, most: int) -> None:
         PromptError: with what to do.
     """
     if not photos:
-        raise PromptError(text.NO_PHOTOS)
+        raise PromptError(NO_PHOTOS)
     if len(photos) > most:
         raise PromptError(f"There are {count(len(photos), 'photo')}; at most {most} are taken at once.")
 
@@ -136,3 +145,51 @@ def batch(
                 add_file(packed, path, content)
             add_file(packed, SUMMARY_NAME, json_bytes(summary))
     yield summary
+
+
+def where(photo: str, *, place: int, photos: int) -> str:
+    """Which photo a run is at; `place` counts from 0."""
+    return f'<p class="note">Photo {number(place + 1)} of {number(photos)}: {escape(photo)}</p>'
+
+
+def stopped(summary: dict[str, Any]) -> str:
+    """What a cancelled run leaves, and what failed in it."""
+    photos = len(summary["photos"])
+    done = f"the {count(photos, 'photo')} that {'was' if photos == 1 else 'were'} done"
+    sentence = f"Cancelled; the ZIP holds {done}." if photos else page.CANCELLED
+    return failures(summary["failures"]) + page.idle(sentence)
+
+
+def caption(record: dict[str, Any]) -> str:
+    """What is below a photo in the gallery."""
+    return f"{record['photo']}: {count(record['masks'], 'mask')}"
+
+
+def failures(failed: Sequence[dict[str, str]]) -> str:
+    """Each photo that could not be done, with the reason."""
+    return "".join(f'<p class="problem" role="alert">{escape(one["error"])}</p>' for one in failed)
+
+
+def numbers(summary: dict[str, Any]) -> str:
+    """All photos together, and a row for each; where none was done, only what failed."""
+    photos, failed = summary["photos"], failures(summary["failures"])
+    if not photos:
+        return failed
+    facts = (
+        (number(len(photos)), "photo" if len(photos) == 1 else "photos"),
+        (number(sum(record["masks"] for record in photos)), "masks"),
+        (seconds(sum(record["total_seconds"] for record in photos)), f"on {photos[0]['device']}"),
+    )
+    rows = [
+        (
+            record["photo"],
+            (
+                f"{number(record['image']['width'])} × {number(record['image']['height'])}",
+                *(number(record[key]) for key in ("prompts", "masks")),
+                seconds(record["total_seconds"]),
+            ),
+        )
+        for record in photos
+    ]
+    head = ("Photo", "Pixels", "Prompts", "Masks", "Time")
+    return f'<div class="outcome">{tiles(facts)}{failed}{table(head, rows)}</div>'

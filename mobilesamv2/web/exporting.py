@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -14,12 +15,41 @@ import numpy.typing as npt
 
 from ..errors import PromptError
 from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
+from ..formatting import data_size
 from ..progress import Progress
 from ..types import Masks, Picture
 from .everything import viewed_by
 from .sessions import Session
-from .text import exporting as text
 from .uploads import name_of
+
+TITLE = "Take it with you"
+FORMATS = (
+    ("COCO JSON", "coco"),
+    ("Label map", "label-map"),
+    ("Masks", "masks"),
+    ("Cut-outs", "cutouts"),
+    ("Overlay", "overlay"),
+    ("Uncovered", "uncovered"),
+    ("COCO polygons", "coco-polygons"),
+    ("COCO panoptic", "panoptic"),
+    ("YOLO", "yolo"),
+    ("labelme", "labelme"),
+    ("Label Studio", "label-studio"),
+    ("CVAT", "cvat"),
+)
+FIRST_FORMATS = ("coco", "label-map", "masks", "cutouts", "overlay")
+"""What is chosen at first."""
+FORMATS_LABEL = "Files"
+FORMATS_INFO = (
+    "COCO JSON: run lengths that pycocotools reads. Label map: the number of its mask for each pixel, with a legend. "
+    "Masks: black and white, one file each. Cut-outs: cropped to the mask, transparent elsewhere. Uncovered: what no "
+    "mask covers. Panoptic: each pixel has exactly one segment. Polygons, YOLO and labelme fill holes. Pictures are "
+    "PNGs; all but cut-outs have the photo's size."
+)
+DOWNLOAD = "Download"
+NOTHING_SEGMENTED = "There are no masks to take away yet: segment the photo first."
+NOTHING_POINTED_AT = "There are no masks to take away yet: point at an object first."
+WRONG_FORMATS = 'Formats are names, as a list or in one text: "masks,cutouts" or "all".'
 
 _SINGLE = ("coco", "coco-polygons", "label-studio", "cvat", "overlay", "uncovered")
 """Formats of one file, which needs no ZIP."""
@@ -51,7 +81,7 @@ def everything_shown(session: Session, photo: str | None) -> ExportItem:
     """
     picture, viewed = session.at_hand, viewed_by(session, photo)
     if picture is None or viewed is None:
-        raise PromptError(text.NOTHING_SEGMENTED)
+        raise PromptError(NOTHING_SEGMENTED)
     found = viewed.shown
     return ExportItem(
         picture=picture.picture,
@@ -70,7 +100,7 @@ def formats_of(named: str | Sequence[str]) -> tuple[str, ...]:
     """
     names = _BY_HAND.split(named) if isinstance(named, str) else named
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise PromptError(text.WRONG_FORMATS)
+        raise PromptError(WRONG_FORMATS)
     try:
         return chosen_formats(names)
     except ValueError as error:
@@ -119,3 +149,8 @@ def count_files(masks: int, formats: Sequence[str]) -> int:
     legend = 2 if numbered or "label-map" in formats else 0
     pairs = sum(name in ("panoptic", "yolo") for name in formats)
     return len(formats) - numbered + pairs + legend + numbered * masks
+
+
+def link(name: str, bytes_: int) -> str:
+    """What the link to a finished file says."""
+    return f"{escape(name)}, {data_size(bytes_)}"

@@ -1,4 +1,4 @@
-"""What the menus of models and detectors say, and how a checkpoint arrives. Knows nothing of components."""
+"""What the menus of models and detectors offer, and how a checkpoint arrives. Knows nothing of components."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 
 from .. import weights, zoo
+from ..formatting import data_size
 from ..progress import Progress
 from ..zoo.entries import WeightsFile
-from .text import menus as text
 
 log = logging.getLogger(__name__)
 
@@ -29,32 +29,20 @@ class Network:
     """Whether the hub can be reached: asked once, in the background, so that no page waits for it.
 
     Args:
-        ask: asks; it may take some seconds.
+        ask: asks; it may take some seconds. None: there is no network, and nobody is asked.
     """
 
-    def __init__(self, ask: Callable[[], bool] = hub_is_reachable) -> None:
-        self._ask = ask
-        self.is_there: bool | None = None
-        self._asked = threading.Event()
+    def __init__(self, ask: Callable[[], bool] | None = None) -> None:
+        self.is_there: bool | None = None if ask else False
+        self._asking = threading.Thread(target=self._ask, args=[ask], name="network", daemon=True)
+        self._asking.start()
 
-    @classmethod
-    def off(cls) -> Network:
-        """No network, and nobody is asked."""
-        network = cls(lambda: False)
-        network._look()
-        return network
-
-    def look(self) -> None:
-        """Ask in the background."""
-        threading.Thread(target=self._look, name="network", daemon=True).start()
-
-    def _look(self) -> None:
-        self.is_there = self._ask()
-        self._asked.set()
+    def _ask(self, ask: Callable[[], bool] | None) -> None:
+        self.is_there = ask() if ask else False
 
     def wait(self, seconds: float) -> bool | None:
         """Whether it is there; None if that is not known within so many seconds."""
-        self._asked.wait(seconds)
+        self._asking.join(seconds)
         return self.is_there
 
 
@@ -90,16 +78,19 @@ def model_choices(names: Iterable[str], *, network: bool | None) -> list[tuple[s
 
 def detector_choices(names: Iterable[str], *, network: bool | None) -> list[tuple[str, str]]:
     """Detectors for a menu, the model's own first."""
-    return [(text.OWN_DETECTOR, OWN_DETECTOR), *_choices(zoo.DETECTORS, names, network)]
+    return [("the model's own detector", OWN_DETECTOR), *_choices(zoo.DETECTORS, names, network)]
 
 
 def note(choice: str, *, network: bool | None) -> str:
     """A sentence where a choice is not here yet, else nothing."""
-    missing = weights.missing(files_of(choice))
+    missing, name = weights.missing(files_of(choice)), chosen(choice)[0]
     if not missing:
         return ""
-    places = sorted({str(file.repo) for file in missing})
-    return text.note(chosen(choice)[0], _bytes(missing), places, network=network)
+    if network is False:
+        return f"There is no network here, so {name} cannot be fetched. nano comes with the program and works."
+    places = " and ".join(sorted({str(file.repo) for file in missing}))
+    much = f"{data_size(size)} " if (size := _bytes(missing)) else ""
+    return f"{name} is not here yet: the next run fetches {much}from {places}. You can cancel it."
 
 
 def arriving(choice: str) -> Generator[Progress, None, None]:
@@ -124,8 +115,10 @@ def _choices(
         if name in entries:
             files = list(entries[name].files.values())
             licences = sorted({file.licence for file in files})
-            is_here, is_offline = not weights.missing(files), network is False
-            line = text.line(name, _bytes(files), licences, is_here=is_here, is_offline=is_offline)
+            size = data_size(_bytes(files)) if _bytes(files) else ""
+            place = "needs a network" if network is False else "to be fetched"
+            parts = [name, size, *licences, place if weights.missing(files) else ""]
+            line = " · ".join(filter(None, parts))
         choices.append((line, name))
     return choices
 

@@ -23,13 +23,12 @@ from ..render import fit_within, label_colours, mask_layer
 from ..segmenter import Embedding, Segmenter
 from ..stopwatch import Stopwatch
 from ..types import Masks, Picture, Prompts
-from .exporting import ExportItem
+from .exporting import NOTHING_POINTED_AT, ExportItem
 from .job_numbers import whole
 from .jobs import Job
 from .prompt_lists import Limits, read_prompts
 from .runs import Run
 from .sessions import Session
-from .text import exporting as export_text
 from .text import prompting as text
 from .uploads import name_of
 
@@ -221,7 +220,7 @@ def objects_pointed_at(
     picture = picture_of(job, photo, objects)
     found = (yield from predict(job, picture, objects, model, run=run)) if objects else None
     if found is None:
-        raise PromptError(export_text.NOTHING_POINTED_AT)
+        raise PromptError(NOTHING_POINTED_AT)
     wanted = zip(questions, found.masks, found.best, strict=True)
     chosen = [
         chosen if isinstance(chosen := one.get("chosen"), int) and 0 <= chosen < len(masks) else best

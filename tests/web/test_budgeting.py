@@ -10,8 +10,8 @@ import pytest
 from mobilesamv2.comparison.budget import BudgetCurves, BudgetPoint
 from mobilesamv2.images import ReadImage
 from mobilesamv2.progress import Progress
+from mobilesamv2.web import budgeting as text
 from mobilesamv2.web.budgeting import BudgetRequest, summary_of
-from mobilesamv2.web.text import budgeting as text
 
 from .fakes import Fake
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mobilesamv2.request import Request
+from mobilesamv2.web import comparing as text
 from mobilesamv2.web.settings import Settings
-from mobilesamv2.web.text import comparing as text
 
 
 def run(asked: str, *, decode: float, device: str = "CPU, 2 threads") -> dict[str, Any]:

@@ -19,11 +19,11 @@ from mobilesamv2.progress import Progress
 from mobilesamv2.request import Request
 from mobilesamv2.types import Masks, Prompts
 from mobilesamv2.web import exporting
+from mobilesamv2.web import exporting as text
 from mobilesamv2.web.everything import VIEW, Viewed
 from mobilesamv2.web.exporting import ExportItem
 from mobilesamv2.web.mask_views import Shown, ViewRequest
 from mobilesamv2.web.sessions import Session
-from mobilesamv2.web.text import exporting as text
 from tests.export.examples import boxes_as_masks
 from tests.tiny import picture
 

@@ -70,7 +70,6 @@ def test_a_note_says_what_a_choice_that_is_not_here_means() -> None:
 def test_the_network_is_asked_in_the_background() -> None:
     let_go = threading.Event()
     network = Network(lambda: let_go.wait(20))
-    network.look()
     assert network.wait(0.01) is None
     let_go.set()
     assert network.wait(20) is True

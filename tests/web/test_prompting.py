@@ -18,6 +18,7 @@ from mobilesamv2.errors import InvalidImageError, PromptError
 from mobilesamv2.images import ReadImage
 from mobilesamv2.progress import Progress, run_to_end
 from mobilesamv2.types import Prompts
+from mobilesamv2.web import exporting as export_text
 from mobilesamv2.web import prompting
 from mobilesamv2.web.exporting import ExportItem
 from mobilesamv2.web.jobs import Job, Question
@@ -26,7 +27,6 @@ from mobilesamv2.web.prompt_lists import Limits, read_prompts
 from mobilesamv2.web.prompting import Objects, Prediction
 from mobilesamv2.web.runs import run
 from mobilesamv2.web.sessions import Session
-from mobilesamv2.web.text import exporting as export_text
 from mobilesamv2.web.text import prompting as text
 from tests.tiny import picture, tiny_segmenter
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from mobilesamv2.web.text import page, segmenting
+from mobilesamv2.web.text import page
+from mobilesamv2.web.text.everything import prompts_info, run_hint
+from mobilesamv2.web.text.tables import stage_bar
 
 
 @pytest.mark.parametrize(("prompts", "side"), [(16, 4), (320, 17), (1023, 31), (1024, 32)])
 def test_the_grid_that_is_told_is_the_largest_that_fits(prompts: int, side: int) -> None:
-    assert f"{side} × {side} = {side * side} points" in segmenting.prompts_info("grid", prompts)
+    assert f"{side} × {side} = {side * side} points" in prompts_info("grid", prompts)
 
 
 def test_the_stage_bar_names_each_stage_and_fills_the_bar() -> None:
-    bar = segmenting.stage_bar({"encode": 1.0, "decode": 3.0})
+    bar = stage_bar({"encode": 1.0, "decode": 3.0})
     assert "flex-grow:0.25000" in bar
     assert "flex-grow:0.75000" in bar
     assert "encode <b>1.00 s</b>" in bar
 
 
 def test_no_time_at_all_still_makes_a_bar() -> None:
-    assert "flex-grow:0.00000" in segmenting.stage_bar({"encode": 0.0})
+    assert "flex-grow:0.00000" in stage_bar({"encode": 0.0})
 
 
 @pytest.mark.parametrize(
@@ -32,16 +34,16 @@ def test_no_time_at_all_still_makes_a_bar() -> None:
     ],
 )
 def test_a_hint_says_what_to_try(sampler: str, prompts: int, masks: int, words: str) -> None:
-    hint = segmenting.hint(sampler, prompts=prompts, masks=masks)
+    hint = run_hint(sampler, prompts=prompts, masks=masks)
     assert hint is not None
     assert words in hint
-    assert segmenting.hint(sampler, prompts=prompts, masks=1) is None
+    assert run_hint(sampler, prompts=prompts, masks=1) is None
 
 
 def test_names_from_outside_cannot_bring_markup() -> None:
     evil = "<img src=x onerror=alert(1)>"
     for html in (
-        segmenting.stage_bar({evil: 1.0}),
+        stage_bar({evil: 1.0}),
         page.running_on(evil),
         page.idle(evil),
         page.colophon(evil),

@@ -70,9 +70,7 @@ def make_demo(settings: Settings, *, gpu: Gpu = without_gpu) -> Demo:
         detectors=detectors,
         fetch=menus.arriving,
     )
-    network = Network()
-    network.look()
-    return build_demo(models, settings, gpu=gpu, network=network)
+    return build_demo(models, settings, gpu=gpu, network=Network(menus.hub_is_reachable))
 
 
 def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu, network: Network | None = None) -> Demo:
@@ -97,7 +95,7 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu, ne
         delete_cache=(settings.keep_seconds, settings.keep_seconds),
     ) as demo:
         demo.fetch_addresses = settings.fetch_addresses
-        masthead = Masthead(models, network or Network.off())
+        masthead = Masthead(models, network or Network())
         with gr.Column(elem_id="bench", scale=0):
             with gr.Column(elem_id="source"):
                 photo = photo_input()

@@ -16,9 +16,8 @@ from .. import batching, exporting
 from ..batching import PhotoDone, PhotoStep, Summary
 from ..jobs import Job
 from ..steps import paced
-from ..text import batching as text
+from ..text import everything as everything_text
 from ..text import page as page_text
-from ..text import segmenting as segment_text
 from .export_panel import download_link, formats_input, new_folder, offered
 from .page import Page
 from .parts import file_data, files_input, jpeg, run_buttons, sampler_input, slider
@@ -37,7 +36,7 @@ class BatchTab(Tab):
         settings = page.settings
         with gr.Column(elem_classes="result"):
             self.gallery = gr.Gallery(
-                label=text.GALLERY_LABEL,
+                label=batching.GALLERY_LABEL,
                 show_label=False,
                 columns=3,
                 object_fit="contain",
@@ -48,20 +47,20 @@ class BatchTab(Tab):
                 elem_classes="stage",
             )
         with gr.Column(elem_classes="controls"):
-            self.photos = files_input(text.PHOTOS_LABEL.format(most=settings.most_photos), "batch-photos")
+            self.photos = files_input(batching.PHOTOS_LABEL.format(most=settings.most_photos), "batch-photos")
             self.prompts = slider(
                 settings.prompts,
-                segment_text.PROMPTS_LABEL,
-                segment_text.prompts_info("object-aware", settings.prompts.start),
+                everything_text.PROMPTS_LABEL,
+                everything_text.prompts_info("object-aware", settings.prompts.start),
                 elem_id="batch-prompts",
             )
-            run_button, cancel = run_buttons("batch", text.RUN)
-            with gr.Accordion(text.FILES_TITLE, open=False):
+            run_button, cancel = run_buttons("batch", batching.RUN)
+            with gr.Accordion(batching.FILES_TITLE, open=False):
                 self.sampler = sampler_input("batch-sampler")
                 self.formats = formats_input("batch-formats")
         with gr.Column(elem_classes="numbers"):
             self.link = download_link("batch-file")
-            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="batch-numbers")
+            self.numbers = gr.HTML(page_text.idle(batching.IDLE), elem_id="batch-numbers")
         self.run_buttons = run_button, cancel  # not `buttons`: another photo on the page changes nothing here
         self.outputs: list[Component] = []
 
@@ -91,22 +90,22 @@ class BatchTab(Tab):
                     if isinstance(item, PhotoStep):
                         yield gr.skip(), gr.skip(), _status(item, summary)
                     elif isinstance(item, PhotoDone):
-                        done = [*done, (jpeg(item.overlay, "overlay"), text.caption(item.record))]
+                        done = [*done, (jpeg(item.overlay, "overlay"), batching.caption(item.record))]
                         yield done, gr.skip(), gr.skip()
                     else:
                         summary = item
-            told = text.stopped if job.is_stale else text.numbers
+            told = batching.stopped if job.is_stale else batching.numbers
             yield gr.skip(), offered(archive) if done else {}, told(summary)
 
         inputs: list[Component] = [self.photos, self.sampler, self.prompts, self.formats, page.model]
         outputs: list[Component] = [self.gallery, self.link, self.numbers]
-        cleared = [[], {}, page_text.idle(text.IDLE)]
+        cleared = [[], {}, page_text.idle(batching.IDLE)]
         on_run(page, self.name, self.run_buttons, segment_all, inputs, outputs, cleared=cleared, is_batch=True)
         for changed in (self.sampler.change, self.prompts.change):
-            changed(None, [self.sampler, self.prompts], self.prompts, js=segment_text.PROMPTS_INFO_JS, **AT_ONCE)
+            changed(None, [self.sampler, self.prompts], self.prompts, js=everything_text.PROMPTS_INFO_JS, **AT_ONCE)
 
 
 def _status(at: PhotoStep, summary: Summary) -> str:
     """What failed so far, and where the run is."""
-    where = text.where(at.photo, place=at.place, photos=at.photos)
-    return text.failures(summary["failures"]) + where + page_text.step(at.stage, at.done, at.total)
+    where = batching.where(at.photo, place=at.place, photos=at.photos)
+    return batching.failures(summary["failures"]) + where + page_text.step(at.stage, at.done, at.total)

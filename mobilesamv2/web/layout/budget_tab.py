@@ -13,7 +13,6 @@ from ...progress import Progress
 from ...sampler_kinds import chosen_samplers
 from .. import budgeting
 from ..jobs import Job
-from ..text import budgeting as text
 from ..text import page as page_text
 from .page import Page
 from .parts import run_buttons
@@ -35,20 +34,20 @@ class BudgetTab(Tab):
         with gr.Column(elem_classes="controls"):
             offered = [budget for budget in BUDGETS if budget >= 64]
             self.largest = gr.Dropdown(
-                choices=text.largest_choices(offered),
+                choices=budgeting.largest_choices(offered),
                 value=offered[-1],
-                label=text.LARGEST_LABEL,
-                info=text.LARGEST_INFO,
+                label=budgeting.LARGEST_LABEL,
+                info=budgeting.LARGEST_INFO,
                 filterable=False,
                 elem_id="budget-largest",
             )
             self.samplers = gr.CheckboxGroup(
                 choices=list(page_text.SAMPLER_CHOICES),
                 value=list(USUAL_SAMPLERS),
-                label=text.SAMPLERS_LABEL,
+                label=budgeting.SAMPLERS_LABEL,
                 elem_id="budget-samplers",
             )
-            self.buttons = run_buttons("budget", text.RUN_LABEL)
+            self.buttons = run_buttons("budget", budgeting.RUN_LABEL)
         with gr.Column(elem_classes="numbers"):
             self.numbers = gr.HTML(status, elem_id="budget-numbers")
         with gr.Column(elem_classes="details"):
@@ -57,7 +56,7 @@ class BudgetTab(Tab):
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` without a photo."""
-        return [text.curves((), BUDGETS), "", page_text.idle(text.IDLE)]
+        return [budgeting.curves((), BUDGETS), "", page_text.idle(budgeting.IDLE)]
 
     def connect(self) -> None:
         """Wire the tab up."""
@@ -68,18 +67,18 @@ class BudgetTab(Tab):
         ) -> Generator[Progress | Values, None, None]:
             samplers, budgets = chosen_samplers(chosen), budgets_up_to(largest)
             points: list[BudgetPoint] = []
-            yield text.curves(points, budgets, samplers=samplers), "", gr.skip()
+            yield budgeting.curves(points, budgets, samplers=samplers), "", gr.skip()
             yield Progress("read")
             asked = budgeting.BudgetRequest(largest, samplers)
             for item in job.follow(page.run, job.read(photo), asked, model):
                 if isinstance(item, BudgetPoint):
                     points.append(item)
-                    drawn = text.curves(points, budgets, samplers=samplers)
-                    yield drawn, text.points_table(points, budgets, samplers=samplers), gr.skip()
+                    drawn = budgeting.curves(points, budgets, samplers=samplers)
+                    yield drawn, budgeting.points_table(points, budgets, samplers=samplers), gr.skip()
                 elif isinstance(item, BudgetCurves):
                     summary = budgeting.summary_of(item)
-                    table = text.points_table(points, budgets, samplers=samplers, summary=summary)
-                    yield gr.skip(), table, text.outcome(summary)
+                    table = budgeting.points_table(points, budgets, samplers=samplers, summary=summary)
+                    yield gr.skip(), table, budgeting.outcome(summary)
                 else:
                     yield item
 

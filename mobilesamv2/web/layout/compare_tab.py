@@ -14,7 +14,6 @@ from ...render import fit_within
 from ...types import Picture
 from .. import comparing
 from ..jobs import Job
-from ..text import comparing as text
 from ..text import page as page_text
 from .page import Page
 from .parts import file_data, jpeg, png, run_buttons
@@ -29,10 +28,10 @@ _SLIDER = f"""<div class="duel" data-view="both">
 <div class="duel-side left"><img class="masks" alt=""><img class="prompts" alt=""></div>
 <img class="duel-alone" alt="">
 <i class="duel-line" aria-hidden="true"></i>
-<input class="duel-split" type="range" min="0" max="100" value="50" aria-label="{text.SPLIT_LABEL}">
+<input class="duel-split" type="range" min="0" max="100" value="50" aria-label="{comparing.SPLIT_LABEL}">
 </div>
 <p class="duel-names" hidden><span class="left"></span><span class="matched"></span><span class="right"></span></p>
-<p class="duel-empty">{text.EMPTY}</p>
+<p class="duel-empty">{comparing.EMPTY}</p>
 </div>"""
 _CAN_DRAW = '(view) => ({__type__: "update", interactive: view !== "alone"})'
 _CHOOSE_VIEW = "(view, drawn, value) => ({...value, view, drawn})"
@@ -51,7 +50,7 @@ class CompareTab(Tab):
     def __init__(self, page: Page) -> None:
         super().__init__(page)
         settings = page.settings
-        choices = text.choices(settings.prompts, settings.grid_sides)
+        choices = comparing.choices(settings.prompts, settings.grid_sides)
         with gr.Column(elem_classes="result"):
             self.slider = gr.HTML(
                 {},
@@ -67,28 +66,30 @@ class CompareTab(Tab):
                         choices=choices,
                         value=value,
                         label=label,
-                        info=text.SPEC_INFO,
+                        info=comparing.SPEC_INFO,
                         filterable=False,
                         min_width=120,
                         elem_id=f"compare-{label.lower()}",
                     )
                     for value, label in (
-                        (f"grid:{settings.grid_sides.start}", text.LEFT_LABEL),
-                        (f"object-aware:{settings.prompts.start}", text.RIGHT_LABEL),
+                        (f"grid:{settings.grid_sides.start}", comparing.LEFT_LABEL),
+                        (f"object-aware:{settings.prompts.start}", comparing.RIGHT_LABEL),
                     )
                 )
-            self.view = gr.Radio(list(text.VIEWS), value="both", label=text.VIEW_LABEL, elem_id="compare-view")
-            self.draw = gr.Checkbox(label=text.DRAW_LABEL, value=False, elem_id="draw-prompts")
+            self.view = gr.Radio(
+                list(comparing.VIEWS), value="both", label=comparing.VIEW_LABEL, elem_id="compare-view"
+            )
+            self.draw = gr.Checkbox(label=comparing.DRAW_LABEL, value=False, elem_id="draw-prompts")
             self.buttons = run_buttons("compare")
         with gr.Column(elem_classes="numbers"):
-            self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="compare-numbers")
+            self.numbers = gr.HTML(page_text.idle(comparing.IDLE), elem_id="compare-numbers")
         with gr.Column(elem_classes="details"):
             self.details = gr.HTML("", elem_id="compare-details")
         self.outputs: list[Component] = [self.slider, self.details, self.numbers]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` without a photo."""
-        return [{}, "", page_text.idle(text.IDLE)]
+        return [{}, "", page_text.idle(comparing.IDLE)]
 
     def connect(self) -> None:
         """Wire the tab up."""
@@ -124,7 +125,7 @@ def _values(picture: Picture, found: Comparison, *, display_side: int) -> Values
         "size": [width, height],
         "photo": file_data(jpeg(small, "photo")),
         "layers": {name: file_data(png(layer, name)) for name, layer in layers.items()},
-        "names": list(text.names_of(summary)),
-        "found": text.found_by(summary),
+        "names": list(comparing.names_of(summary)),
+        "found": comparing.found_by(summary),
     }
-    return pictures, text.details(summary, shown_wh=(width, height)), text.outcome(summary)
+    return pictures, comparing.details(summary, shown_wh=(width, height)), comparing.outcome(summary)

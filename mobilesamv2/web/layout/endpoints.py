@@ -26,7 +26,7 @@ from ..runs import Asked, Everything
 from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
 from ..text import programs as text
-from ..text import segmenting as segment_text
+from ..text.everything import run_hint
 from ..uploads import name_of, renamed
 from . import inputs
 from .endpoints_prompt import predict_mask
@@ -168,7 +168,7 @@ class _Programs:
         )
         request = Request(sampler, max_prompts=max_prompts, confidence=confidence, view=view)
         picture, result = self._run(photo, Everything(request), joined(model, detector))
-        hint = segment_text.hint(sampler, prompts=len(result.prompts), masks=len(result.masks))
+        hint = run_hint(sampler, prompts=len(result.prompts), masks=len(result.masks))
         drawn = overlay(self._small(picture), result.masks)
         return png(drawn, "overlay"), result.to_record() | {"hint": hint}
 

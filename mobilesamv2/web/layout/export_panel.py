@@ -17,7 +17,6 @@ from .. import exporting
 from ..exporting import ExportItem
 from ..sessions import Session
 from ..steps import paced
-from ..text import exporting as text
 from ..text import page as page_text
 from .page import Page
 from .parts import file_data
@@ -60,7 +59,7 @@ class ExportPanel:
         self.page, self._take, self._more = page, take, more
         with gr.Group(elem_classes="export"):
             self.formats = formats_input(f"{name}-formats")
-            self.button = gr.Button(text.DOWNLOAD, elem_id=f"{name}-download", min_width=80)
+            self.button = gr.Button(exporting.DOWNLOAD, elem_id=f"{name}-download", min_width=80)
         self.link = download_link(f"{name}-file")
         self.status = gr.HTML("", elem_id=f"{name}-export-status")
         self.outputs = [self.link, self.status]
@@ -114,16 +113,16 @@ def download_link(elem_id: str) -> gr.HTML:
 
 def offered(path: Path) -> dict[str, Any]:
     """The value of a `download_link` for a finished file."""
-    return {"file": file_data(str(path)), "label": text.link(path.name, path.stat().st_size)}
+    return {"file": file_data(str(path)), "label": exporting.link(path.name, path.stat().st_size)}
 
 
 def formats_input(elem_id: str | None = None) -> gr.CheckboxGroup:
     """What to choose from."""
     return gr.CheckboxGroup(
-        choices=list(text.FORMATS),
-        value=list(text.FIRST_FORMATS),
-        label=text.FORMATS_LABEL,
-        info=text.FORMATS_INFO,
+        choices=list(exporting.FORMATS),
+        value=list(exporting.FIRST_FORMATS),
+        label=exporting.FORMATS_LABEL,
+        info=exporting.FORMATS_INFO,
         elem_id=elem_id,
         elem_classes="formats",
     )

@@ -8,7 +8,6 @@ import gradio as gr
 
 from .. import menus
 from ..models import Models
-from ..text import menus as menu_text
 from ..text import page as text
 from .wiring import AT_ONCE
 
@@ -31,7 +30,7 @@ class Masthead:
             self.model = gr.Dropdown(
                 choices=menus.model_choices(models.names, network=known),
                 value=models.first,
-                label=menu_text.MODEL_LABEL,
+                label="Model",
                 elem_id="model",
                 elem_classes="menu",
                 filterable=False,
@@ -40,7 +39,7 @@ class Masthead:
             self.detector = gr.Dropdown(
                 choices=menus.detector_choices(models.detectors, network=known),
                 value=menus.OWN_DETECTOR,
-                label=menu_text.DETECTOR_LABEL,
+                label="Objects by",
                 elem_id="detector",
                 elem_classes="menu",
                 filterable=False,

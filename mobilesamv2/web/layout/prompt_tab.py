@@ -12,12 +12,11 @@ import gradio as gr
 from gradio.components import Component
 
 from ...progress import Progress
-from .. import prompting
+from .. import exporting, prompting
 from ..job_numbers import whole
 from ..jobs import Question
 from ..prompt_lists import Limits
 from ..steps import paced
-from ..text import exporting as export_text
 from ..text import page as page_text
 from ..text import prompting as text
 from .export_panel import ExportPanel
@@ -104,7 +103,7 @@ class PromptTab(Tab):
                 gr.HTML(text.keys_html(), elem_id="prompt-keys")
         with gr.Column(elem_classes="numbers"):
             self.numbers = gr.HTML(page_text.idle(text.IDLE), elem_id="prompt-numbers")
-        with gr.Column(elem_classes="details"), gr.Accordion(export_text.TITLE, open=False):
+        with gr.Column(elem_classes="details"), gr.Accordion(exporting.TITLE, open=False):
             take = partial(prompting.objects_pointed_at, **self.options)
             self.export = ExportPanel(page, "prompt", take, more=[self.objects, page.model])
         self.outputs: list[Component] = self.export.outputs

@@ -20,9 +20,7 @@ from ..jobs import Job
 from ..mask_views import ViewRequest
 from ..steps import paced
 from ..text import everything as text
-from ..text import exporting as export_text
 from ..text import page as page_text
-from ..text import segmenting as segment_text
 from .export_panel import ExportPanel
 from .mask_viewer import alone_value, mask_table, mask_viewer, table_value, tell_viewer, viewer_value
 from .page import Page
@@ -59,7 +57,7 @@ class SegmentTab(Tab):
             with gr.Column(elem_classes="browse"):
                 gr.HTML("<h2>Masks</h2>", elem_classes="heading")
                 self.table = mask_table("segment-table")
-                with gr.Accordion(export_text.TITLE, open=False, elem_id="segment-take"):
+                with gr.Accordion(exporting.TITLE, open=False, elem_id="segment-take"):
                     self.export = ExportPanel(page, "segment", exporting.everything_shown)
                 with gr.Accordion("How this works", open=False, elem_id="how"):
                     gr.HTML(text.HOW)
@@ -91,8 +89,8 @@ class SegmentTab(Tab):
         )
         self.prompts = slider(
             settings.prompts,
-            segment_text.PROMPTS_LABEL,
-            segment_text.prompts_info("object-aware", settings.prompts.start),
+            text.PROMPTS_LABEL,
+            text.prompts_info("object-aware", settings.prompts.start),
             elem_id="prompts",
         )
         self.buttons = run_buttons("segment")
@@ -245,7 +243,7 @@ class SegmentTab(Tab):
         quiet: dict[str, Any] = {"queue": False, **PRIVATE}
         told = [self.sampler, self.prompts]
         for changed in (self.sampler.change, self.prompts.change):
-            changed(None, told, self.prompts, js=segment_text.PROMPTS_INFO_JS, **quiet)
+            changed(None, told, self.prompts, js=text.PROMPTS_INFO_JS, **quiet)
         dials = [self.sampler, self.prompts, self.confidence]
         efforts = self.page.settings.efforts
         self.effort.input(None, self.effort, dials, js=_effort_js(efforts), **quiet)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -9,8 +11,7 @@ from typing import Any
 from ...formatting import count, number, percent, seconds
 from ...sampler_kinds import SAMPLERS
 from .page import CANCELLED
-from .segmenting import stage_bar
-from .tables import tiles
+from .tables import stage_bar, tiles
 
 IDLE = "Press Segment: masks, coverage and seconds appear here."
 EXAMPLE = "This is an example. Drop a photo of your own, or choose another example."
@@ -50,6 +51,35 @@ HOW = (
     "asks a detector for at most 320 boxes first, and the decoder once about each.</p>"
     "<p>Filters and the slider work on what is decoded already: fewer prompts are answered at once.</p>"
 )
+PROMPTS_LABEL = "Prompts"
+_PROMPTS_INFO = {
+    "object-aware": "Asks about at most {prompts} boxes around objects, surest first.",
+    "grid": "Asks about a grid of {side} × {side} = {square} points.",
+    "box-centres": "Asks about the centres of at most {prompts} boxes around objects, surest first.",
+    "hierarchical": "Asks a sixteenth of {side} × {side} = {square} points first, then those in no mask.",
+    "coverage": "Asks about boxes around objects, then points in no mask, at most {prompts} in all.",
+}
+PROMPTS_INFO_JS = (
+    "(sampler, prompts) => {"
+    "const side = Math.floor(Math.sqrt(prompts)), numbers = {prompts, side, square: side * side};"
+    f"const info = ({json.dumps(_PROMPTS_INFO)})[sampler].replace(/{{(\\w+)}}/g, (_, name) => numbers[name]);"
+    'return {__type__: "update", info};}'
+)
+
+
+def prompts_info(sampler: str, prompts: int) -> str:
+    """What the prompt slider means for that sampler; `PROMPTS_INFO_JS` says the same in the browser."""
+    side = math.isqrt(prompts)
+    return _PROMPTS_INFO[sampler].format(prompts=prompts, side=side, square=side * side)
+
+
+def run_hint(sampler: str, *, prompts: int, masks: int) -> str | None:
+    """What to try where a run kept no mask; None where it kept some."""
+    if masks:
+        return None
+    if SAMPLERS[sampler].has_detector and prompts == 0:
+        return "No objects above the confidence threshold. Try grid search, which needs no objects."
+    return "No mask passed the filters. Try more prompts, or another sampler."
 
 
 def hint(sampler: str, *, prompts: int, decoded: int, masks: int) -> str | None:

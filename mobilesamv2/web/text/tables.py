@@ -1,9 +1,12 @@
-"""Numbers as HTML: large ones in a row, and tables, the name of each row first. Knows nothing of what they show."""
+"""Numbers as HTML: large ones in a row, tables, the name of each row first, and seconds of stages as a bar."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+
+from ...formatting import seconds
+from .page import STAGE_NAMES
 
 Row = tuple[str, Sequence[str]]
 """The name of a row, and its other cells, ready as HTML."""
@@ -43,3 +46,16 @@ def tiles(facts: Iterable[tuple[str, str]]) -> str:
 
 def _column(name: str) -> str:
     return f'<span class="sr-only">{escape(name[:-1])}</span>' if name.endswith("*") else escape(name)
+
+
+def stage_bar(stages: dict[str, float]) -> str:
+    """Seconds per stage as one bar of shares and a legend that names each."""
+    total = sum(stages.values()) or 1.0
+    shares, legend = "", ""
+    for stage, value in stages.items():
+        shares += f'<i class="stage-{escape(stage)}" style="flex-grow:{value / total:.5f}"></i>'
+        legend += (
+            f'<li><i class="stage-{escape(stage)}"></i>{escape(STAGE_NAMES.get(stage, stage))} '
+            f"<b>{seconds(value)}</b></li>"
+        )
+    return f'<div class="stages"><div class="bar" aria-hidden="true">{shares}</div><ul>{legend}</ul></div>'
