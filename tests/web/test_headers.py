@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from mobilesamv2.web.headers import POLICY
+from mobilesamv2.web.layout.headers import POLICY
 from mobilesamv2.web.settings import Settings
 
 from .conftest import FakeApp

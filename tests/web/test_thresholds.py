@@ -81,20 +81,9 @@ def test_page_endpoint_and_command_line_leave_the_same_masks(
         small = fit_within(picture, FAKE_SETTINGS.display_side)
         np.testing.assert_array_equal(np.asarray(image), overlay(small, expected))
 
-    controls = {
-        "sampler": "object-aware",
-        "prompts": 320,
-        "confidence": asked.get("confidence", 0.4),
-        "model": "nano",
-        "own": True,
-        "min_area": asked.get("min_area", 0),
-        "min_iou": asked.get("predicted_iou", 0),
-        "min_stability": asked.get("stability", 0),
-        "mask_nms": asked.get("mask_nms", 1),
-        "nested": asked.get("hide_nested", False),
-        "flatten": asked.get("flatten", False),
-        "clean": asked.get("clean", 0),
-    }
-    view = last(Page().run(photo, _wanted(**controls)))
+    filters = [asked.get(name, 0) for name in ("min_area", "predicted_iou", "stability")]
+    filters += [asked.get("mask_nms", 1), asked.get("hide_nested", False), asked.get("flatten", False)]
+    confidence, clean = asked.get("confidence", 0.4), asked.get("clean", 0)
+    view = last(Page().run(photo, _wanted("object-aware", 320, confidence, "nano", True, clean, *filters)))
     assert view.summary["masks"] == len(expected)
     np.testing.assert_array_equal(view.labels, label_picture(expected, (view.picture.shape[0], view.picture.shape[1])))

@@ -24,13 +24,12 @@ from .compare_tab import CompareTab
 from .endpoints import add_endpoints
 from .inputs import Demo
 from .masthead import Masthead
-from .page import Gpu, Page, without_gpu
+from .page import Gpu, Page, Tab, without_gpu
 from .parts import READY, photo_input
 from .permalink import add_permalink
 from .prompt_tab import PromptTab
 from .segment_tab import SegmentTab
 from .serving import launch, script
-from .tab import Tab
 from .wiring import on_another_photo
 
 __all__ = ["build_demo", "launch", "make_demo", "serve"]

@@ -19,9 +19,8 @@ from ..steps import paced
 from ..text import everything as everything_text
 from ..text import page as page_text
 from .export_panel import download_link, formats_input, new_folder, offered
-from .page import Page
+from .page import Page, Tab
 from .parts import file_data, files_input, jpeg, run_buttons, sampler_input, slider
-from .tab import Tab
 from .wiring import AT_ONCE, Values, on_run
 
 

@@ -14,9 +14,8 @@ from ...sampler_kinds import chosen_samplers
 from .. import budgeting
 from ..jobs import Job
 from ..text import page as page_text
-from .page import Page
+from .page import Page, Tab
 from .parts import run_buttons
-from .tab import Tab
 from .wiring import Values, on_run
 
 

@@ -15,10 +15,9 @@ from ...types import Picture
 from .. import comparing
 from ..jobs import Job
 from ..text import page as page_text
-from .page import Page
+from .page import Page, Tab
 from .parts import file_data, jpeg, png, run_buttons
 from .serving import script
-from .tab import Tab
 from .wiring import AT_ONCE, Values, on_run
 
 _SLIDER = f"""<div class="duel" data-view="both">

@@ -14,14 +14,16 @@ from gradio.components import Component
 from ...comparison.budget import USUAL_SAMPLERS
 from ...export import FORMATS
 from ...filters import ViewFilters
+from ...progress import run_to_end
 from ...render import fit_within, label_colours, overlay
 from ...request import Request
 from ...sampler_kinds import SAMPLERS, chosen_samplers
 from ...types import Picture
-from .. import batching, budgeting, comparing, exporting
+from .. import batching, budgeting, comparing, exporting, prompting
 from ..jobs import Job
 from ..menus import OWN_BY_NAME, joined
 from ..metrics import Metrics
+from ..prompt_lists import Limits, read_prompts
 from ..runs import Asked, Everything
 from ..settings import EMBEDDED_MODEL, Range
 from ..steps import last
@@ -29,7 +31,6 @@ from ..text import programs as text
 from ..text.everything import run_hint
 from ..uploads import name_of, renamed
 from . import inputs
-from .endpoints_prompt import predict_mask
 from .export_panel import new_folder
 from .page import Page
 from .parts import files_input, photo_input, png
@@ -118,7 +119,7 @@ def add_endpoints(page: Page) -> None:
             Endpoint(programs.segment, [_image("overlay"), _json("summary")]),
             Endpoint(programs.compare, [_image("left"), _image("right"), _json("summary")]),
             Endpoint(programs.budget, [_json("summary")]),
-            Endpoint(predict_mask(page), [_image("overlay"), _json("record")]),
+            Endpoint(programs.predict_mask, [_image("overlay"), _json("record")]),
             Endpoint(programs.export, [gr.File(label="file"), _json("record")]),
             Endpoint(programs.batch, [gr.File(label="file"), _json("summary")], lane=BATCH_LANE),
         ):
@@ -134,11 +135,12 @@ def _json(label: str) -> gr.JSON:
 
 
 class _Programs:
-    """What the endpoints do, but for `/predict_mask`. What the inputs mean is in `text.programs`."""
+    """What the endpoints do. What their inputs mean is in `text.programs`."""
 
     def __init__(self, page: Page) -> None:
         self.settings, self.new_session = page.settings, page.sessions.new
         self.run = page.run
+        self.limits = Limits(objects=self.settings.prompts.high, points=self.settings.most_points)
 
     def segment(
         self,
@@ -206,6 +208,23 @@ class _Programs:
         asked = budgeting.BudgetRequest(largest, chosen_samplers(samplers))
         _, found = self._run(photo, asked, joined(model, detector))
         return budgeting.summary_of(found)
+
+    def predict_mask(
+        self,
+        photo: str,
+        points: Any = None,
+        labels: Any = None,
+        boxes: Any = None,
+        multimask: bool = False,
+        model: str = EMBEDDED_MODEL,
+    ) -> tuple[str, Record]:
+        """Masks for points and boxes: the overlay and their record."""
+        job = Job.alone(self.new_session())
+        objects = read_prompts(points, labels, boxes, multimask=multimask, limits=self.limits)
+        picture = prompting.picture_of(job, photo, objects)
+        found = run_to_end(prompting.predict(job, picture, objects, model, run=self.run))
+        assert found is not None  # nothing stops a program's job
+        return png(overlay(self._small(picture.picture), found.chosen(found.best)), "overlay"), found.to_record()
 
     def export(
         self,

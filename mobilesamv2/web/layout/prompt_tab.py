@@ -20,10 +20,9 @@ from ..steps import paced
 from ..text import page as page_text
 from ..text import prompting as text
 from .export_panel import ExportPanel
-from .page import Page
+from .page import Page, Tab
 from .sentences import in_sentences
 from .serving import script
-from .tab import Tab
 from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, VISITOR_LANE
 
 _PAD = f"""<div class="pad" tabindex="0" role="application" aria-label="Photo to point at. {text.KEYS}">

@@ -23,13 +23,14 @@ from ..text import everything as text
 from ..text import page as page_text
 from .export_panel import ExportPanel
 from .mask_viewer import alone_value, mask_table, mask_viewer, table_value, tell_viewer, viewer_value
-from .page import Page
+from .page import Page, Tab
 from .parts import properties, run_buttons, sampler_input, slider
 from .sentences import in_sentences, sentences
-from .tab import Tab
 from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, VISITOR_LANE, Values, on_run
 
 _RELAY = f'watch("value", () => ({tell_viewer("mask:alone", "value")})(props.value));'
+_FILTERS = ("min_area_percent", "min_predicted_iou", "min_stability", "mask_nms", "hide_nested", "flatten")
+"""Of `ViewFilters`, in the order of the controls."""
 _NOTHING = (None, None, None, properties(value=text.RUN))
 """Values of viewer, mask alone, table and run button where there are no masks."""
 
@@ -109,22 +110,17 @@ class SegmentTab(Tab):
 
     def _filters(self) -> None:
         gr.HTML("<h2>Filters</h2>", elem_classes="heading")
-        self.own = gr.Checkbox(
-            label=text.OWN_FILTERS_LABEL, info=text.OWN_FILTERS_INFO, value=True, elem_id="own-filters"
-        )
+        own = gr.Checkbox(label=text.OWN_FILTERS_LABEL, info=text.OWN_FILTERS_INFO, value=True, elem_id="own-filters")
         with gr.Group():
-            self.min_area = _filter(0, 5, 0, 0.05, "Minimum area, % of the photo", text.MIN_AREA_INFO, "min-area")
-            self.min_iou = _filter(0, 1, 0, 0.01, "Predicted IoU", text.MIN_IOU_INFO, "min-iou")
-            self.min_stability = _filter(0, 1, 0, 0.01, "Stability", text.MIN_STABILITY_INFO, "min-stability")
+            min_area = _filter(0, 5, 0, 0.05, "Minimum area, % of the photo", text.MIN_AREA_INFO, "min-area")
+            min_iou = _filter(0, 1, 0, 0.01, "Predicted IoU", text.MIN_IOU_INFO, "min-iou")
+            min_stability = _filter(0, 1, 0, 0.01, "Stability", text.MIN_STABILITY_INFO, "min-stability")
             most = self.page.settings.most_clean
-            self.clean = _filter(0, most, 0, 10, "Clean, pixels", text.CLEAN_INFO, "clean")
-            self.mask_nms = _filter(0.1, 1, 1, 0.05, "Mask NMS, IoU", text.MASK_NMS_INFO, "mask-nms")
-        self.nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
-        self.apart = gr.Checkbox(label=text.APART_LABEL, info=text.APART_INFO, elem_id="one-per-pixel")
-        self.filters: list[Component] = [
-            *(self.own, self.min_area, self.min_iou, self.min_stability, self.mask_nms),
-            *(self.nested, self.apart, self.clean),
-        ]
+            clean = _filter(0, most, 0, 10, "Clean, pixels", text.CLEAN_INFO, "clean")
+            mask_nms = _filter(0.1, 1, 1, 0.05, "Mask NMS, IoU", text.MASK_NMS_INFO, "mask-nms")
+        nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
+        apart = gr.Checkbox(label=text.APART_LABEL, info=text.APART_INFO, elem_id="one-per-pixel")
+        self.filters: list[Component] = [own, clean, min_area, min_iou, min_stability, mask_nms, nested, apart]
 
     def cleared(self) -> list[Any]:
         """Values of `outputs` before a run."""
@@ -265,31 +261,12 @@ def _values(view: MasksView, *, is_example: bool = False, is_cancelled: bool = F
 
 
 def _wanted(
-    sampler: str,
-    prompts: float,
-    confidence: float,
-    model: str,
-    own: bool,
-    min_area: float,
-    min_iou: float,
-    min_stability: float,
-    mask_nms: float,
-    nested: bool,
-    flatten: bool,
-    clean: float,
+    sampler: str, prompts: float, confidence: float, model: str, own: bool, clean: float, *filters: Any
 ) -> ViewRequest:
-    """What the controls say."""
-    view = ViewFilters(
-        clean=int(clean or 0),
-        min_area_percent=min_area or 0.0,
-        min_predicted_iou=min_iou or 0.0,
-        min_stability=min_stability or 0.0,
-        mask_nms=mask_nms or 1.0,
-        hide_nested=nested,
-        flatten=flatten,
-    )
+    """What the controls say; `filters` are those of `_FILTERS`."""
+    view = ViewFilters(clean=int(clean), **dict(zip(_FILTERS, filters, strict=True)))
     sure = float(confidence) if SAMPLERS[sampler].has_detector else None
-    request = Request(sampler, max_prompts=max(1, int(prompts or 1)), confidence=sure, view=view)
+    request = Request(sampler, max_prompts=int(prompts), confidence=sure, view=view)
     return ViewRequest(request, model=model, own_filters=own)
 
 

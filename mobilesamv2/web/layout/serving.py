@@ -13,12 +13,11 @@ from starlette.routing import Route
 
 from ...errors import MobileSamError
 from .. import metrics
-from ..headers import Headers
 from ..settings import Settings
 from ..source import source_archive
 from ..text import programs as text
+from .headers import Headers
 from .inputs import Demo
-from .no_proxy import NoProxy
 from .sentences import NOT_THERE, not_found
 from .theme import THEME
 
@@ -64,7 +63,7 @@ def launch(
             share=share,
             app_kwargs={
                 "routes": _beside(demo),
-                "middleware": [Middleware(Headers, frames=settings.frames), Middleware(NoProxy)],
+                "middleware": [Middleware(Headers, frames=settings.frames)],
                 "exception_handlers": dict.fromkeys(NOT_THERE, not_found),
             },
             theme=THEME,

@@ -1,15 +1,20 @@
-"""Headers that limit what a browser does with the page. An ASGI middleware that knows no components."""
+"""Headers that limit what a browser does with the page, and no answer at all about addresses of other servers.
+
+An ASGI middleware that knows no components.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+import re
+from collections.abc import Sequence
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..text import page as text
+
+_OTHER_SERVER = re.compile(r"/(proxy=|file=\s*https?:)", re.IGNORECASE)
+"""In a path of Gradio's: its route for files would fetch and pass on any address."""
 POLICY = {
     "default-src": "'self'",
     # Gradio's page has scripts and styles within it, and compiles those of its components in the browser.
@@ -45,12 +50,12 @@ def headers(frames: Sequence[str] = ()) -> dict[bytes, bytes]:
 
 
 class Headers:
-    """Adds `headers` to every answer of `app` that does not set them itself."""
+    """Adds `headers` to every answer of `app` that does not set them itself; refuses paths that name other servers."""
 
-    def __init__(self, app: App, frames: Sequence[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, frames: Sequence[str] = ()) -> None:
         self._app, self._headers = app, headers(frames)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", ()))
@@ -58,4 +63,9 @@ class Headers:
                 message["headers"] = given + [pair for pair in self._headers.items() if pair[0] not in names]
             await send(message)
 
-        await self._app(scope, receive, add if scope["type"] == "http" else send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif _OTHER_SERVER.search(scope["path"]):
+            await JSONResponse({"detail": text.NO_PROXY}, status_code=403)(scope, receive, add)
+        else:
+            await self._app(scope, receive, add)
