@@ -38,10 +38,8 @@ from .uploads import name_of, read_upload
 
 PHOTOS_LABEL = "Photos, at most {most}"
 RUN = "Segment all"
-FILES_TITLE = "Sampler and files"
 IDLE = "Choose several photos: each is segmented with the settings here, and all results come in one ZIP."
 NO_PHOTOS = "There are no photos yet: choose some first."
-GALLERY_LABEL = "Photos that are done"
 
 Summary = dict[str, list[dict[str, Any]]]
 """What was done ("photos") and what failed ("failures"), ready for JSON."""

@@ -18,10 +18,6 @@ from .text.curves import Line, chart
 from .text.tables import Row, table
 
 IDLE = "The curves grow as they are measured: what the first 16 prompts bring, then 32, and so on."
-RUN_LABEL = "Measure"
-LARGEST_LABEL = "Up to"
-LARGEST_INFO = "Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest."
-SAMPLERS_LABEL = "Samplers"
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,7 @@ from .text.tables import stage_bar, table
 
 IDLE = "One run asks both about one encoding of the photo and compares what they find and what they cost."
 LEFT_LABEL, RIGHT_LABEL = "Left", "Right"
-SPEC_INFO = "Grids: points a side. The others: prompts at most."
-VIEW_LABEL = "Show"
 VIEWS = (("Both", "both"), ("Left", "left"), ("Right", "right"), ("Found by one", "alone"))
-DRAW_LABEL = "Draw the prompts"
 SPLIT_LABEL = "Where the left picture ends and the right one begins"
 EMPTY = "Both overlays appear here, under one slider"
 SIDES = ("left", "right")

@@ -37,16 +37,12 @@ FORMATS = (
     ("Label Studio", "label-studio"),
     ("CVAT", "cvat"),
 )
-FIRST_FORMATS = ("coco", "label-map", "masks", "cutouts", "overlay")
-"""What is chosen at first."""
-FORMATS_LABEL = "Files"
 FORMATS_INFO = (
     "COCO JSON: run lengths that pycocotools reads. Label map: the number of its mask for each pixel, with a legend. "
     "Masks: black and white, one file each. Cut-outs: cropped to the mask, transparent elsewhere. Uncovered: what no "
     "mask covers. Panoptic: each pixel has exactly one segment. Polygons, YOLO and labelme fill holes. Pictures are "
     "PNGs; all but cut-outs have the photo's size."
 )
-DOWNLOAD = "Download"
 NOTHING_SEGMENTED = "There are no masks to take away yet: segment the photo first."
 NOTHING_POINTED_AT = "There are no masks to take away yet: point at an object first."
 WRONG_FORMATS = 'Formats are names, as a list or in one text: "masks,cutouts" or "all".'

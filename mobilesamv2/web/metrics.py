@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -32,32 +33,17 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        self._requests = Counter(
-            "mobilesamv2_requests",
-            "Requests by kind and outcome.",
-            ("request", "outcome"),
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "mobilesamv2_request_seconds",
-            "Seconds from a request's turn in the queue to its answer.",
-            ("request",),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._stages = Histogram(
-            "mobilesamv2_stage_seconds",
-            "Seconds of each stage of a run; wait: for the run before it.",
-            ("stage",),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._errors = Counter("mobilesamv2_errors", "Errors by kind.", ("kind",), registry=self.registry)
-        self._waiting = Gauge(
-            "mobilesamv2_waiting", "Requests that wait in the queue or for the model.", registry=self.registry
-        )
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        count, time_of = partial(Counter, registry=registry), partial(Histogram, buckets=_SECONDS, registry=registry)
+        self._requests = count("mobilesamv2_requests", "Requests by kind and outcome.", ("request", "outcome"))
+        self._errors = count("mobilesamv2_errors", "Errors by kind.", ("kind",))
+        told = "Seconds from a request's turn in the queue to its answer."
+        self._seconds = time_of("mobilesamv2_request_seconds", told, ("request",))
+        told = "Seconds of each stage of a run; wait: for the run before it."
+        self._stages = time_of("mobilesamv2_stage_seconds", told, ("stage",))
+        told = "Requests that wait in the queue or for the model."
+        self._waiting = Gauge("mobilesamv2_waiting", told, registry=registry)
 
     def watch_queue(self, length: Callable[[], float]) -> None:
         """Report what `length` gives whenever the metrics are read."""

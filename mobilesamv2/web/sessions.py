@@ -37,6 +37,7 @@ class Session:
         nbytes: memory of all that is kept, about; up to date, and read without the lock.
         runs: numbers of the jobs on the picture at hand.
         batches: of those on several files, which no other picture stops.
+        photo, at_hand: path of the photo at hand, and its picture.
         example: path of the example that the visitor sees before choosing a photo.
     """
 
@@ -46,9 +47,9 @@ class Session:
         self.nbytes = 0
         self.runs, self.batches = JobNumbers(), JobNumbers()
         self.example: str | None = None
-        self._photo: Hashable = None
-        self._path: str | None = None
-        self._picture: ReadImage | None = None
+        self._state: Hashable = None
+        self.photo: str | None = None
+        self.at_hand: ReadImage | None = None
         self._embeddings: OrderedDict[str, StoredEmbedding] = OrderedDict()
         self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
@@ -65,35 +66,25 @@ class Session:
             raise InvalidImageError(text.NO_PHOTO)
         with self.lock:
             state = _state_of(photo)
-            if self._picture is None or self._photo != state:
+            if self.at_hand is None or self._state != state:
                 self.forget()
-                self._picture = read_upload(photo, max_pixels=self.most_pixels)
-                self._picture.picture.setflags(write=False)
-                self._photo, self._path = state, photo
+                self.at_hand = read_upload(photo, max_pixels=self.most_pixels)
+                self.at_hand.picture.setflags(write=False)
+                self._state, self.photo = state, photo
                 self._count()
-            return self._picture
-
-    @property
-    def photo(self) -> str | None:
-        """Path of the photo at hand, or None."""
-        return self._path
-
-    @property
-    def at_hand(self) -> ReadImage | None:
-        """The picture at hand, or None."""
-        return self._picture
+            return self.at_hand
 
     def seen(self, photo: str | None) -> str | None:
         """Path of the photo that the visitor sees, or None: the chosen one, else the example if that is at hand.
 
         The photo at hand may be another one still: a session hears of a new photo when something is asked of it.
         """
-        return photo or (self._path if self._path == self.example else None)
+        return photo or (self.photo if self.photo == self.example else None)
 
     def has(self, photo: str | None) -> bool:
         """Whether what is kept was made of the photo that the visitor sees."""
         seen = self.seen(photo)
-        return seen is not None and self._picture is not None and self._photo == _state_of(seen)
+        return seen is not None and self.at_hand is not None and self._state == _state_of(seen)
 
     def embedding(self, model: str) -> StoredEmbedding | None:
         """What `model` made of the picture, or None if it has not yet."""
@@ -105,7 +96,7 @@ class Session:
     def keep_embedding(self, model: str, embedding: StoredEmbedding, *, picture: ReadImage) -> None:
         """Keep what `model` made of `picture`, unless another picture is at hand by now."""
         with self.lock:
-            if self._picture is picture:
+            if self.at_hand is picture:
                 self._embeddings[model] = embedding
                 self._count()
 
@@ -124,7 +115,7 @@ class Session:
             nbytes: memory of `value`, about.
         """
         with self.lock:
-            if self._picture is picture:
+            if self.at_hand is picture:
                 self._results[name] = (value, nbytes)
                 self._results.move_to_end(name)
                 self._count()
@@ -132,7 +123,7 @@ class Session:
     def forget(self) -> None:
         """Drop the picture and all that was made of it."""
         with self.lock:
-            self._photo = self._path = self._picture = None
+            self._state = self.photo = self.at_hand = None
             self._embeddings.clear()
             self._results.clear()
             self._count()
@@ -142,7 +133,7 @@ class Session:
             self._embeddings.popitem(last=False)
         while len(self._results) > self._most_results:
             self._results.popitem(last=False)
-        picture = 0 if self._picture is None else self._picture.picture.nbytes
+        picture = 0 if self.at_hand is None else self.at_hand.picture.nbytes
         embeddings = sum(embedding.nbytes for embedding in self._embeddings.values())
         self.nbytes = picture + embeddings + sum(nbytes for _, nbytes in self._results.values())
 

@@ -132,7 +132,7 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu, ne
         for tab in tabs:
             tab.connect()
         add_endpoints(page)
-        photo.change(None, photo, at_hand, js=_ADDRESS, queue=False, api_visibility="private")
+        photo.change(None, photo, at_hand, js='(photo) => photo?.url ?? ""', queue=False, api_visibility="private")
         # Not by `at_hand`, which comes a moment later: what was asked of the new photo by then would be dropped, too.
         on_another_photo(
             page,
@@ -148,8 +148,6 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu, ne
 
 _SCRIPTED = '() => document.documentElement.classList.add("scripted")'
 """Says that the scripts run, for programs that use the page as soon as it is there."""
-
-_ADDRESS = '(photo) => photo?.url ?? ""'
 
 
 def _source_link(settings: Settings) -> str:

@@ -25,8 +25,6 @@ from .wiring import AT_ONCE, Values, on_run
 
 
 class BatchTab(Tab):
-    """*Several photos*: all with the same settings, a gallery of what is done, one ZIP."""
-
     name = "batch"
     title = "Several photos"
 
@@ -35,7 +33,7 @@ class BatchTab(Tab):
         settings = page.settings
         with gr.Column(elem_classes="result"):
             self.gallery = gr.Gallery(
-                label=batching.GALLERY_LABEL,
+                label="Photos that are done",
                 show_label=False,
                 columns=3,
                 object_fit="contain",
@@ -54,7 +52,7 @@ class BatchTab(Tab):
                 elem_id="batch-prompts",
             )
             run_button, cancel = run_buttons("batch", batching.RUN)
-            with gr.Accordion(batching.FILES_TITLE, open=False):
+            with gr.Accordion("Sampler and files", open=False):
                 self.sampler = sampler_input("batch-sampler")
                 self.formats = formats_input("batch-formats")
         with gr.Column(elem_classes="numbers"):
@@ -64,7 +62,6 @@ class BatchTab(Tab):
         self.outputs: list[Component] = []
 
     def cleared(self) -> list[Any]:
-        """Values of `outputs`: there are none."""
         return []
 
     def connect(self) -> None:

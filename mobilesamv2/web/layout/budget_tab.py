@@ -20,8 +20,6 @@ from .wiring import Values, on_run
 
 
 class BudgetTab(Tab):
-    """*Prompt budget*: what more prompts bring on the photo, as curves that grow."""
-
     name = "budget"
     title = "Prompt budget"
 
@@ -35,18 +33,18 @@ class BudgetTab(Tab):
             self.largest = gr.Dropdown(
                 choices=budgeting.largest_choices(offered),
                 value=offered[-1],
-                label=budgeting.LARGEST_LABEL,
-                info=budgeting.LARGEST_INFO,
+                label="Up to",
+                info="Boxes are decoded once for all budgets; every grid is decoded anew, the largest takes longest.",
                 filterable=False,
                 elem_id="budget-largest",
             )
             self.samplers = gr.CheckboxGroup(
                 choices=list(page_text.SAMPLER_CHOICES),
                 value=list(USUAL_SAMPLERS),
-                label=budgeting.SAMPLERS_LABEL,
+                label="Samplers",
                 elem_id="budget-samplers",
             )
-            self.buttons = run_buttons("budget", budgeting.RUN_LABEL)
+            self.buttons = run_buttons("budget", "Measure")
         with gr.Column(elem_classes="numbers"):
             self.numbers = gr.HTML(status, elem_id="budget-numbers")
         with gr.Column(elem_classes="details"):
@@ -54,11 +52,9 @@ class BudgetTab(Tab):
         self.outputs: list[Component] = [self.curves, self.table, self.numbers]
 
     def cleared(self) -> list[Any]:
-        """Values of `outputs` without a photo."""
         return [budgeting.curves((), BUDGETS), "", page_text.idle(budgeting.IDLE)]
 
     def connect(self) -> None:
-        """Wire the tab up."""
         page = self.page
 
         def measure(

@@ -65,7 +65,7 @@ class CompareTab(Tab):
                         choices=choices,
                         value=value,
                         label=label,
-                        info=comparing.SPEC_INFO,
+                        info="Grids: points a side. The others: prompts at most.",
                         filterable=False,
                         min_width=120,
                         elem_id=f"compare-{label.lower()}",
@@ -75,10 +75,8 @@ class CompareTab(Tab):
                         (f"object-aware:{settings.prompts.start}", comparing.RIGHT_LABEL),
                     )
                 )
-            self.view = gr.Radio(
-                list(comparing.VIEWS), value="both", label=comparing.VIEW_LABEL, elem_id="compare-view"
-            )
-            self.draw = gr.Checkbox(label=comparing.DRAW_LABEL, value=False, elem_id="draw-prompts")
+            self.view = gr.Radio(list(comparing.VIEWS), value="both", label="Show", elem_id="compare-view")
+            self.draw = gr.Checkbox(label="Draw the prompts", value=False, elem_id="draw-prompts")
             self.buttons = run_buttons("compare")
         with gr.Column(elem_classes="numbers"):
             self.numbers = gr.HTML(page_text.idle(comparing.IDLE), elem_id="compare-numbers")
@@ -87,11 +85,9 @@ class CompareTab(Tab):
         self.outputs: list[Component] = [self.slider, self.details, self.numbers]
 
     def cleared(self) -> list[Any]:
-        """Values of `outputs` without a photo."""
         return [{}, "", page_text.idle(comparing.IDLE)]
 
     def connect(self) -> None:
-        """Wire the tab up."""
         page = self.page
         most, side = page.settings.prompts.high, page.settings.display_side
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -39,45 +39,6 @@ from .wiring import BATCH_LANE, PROGRAM_LANE
 
 Record = dict[str, Any]
 _USUAL = ",".join(USUAL_SAMPLERS)
-
-
-@dataclass(frozen=True, eq=False)
-class Endpoint:
-    """A function for programs. What it is for and what its inputs mean is in `text.programs`.
-
-    Args:
-        function: what it does. Its name is that of the endpoint, and of the tool for programs that speak MCP. Each
-            parameter is an input of that name, its default is what holds where it is left out.
-        outputs: what it returns.
-        lane: calls of one lane are answered one at a time.
-    """
-
-    function: Callable[..., Any]
-    outputs: Sequence[Component]
-    lane: str = PROGRAM_LANE
-
-    def offer(self, inputs: Mapping[str, Component], metrics: Metrics) -> None:
-        """Let programs call it; no button starts it. `inputs` are all there are, by their names."""
-        name = self.function.__name__
-        names = list(inspect.signature(self.function).parameters)
-
-        @functools.wraps(self.function)
-        def told(*arguments: Any) -> Any:
-            with metrics.request(name), sentences():
-                return self.function(*arguments)
-
-        # Programs that speak MCP read it.
-        told.__doc__ = "\n".join([text.ENDPOINTS[name], "Args:", *(f"{each}: {text.INPUTS[each]}" for each in names)])
-        gr.on(
-            [],
-            told,
-            [inputs[each] for each in names],
-            list(self.outputs),
-            api_name=name,
-            api_description=text.ENDPOINTS[name],
-            concurrency_id=self.lane,
-            concurrency_limit=1,
-        )
 
 
 def add_endpoints(page: Page) -> None:
@@ -115,15 +76,50 @@ def add_endpoints(page: Page) -> None:
             "model": gr.Dropdown(list(page.models.names), value=page.models.first, label="model"),
             "detector": gr.Dropdown([OWN_BY_NAME, *page.models.detectors], value=OWN_BY_NAME, label="detector"),
         }
-        for endpoint in (
-            Endpoint(programs.segment, [_image("overlay"), _json("summary")]),
-            Endpoint(programs.compare, [_image("left"), _image("right"), _json("summary")]),
-            Endpoint(programs.budget, [_json("summary")]),
-            Endpoint(programs.predict_mask, [_image("overlay"), _json("record")]),
-            Endpoint(programs.export, [gr.File(label="file"), _json("record")]),
-            Endpoint(programs.batch, [gr.File(label="file"), _json("summary")], lane=BATCH_LANE),
-        ):
-            endpoint.offer(components, page.metrics)
+        offer = partial(_offer, components, page.metrics)
+        offer(programs.segment, [_image("overlay"), _json("summary")])
+        offer(programs.compare, [_image("left"), _image("right"), _json("summary")])
+        offer(programs.budget, [_json("summary")])
+        offer(programs.predict_mask, [_image("overlay"), _json("record")])
+        offer(programs.export, [gr.File(label="file"), _json("record")])
+        offer(programs.batch, [gr.File(label="file"), _json("summary")], lane=BATCH_LANE)
+
+
+def _offer(
+    inputs: Mapping[str, Component],
+    metrics: Metrics,
+    function: Callable[..., Any],
+    outputs: list[Component],
+    lane: str = PROGRAM_LANE,
+) -> None:
+    """Let programs call a function; no button starts it. What it is for is in `text.programs`.
+
+    Args:
+        inputs: all there are, by their names.
+        function: its name is that of the endpoint, and of the tool for programs that speak MCP. Each parameter is an
+            input of that name, its default is what holds where it is left out.
+        lane: calls of one lane are answered one at a time.
+    """
+    name = function.__name__
+    names = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def told(*arguments: Any) -> Any:
+        with metrics.request(name), sentences():
+            return function(*arguments)
+
+    # Programs that speak MCP read it.
+    told.__doc__ = "\n".join([text.ENDPOINTS[name], "Args:", *(f"{each}: {text.INPUTS[each]}" for each in names)])
+    gr.on(
+        [],
+        told,
+        [inputs[each] for each in names],
+        outputs,
+        api_name=name,
+        api_description=text.ENDPOINTS[name],
+        concurrency_id=lane,
+        concurrency_limit=1,
+    )
 
 
 def _image(label: str) -> gr.Image:

@@ -23,7 +23,6 @@ from .parts import file_data
 from .sentences import in_sentences
 
 # The link stays for those whose browser asks before it saves; the script follows it once.
-_LINK = '<a class="export-link" download hidden></a>'
 _FOLLOW = """
 const link = element.querySelector(".export-link");
 watch("value", () => {
@@ -59,7 +58,7 @@ class ExportPanel:
         self.page, self._take, self._more = page, take, more
         with gr.Group(elem_classes="export"):
             self.formats = formats_input(f"{name}-formats")
-            self.button = gr.Button(exporting.DOWNLOAD, elem_id=f"{name}-download", min_width=80)
+            self.button = gr.Button("Download", elem_id=f"{name}-download", min_width=80)
         self.link = download_link(f"{name}-file")
         self.status = gr.HTML("", elem_id=f"{name}-export-status")
         self.outputs = [self.link, self.status]
@@ -108,7 +107,7 @@ class ExportPanel:
 
 def download_link(elem_id: str) -> gr.HTML:
     """A link that is followed as soon as `offered` gives it a file; {}: no link."""
-    return gr.HTML({}, html_template=_LINK, js_on_load=_FOLLOW, elem_id=elem_id)
+    return gr.HTML({}, html_template='<a class="export-link" download hidden></a>', js_on_load=_FOLLOW, elem_id=elem_id)
 
 
 def offered(path: Path) -> dict[str, Any]:
@@ -120,8 +119,8 @@ def formats_input(elem_id: str | None = None) -> gr.CheckboxGroup:
     """What to choose from."""
     return gr.CheckboxGroup(
         choices=list(exporting.FORMATS),
-        value=list(exporting.FIRST_FORMATS),
-        label=exporting.FORMATS_LABEL,
+        value=["coco", "label-map", "masks", "cutouts", "overlay"],
+        label="Files",
         info=exporting.FORMATS_INFO,
         elem_id=elem_id,
         elem_classes="formats",

@@ -76,7 +76,7 @@ class Demo(gr.Blocks):  # type: ignore[misc]
         try:
             return await super().preprocess_data(block_fn, given, state, explicit_call)
         except ComponentProcessingError as error:
-            raise refused(text.WRONG_VALUE) from error
+            raise refused("One of the values is of another kind than is asked for here.") from error
         except gr.Error as error:
             raise refused(escape(error.message, quote=False) if error.print_exception else error.message) from error
 

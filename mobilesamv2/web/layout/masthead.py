@@ -27,23 +27,21 @@ class Masthead:
         known = network.is_there
         with gr.Row(elem_id="masthead"):
             gr.HTML(text.masthead(), elem_id="title")
-            self.model = gr.Dropdown(
-                choices=menus.model_choices(models.names, network=known),
-                value=models.first,
-                label="Model",
-                elem_id="model",
-                elem_classes="menu",
-                filterable=False,
-                min_width=120,
-            )
-            self.detector = gr.Dropdown(
-                choices=menus.detector_choices(models.detectors, network=known),
-                value=menus.OWN_DETECTOR,
-                label="Objects by",
-                elem_id="detector",
-                elem_classes="menu",
-                filterable=False,
-                min_width=120,
+            detectors = menus.detector_choices(models.detectors, network=known)
+            self.model, self.detector = (
+                gr.Dropdown(
+                    choices=choices,
+                    value=first,
+                    label=label,
+                    elem_id=elem_id,
+                    elem_classes="menu",
+                    filterable=False,
+                    min_width=120,
+                )
+                for elem_id, label, first, choices in (
+                    ("model", "Model", models.first, menus.model_choices(models.names, network=known)),
+                    ("detector", "Objects by", menus.OWN_DETECTOR, detectors),
+                )
             )
             gr.HTML(text.running_on(models.device), elem_id="running")
             self.chosen = gr.Textbox(models.first, visible="hidden", elem_id="chosen-model", label="Model")

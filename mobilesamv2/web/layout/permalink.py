@@ -78,7 +78,7 @@ def add_permalink(demo: gr.Blocks, tabs: gr.Tabs, names: Sequence[str], chosen: 
         concurrency_limit=None,  # in the queue all the same: warnings come through it only
         api_visibility="private",
     )
-    words = {"copied": text.LINK_COPIED, "address": text.LINK_IN_ADDRESS, "again": text.LINK_BUTTON}
+    words = {"copied": "Link copied", "address": "The address of this page is the link", "again": text.LINK_BUTTON}
     make = f"(...values) => ({script('permalink')})(values, {json.dumps(firsts)}, {json.dumps(words)})"
     button.click(None, list(linked.values()), None, js=make, queue=False, api_visibility="private")
 

@@ -74,28 +74,28 @@ class PromptTab(Tab):
             self.objects = gr.JSON([], visible="hidden", elem_id="prompt-objects")
         with gr.Column(elem_classes="controls"):
             gr.Radio(
-                choices=list(text.MODES),
+                choices=[("On it", "on"), ("Beside it", "beside"), ("Box", "box")],
                 value="on",
-                label=text.MODE_LABEL,
-                info=text.MODE_INFO,
+                label="A click places a point or a corner",
+                info="Beside it (also Shift-click): not part of the object. A mouse can draw a box at any time.",
                 interactive=True,
                 elem_id="prompt-mode",
             )
             with gr.Row(elem_classes="prompt-actions"):
                 self.actions = [
                     gr.Button(label, size="sm", elem_id=f"prompt-{label.lower()}", min_width=40)
-                    for label in text.ACTIONS
+                    for label in ("New", "Undo", "Remove", "Clear")
                 ]
             self.candidates, self.object = (
                 gr.Radio(choices=[], label=label, visible=False, interactive=True, elem_id=f"prompt-{name}")
                 for name, label in (("candidates", text.CANDIDATES_LABEL), ("object", text.OBJECT_LABEL))
             )
-            with gr.Accordion(text.WITHOUT_POINTER, open=False, elem_id="prompt-by-number"):
+            with gr.Accordion("By number or keys", open=False, elem_id="prompt-by-number"):
                 self.typed = gr.Textbox(
-                    label=text.TYPED_LABEL,
-                    info=text.TYPED_INFO,
-                    placeholder=text.TYPED_EXAMPLE,
-                    submit_btn=text.TYPED_BUTTON,
+                    label="Place in pixels of the photo",
+                    info="x, y: a point, on the object or beside it as chosen above. x0, y0, x1, y1: a box.",
+                    placeholder="320, 240",
+                    submit_btn="Place",
                     max_length=80,
                     elem_id="prompt-typed",
                 )
@@ -108,11 +108,9 @@ class PromptTab(Tab):
         self.outputs: list[Component] = self.export.outputs
 
     def cleared(self) -> list[Any]:
-        """Values of `outputs` without a photo; the pad clears the rest itself."""
         return self.export.cleared()
 
     def connect(self) -> None:
-        """Wire the tab up."""
         page, at_once = self.page, AT_ONCE | {"trigger_mode": "multiple"}
         shown = [self.candidates, self.object, self.numbers, self.objects]
         self.pad.told(None, None, shown, js=f"() => {_IN_BROWSER}.told()", **at_once)

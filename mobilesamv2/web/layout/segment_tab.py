@@ -36,8 +36,6 @@ _NOTHING = (None, None, None, properties(value=text.RUN))
 
 
 class SegmentTab(Tab):
-    """*Segment everything*: the picture with its masks, one dial, a slider, numbers; filters and a table below."""
-
     name = "segment"
     title = "Segment everything"
 
@@ -85,7 +83,7 @@ class SegmentTab(Tab):
             choices=list(settings.efforts),
             value="Balanced",
             label="Effort",
-            info=text.EFFORT_INFO,
+            info="Sets sampler, prompts and confidence, to be changed below and under Advanced.",
             elem_id="effort",
         )
         self.prompts = slider(
@@ -103,7 +101,7 @@ class SegmentTab(Tab):
                 0.4,
                 step=0.05,
                 label="Confidence",
-                info=text.CONFIDENCE_INFO,
+                info="How sure the detector must be of an object. Lower finds more, and more that is none.",
                 buttons=[],
                 elem_id="confidence",
             )
@@ -118,16 +116,14 @@ class SegmentTab(Tab):
             most = self.page.settings.most_clean
             clean = _filter(0, most, 0, 10, "Clean, pixels", text.CLEAN_INFO, "clean")
             mask_nms = _filter(0.1, 1, 1, 0.05, "Mask NMS, IoU", text.MASK_NMS_INFO, "mask-nms")
-        nested = gr.Checkbox(label=text.NESTED_LABEL, info=text.NESTED_INFO, elem_id="hide-nested")
-        apart = gr.Checkbox(label=text.APART_LABEL, info=text.APART_INFO, elem_id="one-per-pixel")
+        nested = gr.Checkbox(label="Hide nested masks", info=text.NESTED_INFO, elem_id="hide-nested")
+        apart = gr.Checkbox(label="One mask per pixel", info=text.APART_INFO, elem_id="one-per-pixel")
         self.filters: list[Component] = [own, clean, min_area, min_iou, min_stability, mask_nms, nested, apart]
 
     def cleared(self) -> list[Any]:
-        """Values of `outputs` before a run."""
         return [*_NOTHING, page_text.idle(text.IDLE), *self.export.cleared()]
 
     def connect(self) -> None:
-        """Wire the tab up."""
         page, side, shown = self.page, self.page.settings.stage_side, self.shown
         options = [self.sampler, self.prompts, self.confidence, page.model, *self.filters]
         controls = [page.photo, *options]

@@ -29,7 +29,7 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 def refused(sentence_html: str) -> gr.Error:
     """The error that brings a sentence to visitors and programs, and no traceback to the log."""
-    return gr.Error(sentence_html, title=text.ERROR_TITLE, print_exception=False)
+    return gr.Error(sentence_html, title="That did not work", print_exception=False)
 
 
 @contextmanager

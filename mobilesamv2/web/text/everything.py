@@ -18,16 +18,12 @@ EXAMPLE = "This is an example. Drop a photo of your own, or choose another examp
 GONE = "This result is no longer kept. Press Segment to make it again."
 RUN = "Segment"
 RUN_REST = "Decode the rest"
-RUN_LARGER = "Decode the larger grid"
-RUN_OTHER = "Decode this grid"
 
-EFFORT_INFO = "Sets sampler, prompts and confidence, to be changed below and under Advanced."
 SAMPLER_INFO = (
     "Object-aware asks about boxes that a detector finds, box centres about the middle of each; grid search about "
     "points everywhere, hierarchical only where a coarse grid found nothing; coverage about boxes, then points beside "
     "them."
 )
-CONFIDENCE_INFO = "How sure the detector must be of an object. Lower finds more, and more that is none."
 OWN_FILTERS_LABEL = "The sampler's own filters"
 OWN_FILTERS_INFO = "Of points unsure masks and repeats are dropped; of boxes every mask is kept."
 MIN_AREA_INFO = "Hides masks smaller than this share of the photo."
@@ -35,14 +31,11 @@ MIN_IOU_INFO = "Hides masks that the decoder itself is less sure of."
 MIN_STABILITY_INFO = "Hides masks whose outline moves when the threshold does."
 CLEAN_INFO = "Takes away islands of a mask and fills holes in it that are smaller than this."
 MASK_NMS_INFO = "Of masks that overlap more than this, keeps the best; 1 keeps all."
-NESTED_LABEL = "Hide nested masks"
 NESTED_INFO = "Hides masks that lie within a larger one."
-APART_LABEL = "One mask per pixel"
 APART_INFO = "Cuts overlaps: each pixel goes to the smallest mask over it."
 MOST_PARTS = 12
 """Parts of a mask that its card names; the largest."""
 VIEWER_EMPTY = "The masks appear here"
-VIEWER_NAME = "The photo with {masks}. Arrow keys go from mask to mask, Escape leaves."
 HOW = (
     "<p>The image encoder looks at the photo once. Everything else asks the small mask decoder about that one "
     "encoding: object-aware sampling and grid search here, both comparisons, and each click under Point and box. "
@@ -100,7 +93,7 @@ def run_label(summary: dict[str, Any]) -> str:
     kind = SAMPLERS[summary["sampler"]]
     if not kind.is_square:
         return RUN_REST
-    return RUN_OTHER if kind.is_adaptive else RUN_LARGER
+    return "Decode this grid" if kind.is_adaptive else "Decode the larger grid"
 
 
 def numbers(summary: dict[str, Any], *, is_example: bool = False, is_cancelled: bool = False) -> str:
@@ -183,4 +176,4 @@ def _score(value: float | None) -> str:
 
 def viewer_name(masks: int) -> str:
     """What the picture with masks is called for those who cannot see it."""
-    return VIEWER_NAME.format(masks=count(masks, "mask"))
+    return f"The photo with {count(masks, 'mask')}. Arrow keys go from mask to mask, Escape leaves."

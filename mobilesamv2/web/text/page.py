@@ -11,7 +11,6 @@ from ..settings import LICENCE_URL, PAPER_URL
 TITLE = "MobileSAMv2"
 TAGLINE = "Segment everything in a photo: ask about objects, not about every point."
 NO_PHOTO = "There is no photo yet: drop one, paste one or choose an example."
-ERROR_TITLE = "That did not work"
 UNEXPECTED = "Something went wrong on our side. Try again, or another photo; the details are in the log."
 NO_MEMORY = "There is not enough memory for this just now. Try again later, or with a smaller photo."
 NO_ROOM = "The disk of this machine is full, so no file could be made. Whoever runs the page has to make room."
@@ -21,8 +20,6 @@ PHOTO_PLACEHOLDER = "Drop a photo here, paste one,\nor click to choose"
 SAMPLER_CHOICES = tuple((kind.title, name) for name, kind in SAMPLERS.items())
 """Of menus."""
 LINK_BUTTON = "Link to these settings"
-LINK_COPIED = "Link copied"
-LINK_IN_ADDRESS = "The address of this page is the link"
 STAGE_NAMES = {
     "preprocess": "prepare",
     "encode": "encode",

@@ -12,7 +12,6 @@ PHOTO = (
 )
 PHOTOS = "photos must be a list of files, each as photo takes one: [handle_file(path), ...] in Python."
 NAMES = "names must be a list of texts, one for each photo, in the order of the photos."
-WRONG_VALUE = "One of the values is of another kind than is asked for here."
 ENDPOINTS = {
     "segment": (
         "Segment everything in a photo. Returns the overlay as a PNG, at most as large as the page shows it, and a "

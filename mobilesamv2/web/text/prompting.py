@@ -9,10 +9,6 @@ from typing import Any
 from ...formatting import count, number, percent, seconds
 from . import page as page_text
 
-MODES = (("On it", "on"), ("Beside it", "beside"), ("Box", "box"))
-MODE_LABEL = "A click places a point or a corner"
-MODE_INFO = "Beside it (also Shift-click): not part of the object. A mouse can draw a box at any time."
-ACTIONS = ("New", "Undo", "Remove", "Clear")
 CANDIDATES_LABEL = "One click may mean a thing or a part of it: choose"
 OBJECT_LABEL = "Object that points belong to (a box begins a new one)"
 IDLE = (
@@ -23,11 +19,6 @@ KEYS = (
     "Keys: arrows move the cursor (with Shift by one pixel), Enter places a point, N one beside the object, "
     "B the corners of a box, U undoes, Escape gives a box up."
 )
-WITHOUT_POINTER = "By number or keys"
-TYPED_LABEL = "Place in pixels of the photo"
-TYPED_INFO = "x, y: a point, on the object or beside it as chosen above. x0, y0, x1, y1: a box."
-TYPED_EXAMPLE = "320, 240"
-TYPED_BUTTON = "Place"
 ONLY_BESIDE = "Points beside an object say where it is not; add one on it, or a box."
 NO_PIXEL = "That box has no pixel inside; drag from one corner to the opposite one."
 NOTHING_ASKED = "Say where the object is: points like [[x, y]], or a box like [x0, y0, x1, y1], in pixels of the photo."
