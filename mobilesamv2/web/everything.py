@@ -38,7 +38,7 @@ from .sessions import Session
 from .text import everything as text
 
 VIEW = "view"
-"""Under it a session keeps the `Viewed`."""
+"""Under it a session keeps what it shows at the moment, a `Shown`."""
 _SECONDS_BETWEEN_VIEWS = 0.4
 """Of masks that are still coming: each is drawn and sent."""
 
@@ -48,7 +48,7 @@ class MasksView:
     """What the mask viewer shows.
 
     Args:
-        edition: names what is shown, so that a click on something older is not taken for one on this.
+        edition: of the `Shown`.
         picture: the photo at the size of the page.
         labels: as `mask_views.label_picture` makes them, of the same size.
         colours: one for each mask.
@@ -72,15 +72,6 @@ class MaskView:
 
     picture: Picture
     mask: dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Viewed:
-    """What a session shows at the moment: its edition, the masks, and what was wanted."""
-
-    edition: str
-    shown: Shown
-    wanted: ViewRequest
 
 
 def segment_everything(
@@ -108,8 +99,7 @@ def segment_everything(
         # A larger grid has other points, and further rounds depend on the masks of those before: they are asked anew.
         # Further boxes come after those that were asked.
         before = None if raw is None or raw.is_square or raw.is_adaptive else raw
-        viewed: Viewed | None = session.get(VIEW)
-        seen = None if viewed is None else viewed.shown
+        seen: Shown | None = session.get(VIEW)
         asked = Everything(request, is_raw=True, skip=0 if before is None else len(before.prompts))
         parts: list[PartialMasks] = []
         result: SegmentationResult | None = None
@@ -123,7 +113,7 @@ def segment_everything(
                     started = time.monotonic()
                     if started >= next_view and len(item.prompts):
                         found = _joined(before, RawMasks.of(_of_parts(parts)), seen)
-                        yield _drawn(picture.picture, small, shown_of(found, _unlimited(wanted)), edition="")
+                        yield _drawn(picture.picture, small, shown_of(found, _unlimited(wanted)))
                         # Drawing takes a fifth of the time at most.
                         next_view = max(started + _SECONDS_BETWEEN_VIEWS, 5 * time.monotonic() - 4 * started)
                 elif isinstance(item, Progress):
@@ -207,10 +197,9 @@ class FirstExample:
 
 def view_of(session: Session, picture: ReadImage, raw: RawMasks, wanted: ViewRequest, *, side: int) -> MasksView:
     """What the filters leave of what is decoded; the session keeps it for clicks."""
-    found = shown_of(raw, wanted)
-    edition = secrets.token_hex(4)
-    session.keep(VIEW, Viewed(edition, found, wanted), picture=picture, nbytes=found.nbytes)
-    view = _drawn(picture.picture, fit_within(picture.picture, side), found, edition=edition)
+    found = replace(shown_of(raw, wanted), edition=secrets.token_hex(4))
+    session.keep(VIEW, found, picture=picture, nbytes=found.nbytes)
+    view = _drawn(picture.picture, fit_within(picture.picture, side), found)
     return replace(view, rows=table_rows(found), summary=summary_of(raw, found, wanted.request))
 
 
@@ -222,10 +211,10 @@ def view_again(session: Session, photo: str | None, wanted: ViewRequest, *, side
     return view_of(session, picture, raw, wanted, side=side)
 
 
-def viewed_by(session: Session, photo: str | None) -> Viewed | None:
+def shown_to(session: Session, photo: str | None) -> Shown | None:
     """What is shown of the photo that the visitor sees, or None."""
-    viewed: Viewed | None = session.get(VIEW)
-    return viewed if viewed is not None and session.has(photo) else None
+    found: Shown | None = session.get(VIEW)
+    return found if session.has(photo) else None
 
 
 def pick(session: Session, edition: str, index: int, *, side: int) -> MaskView | None:
@@ -234,11 +223,10 @@ def pick(session: Session, edition: str, index: int, *, side: int) -> MaskView |
     Raises:
         MobileSamError: if what is shown is no longer kept.
     """
-    viewed: Viewed | None = session.get(VIEW)
-    if viewed is None:
+    found: Shown | None = session.get(VIEW)
+    if found is None:
         raise MobileSamError(text.GONE)
-    found = viewed.shown
-    if viewed.edition != edition or not 0 <= index < len(found.masks):
+    if found.edition != edition or not 0 <= index < len(found.masks):
         return None
     height, width = found.masks.size_hw
     scale = min(1.0, side / max(height, width))
@@ -246,9 +234,9 @@ def pick(session: Session, edition: str, index: int, *, side: int) -> MaskView |
     return MaskView(picture=alone_picture(found.masks, index, size_hw), mask=one_mask(found, index))
 
 
-def _drawn(picture: Picture, small: Picture, found: Shown, *, edition: str) -> MasksView:
+def _drawn(picture: Picture, small: Picture, found: Shown) -> MasksView:
     return MasksView(
-        edition=edition,
+        edition=found.edition,
         picture=small,
         labels=label_picture(found.masks, (small.shape[0], small.shape[1])),
         colours=["#" + bytes(colour).hex() for colour in found.colours],

@@ -18,7 +18,7 @@ from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
 from ..formatting import data_size
 from ..progress import Progress
 from ..types import Masks, Picture
-from .everything import viewed_by
+from .everything import shown_to
 from .sessions import Session
 from .uploads import name_of
 
@@ -75,10 +75,9 @@ def everything_shown(session: Session, photo: str | None) -> ExportItem:
     Raises:
         PromptError: if nothing is shown.
     """
-    picture, viewed = session.at_hand, viewed_by(session, photo)
-    if picture is None or viewed is None:
+    picture, found = session.at_hand, shown_to(session, photo)
+    if picture is None or found is None:
         raise PromptError(NOTHING_SEGMENTED)
-    found = viewed.shown
     return ExportItem(
         picture=picture.picture,
         masks=found.masks,

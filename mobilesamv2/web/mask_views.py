@@ -50,12 +50,17 @@ class Shown:
         numbers: int64 (N,): what each is called and coloured by, the same under every filter.
         prompts: `masks.prompt_index` points into it.
         whole: how many masks there were before the filters.
+        wanted: what the controls said.
+        edition: names what is shown, so that a click on something older is not taken for one on this; "" while masks
+            are still coming.
     """
 
     masks: Masks
     numbers: Ints
     prompts: Prompts
     whole: int
+    wanted: ViewRequest
+    edition: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -77,7 +82,7 @@ def shown_of(raw: RawMasks, wanted: ViewRequest) -> Shown:
     """What the filters leave of what is decoded."""
     part = raw.within(wanted.request.prompts_at_most)
     masks, numbers = raw.filtered(wanted.request, own_filters=wanted.own_filters)
-    return Shown(masks=masks, numbers=numbers, prompts=part.prompts, whole=len(part.masks))
+    return Shown(masks=masks, numbers=numbers, prompts=part.prompts, whole=len(part.masks), wanted=wanted)
 
 
 def summary_of(raw: RawMasks, found: Shown, request: Request) -> Summary:

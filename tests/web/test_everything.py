@@ -151,9 +151,9 @@ def test_nothing_is_shown_or_kept_of_a_photo_that_is_gone(wide_photo: Path, tmp_
 def test_a_thing_keeps_its_colour_where_another_sampler_finds_it_too(wide_photo: Path) -> None:
     page = Page(finds=100)
     page.view(wide_photo, ask())
-    known = page.session.get(everything.VIEW).shown
+    known = page.session.get(everything.VIEW)
     grid = page.view(wide_photo, ask(64, "grid"))
-    points = page.session.get(everything.VIEW).shown
+    points = page.session.get(everything.VIEW)
     pairs = match_masks(known.masks, points.masks).pairs
     assert len(pairs)
     assert known.numbers[pairs[:, 0]].tolist() == points.numbers[pairs[:, 1]].tolist()
@@ -161,7 +161,7 @@ def test_a_thing_keeps_its_colour_where_another_sampler_finds_it_too(wide_photo:
     assert len(grid.colours) == len(points.numbers)
     again = page.again(ask())
     assert again is not None
-    back = page.session.get(everything.VIEW).shown
+    back = page.session.get(everything.VIEW)
     assert back.numbers.tolist() == known.numbers.tolist()
 
 
@@ -210,7 +210,7 @@ def test_each_pixel_to_one_mask_changes_no_pixel_of_the_picture_and_keeps_the_co
     assert apart is not None
     assert apart.rows is not None
     assert summary(apart)["coverage"] == summary(whole)["coverage"]
-    found = page.session.get(everything.VIEW).shown
+    found = page.session.get(everything.VIEW)
     assert found.masks.coverage == pytest.approx(found.masks.areas.sum() / (60 * 120))
 
 

@@ -20,7 +20,7 @@ from mobilesamv2.request import Request
 from mobilesamv2.types import Masks, Prompts
 from mobilesamv2.web import exporting
 from mobilesamv2.web import exporting as text
-from mobilesamv2.web.everything import VIEW, Viewed
+from mobilesamv2.web.everything import VIEW
 from mobilesamv2.web.exporting import ExportItem
 from mobilesamv2.web.mask_views import Shown, ViewRequest
 from mobilesamv2.web.sessions import Session
@@ -53,11 +53,13 @@ def session(tmp_path: Path) -> Session:
     return session
 
 
+WANTED = ViewRequest(Request(), "nano")
+
+
 def keep(session: Session, shown: Shown) -> None:
     """Let masks be shown."""
     assert session.at_hand is not None
-    viewed = Viewed("e", shown, ViewRequest(Request(), "nano"))
-    session.keep(VIEW, viewed, picture=session.at_hand, nbytes=shown.nbytes)
+    session.keep(VIEW, shown, picture=session.at_hand, nbytes=shown.nbytes)
 
 
 @pytest.mark.parametrize("named", [("masks",), ("coco", "cutouts"), tuple(FORMATS), ("label-map",)])
@@ -104,7 +106,7 @@ def test_packing_that_is_stopped_leaves_no_file(tmp_path: Path) -> None:
 def test_what_is_shown_is_taken_after_its_filters_and_in_its_colours(session: Session) -> None:
     with pytest.raises(PromptError, match=text.NOTHING_SEGMENTED):
         exporting.everything_shown(session, session.photo)
-    found = Shown(masks=MASKS.select([1]), numbers=np.array([7]), prompts=NO_PROMPTS, whole=2)
+    found = Shown(masks=MASKS.select([1]), numbers=np.array([7]), prompts=NO_PROMPTS, whole=2, wanted=WANTED)
     keep(session, found)
     taken = exporting.everything_shown(session, session.photo)
     assert taken.masks.rles == (MASKS.rles[1],)
@@ -119,7 +121,7 @@ def test_nothing_is_there_to_take_from_a_visitor_without_a_photo() -> None:
 
 
 def test_masks_of_another_photo_than_the_chosen_one_are_not_taken(session: Session, tmp_path: Path) -> None:
-    keep(session, Shown(MASKS, np.arange(2), NO_PROMPTS, 2))
+    keep(session, Shown(MASKS, np.arange(2), NO_PROMPTS, 2, WANTED))
     assert len(exporting.everything_shown(session, session.photo).masks)
     for other in (None, str(tmp_path / "other.png")):
         with pytest.raises(PromptError, match="no masks to take away yet"):

@@ -78,9 +78,9 @@ def test_another_grid_of_hierarchical_search_is_asked_anew(wide_photo: Path) -> 
 def test_a_mask_of_coverage_is_told_with_its_own_kind_of_prompt(wide_photo: Path) -> None:
     fake = Fake(finds=2)
     views(fake, wide_photo, "coverage", 30)
-    viewed = everything.viewed_by(fake.job.session, str(wide_photo))
+    viewed = everything.shown_to(fake.job.session, str(wide_photo))
     assert viewed is not None
-    prompts = [one_mask(viewed.shown, index)["prompt"] for index in range(len(viewed.shown.masks))]
+    prompts = [one_mask(viewed, index)["prompt"] for index in range(len(viewed.masks))]
     assert all((prompt["box"] is None) != (prompt["points"] is None) for prompt in prompts)
     assert {prompt["number"] for prompt in prompts if prompt["box"] is not None} == {1, 2}
     assert any(prompt["points"] for prompt in prompts)

@@ -137,7 +137,7 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu, ne
         on_another_photo(
             page,
             [part for tab in tabs for part in (*tab.outputs, *tab.buttons)],
-            [value for tab in tabs for value in (*tab.cleared(), *(READY if tab.buttons else ()))],
+            [value for tab in tabs for value in (*tab.cleared, *(READY if tab.buttons else ()))],
         )
     # A GPU that is lent by the call is not there between calls, and loading was what could fail.
     demo.health = Health(partial(answers, models) if gpu is without_gpu else lambda: models.get(models.first))

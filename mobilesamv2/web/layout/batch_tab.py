@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Generator
 from contextlib import closing
-from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -59,10 +58,6 @@ class BatchTab(Tab):
             self.link = download_link("batch-file")
             self.numbers = gr.HTML(page_text.idle(batching.IDLE), elem_id="batch-numbers")
         self.run_buttons = run_button, cancel  # not `buttons`: another photo on the page changes nothing here
-        self.outputs: list[Component] = []
-
-    def cleared(self) -> list[Any]:
-        return []
 
     def connect(self) -> None:
         """Wire the tab up; its run goes on when another photo comes onto the page."""

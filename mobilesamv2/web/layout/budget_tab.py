@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from ...comparison.budget import BUDGETS, USUAL_SAMPLERS, BudgetCurves, BudgetPoint, budgets_up_to
 from ...progress import Progress
@@ -25,7 +23,7 @@ class BudgetTab(Tab):
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
-        curves, table, status = self.cleared()
+        self.cleared = curves, table, status = [budgeting.curves((), BUDGETS), "", page_text.idle(budgeting.IDLE)]
         with gr.Column(elem_classes="result"):
             self.curves = gr.HTML(curves, elem_id="budget-curves", elem_classes="stage")
         with gr.Column(elem_classes="controls"):
@@ -49,10 +47,7 @@ class BudgetTab(Tab):
             self.numbers = gr.HTML(status, elem_id="budget-numbers")
         with gr.Column(elem_classes="details"):
             self.table = gr.HTML(table, elem_id="budget-table")
-        self.outputs: list[Component] = [self.curves, self.table, self.numbers]
-
-    def cleared(self) -> list[Any]:
-        return [budgeting.curves((), BUDGETS), "", page_text.idle(budgeting.IDLE)]
+        self.outputs = [self.curves, self.table, self.numbers]
 
     def connect(self) -> None:
         page = self.page
@@ -78,4 +73,4 @@ class BudgetTab(Tab):
                     yield item
 
         inputs = [page.photo, self.largest, self.samplers, page.model]
-        on_run(page, self.name, self.buttons, measure, inputs, self.outputs, cleared=self.cleared())
+        on_run(page, self.name, self.buttons, measure, inputs, self.outputs, cleared=self.cleared)

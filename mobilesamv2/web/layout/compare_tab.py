@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from ...comparison.compare import Comparison
 from ...progress import Progress
@@ -82,10 +80,8 @@ class CompareTab(Tab):
             self.numbers = gr.HTML(page_text.idle(comparing.IDLE), elem_id="compare-numbers")
         with gr.Column(elem_classes="details"):
             self.details = gr.HTML("", elem_id="compare-details")
-        self.outputs: list[Component] = [self.slider, self.details, self.numbers]
-
-    def cleared(self) -> list[Any]:
-        return [{}, "", page_text.idle(comparing.IDLE)]
+        self.outputs = [self.slider, self.details, self.numbers]
+        self.cleared = [{}, "", page_text.idle(comparing.IDLE)]
 
     def connect(self) -> None:
         page = self.page
@@ -109,7 +105,7 @@ class CompareTab(Tab):
         # What each asked belongs to its own picture: there is none where both are shown in one.
         self.view.change(None, self.view, self.draw, js=_CAN_DRAW, **AT_ONCE)
         inputs = [page.photo, self.left, self.right, page.model]
-        on_run(page, self.name, self.buttons, compare, inputs, self.outputs, cleared=self.cleared())
+        on_run(page, self.name, self.buttons, compare, inputs, self.outputs, cleared=self.cleared)
 
 
 def _values(picture: Picture, found: Comparison, *, display_side: int) -> Values:

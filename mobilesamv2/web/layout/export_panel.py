@@ -61,11 +61,8 @@ class ExportPanel:
             self.button = gr.Button("Download", elem_id=f"{name}-download", min_width=80)
         self.link = download_link(f"{name}-file")
         self.status = gr.HTML("", elem_id=f"{name}-export-status")
-        self.outputs = [self.link, self.status]
-
-    def cleared(self) -> list[Any]:
-        """Values of `outputs` for another photo."""
-        return [{}, ""]
+        self.outputs: list[Component] = [self.link, self.status]
+        self.cleared: list[Any] = [{}, ""]
 
     def connect(self) -> Any:
         """Wire the panel up; returns the event of packing, for others to cancel."""

@@ -98,21 +98,19 @@ class Tab(ABC):
         name: short, for ids: "segment" gives #segment-tab, #segment-run, #segment-cancel, #segment-numbers.
         title: on the tab itself.
         page: what all tabs share.
-        outputs: components that belong to the photo at hand; another photo sets them back to `cleared()`.
+        outputs: components that belong to the photo at hand; another photo sets them back.
+        cleared: their values without a photo, as `parts.shown` takes them.
         buttons: the run and the cancel button of a run on the photo at hand; none: there is no such run.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
-    outputs: list[Component]
     buttons: tuple[gr.Button, ...] = ()
 
     def __init__(self, page: Page) -> None:
         self.page = page
-
-    @abstractmethod
-    def cleared(self) -> list[Any]:
-        """Values of `outputs` without a photo, as `parts.shown` takes them."""
+        self.outputs: list[Component] = []
+        self.cleared: list[Any] = []
 
     @abstractmethod
     def connect(self) -> None:

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from ...progress import Progress
 from .. import exporting, prompting
@@ -105,10 +104,7 @@ class PromptTab(Tab):
         with gr.Column(elem_classes="details"), gr.Accordion(exporting.TITLE, open=False):
             take = partial(prompting.objects_pointed_at, **self.options)
             self.export = ExportPanel(page, "prompt", take, more=[self.objects, page.model])
-        self.outputs: list[Component] = self.export.outputs
-
-    def cleared(self) -> list[Any]:
-        return self.export.cleared()
+        self.outputs, self.cleared = self.export.outputs, self.export.cleared  # the pad clears the rest itself
 
     def connect(self) -> None:
         page, at_once = self.page, AT_ONCE | {"trigger_mode": "multiple"}

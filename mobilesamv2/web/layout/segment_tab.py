@@ -61,7 +61,8 @@ class SegmentTab(Tab):
                 with gr.Accordion("How this works", open=False, elem_id="how"):
                     gr.HTML(text.HOW)
         self.shown: list[Component] = [self.viewer, self.alone, self.table, self.buttons[0], self.numbers]
-        self.outputs: list[Component] = [*self.shown, *self.export.outputs]
+        self.outputs = [*self.shown, *self.export.outputs]
+        self.cleared = [*_NOTHING, page_text.idle(text.IDLE), *self.export.cleared]
 
     def _toolbar(self) -> None:
         with gr.Row(elem_classes="toolbar"):
@@ -120,9 +121,6 @@ class SegmentTab(Tab):
         apart = gr.Checkbox(label="One mask per pixel", info=text.APART_INFO, elem_id="one-per-pixel")
         self.filters: list[Component] = [own, clean, min_area, min_iou, min_stability, mask_nms, nested, apart]
 
-    def cleared(self) -> list[Any]:
-        return [*_NOTHING, page_text.idle(text.IDLE), *self.export.cleared()]
-
     def connect(self) -> None:
         page, side, shown = self.page, self.page.settings.stage_side, self.shown
         options = [self.sampler, self.prompts, self.confidence, page.model, *self.filters]
@@ -149,8 +147,8 @@ class SegmentTab(Tab):
             return _values(view)
 
         def after_run(request: gr.Request, photo: str | None, *chosen: Any) -> Values:
-            viewed = everything.viewed_by(page.session(request), photo)
-            if viewed is None or viewed.wanted == _wanted(*chosen):
+            found = everything.shown_to(page.session(request), photo)
+            if found is None or found.wanted == _wanted(*chosen):
                 return tuple(gr.skip() for _ in shown)
             return view_again(request, photo, *chosen)  # a control was moved meanwhile
 
@@ -162,7 +160,7 @@ class SegmentTab(Tab):
                 view = everything.pick(page.session(request), edition, index, side=side)
             return gr.skip() if view is None else alone_value(view, edition=edition, index=index)
 
-        cleared = [*_NOTHING, page_text.idle(text.IDLE)]
+        cleared = self.cleared[: len(shown)]
         running = on_run(page, self.name, self.buttons, segment, controls, shown, cleared=cleared)
         running.then(after_run, controls, shown, **AT_ONCE)
         self._connect_in_browser()  # first: of one event's listeners each waits for the one before
@@ -224,7 +222,7 @@ class SegmentTab(Tab):
             **hidden,
         )
         # It may have been on its way to the browser when a photo was chosen there.
-        cleared = json.dumps([*_NOTHING, page_text.idle(text.IDLE)])
+        cleared = json.dumps(self.cleared[: len(self.shown)])
         is_late = f"window.jobs.dropped() && !window.jobs.latestOf({json.dumps(self.name)})"
         late = f"() => {is_late} ? {cleared} : {json.dumps([gr.skip() for _ in self.shown])}"
         for shown in (at_once, making):
