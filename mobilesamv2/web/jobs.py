@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..images import ReadImage
 from ..stored import StoredEmbedding
 from .job_numbers import JobNumbers, whole
 from .runs import Asked, Run
 from .sessions import Session
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,23 +70,30 @@ class Job:
     def follow(self, run: Run, picture: ReadImage, asked: Asked, model: str) -> Generator[Any, None, None]:
         """What `run` gives of a picture until this job is stale; its embedding is taken out and kept.
 
-        The run is closed when this ends, is closed or fails. That stops the work also on a lent GPU.
-
         Raises:
             MobileSamError: what the model cannot do, in a sentence.
         """
         # A batch has pictures of its own.
         stored = self.session.embedding(model) if self.session.at_hand is picture else None
-        with closing(run(picture, stored, asked, model)) as items:
-            while not self.is_stale:  # where it is stale already, the run does not begin
-                try:
-                    item = next(items)
-                except StopIteration:
-                    return
+        with closing(self.wanted(run(picture, stored, asked, model))) as items:
+            for item in items:
                 if isinstance(item, StoredEmbedding):
                     self.session.keep_embedding(model, item, picture=picture)
                 else:
                     yield item
+
+    def wanted(self, items: Generator[Item, None, None]) -> Generator[Item, None, None]:
+        """The items until this job is stale; where it is stale already, what makes them does not begin.
+
+        It is closed when this ends, is closed or fails. That stops the work also on a lent GPU.
+        """
+        with closing(items):
+            while not self.is_stale:
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+                yield item
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from .permalink import add_permalink
 from .prompt_tab import PromptTab
 from .segment_tab import SegmentTab
 from .serving import launch, script
-from .wiring import on_another_photo
+from .wiring import QUIET, on_another_photo
 
 __all__ = ["build_demo", "launch", "make_demo", "serve"]
 
@@ -126,13 +126,13 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu, ne
             add_permalink(demo, all_tabs, [tab.name for tab in tabs], masthead.chosen)
         gr.HTML(text.colophon(_source_link(settings)), elem_id="colophon")
         for name in ("jobs", "names", "bring", "radios"):
-            demo.load(None, js=script(name), queue=False, api_visibility="private")
-        demo.load(None, js=_SCRIPTED, queue=False, api_visibility="private")
+            demo.load(None, js=script(name), **QUIET)
+        demo.load(None, js=_SCRIPTED, **QUIET)
         masthead.connect(demo)
         for tab in tabs:
             tab.connect()
         add_endpoints(page)
-        photo.change(None, photo, at_hand, js='(photo) => photo?.url ?? ""', queue=False, api_visibility="private")
+        photo.change(None, photo, at_hand, js='(photo) => photo?.url ?? ""', **QUIET)
         # Not by `at_hand`, which comes a moment later: what was asked of the new photo by then would be dropped, too.
         on_another_photo(
             page,

@@ -19,7 +19,7 @@ from ..text import everything as everything_text
 from ..text import page as page_text
 from .export_panel import download_link, formats_input, new_folder, offered
 from .page import Page, Tab
-from .parts import file_data, files_input, jpeg, run_buttons, sampler_input, slider
+from .parts import file_data, files_input, jpeg, prompts_input, run_buttons, sampler_input
 from .wiring import AT_ONCE, Values, on_run
 
 
@@ -44,12 +44,7 @@ class BatchTab(Tab):
             )
         with gr.Column(elem_classes="controls"):
             self.photos = files_input(batching.PHOTOS_LABEL.format(most=settings.most_photos), "batch-photos")
-            self.prompts = slider(
-                settings.prompts,
-                everything_text.PROMPTS_LABEL,
-                everything_text.prompts_info("object-aware", settings.prompts.start),
-                elem_id="batch-prompts",
-            )
+            self.prompts = prompts_input(settings.prompts, "batch-prompts")
             run_button, cancel = run_buttons("batch", batching.RUN)
             with gr.Accordion("Sampler and files", open=False):
                 self.sampler = sampler_input("batch-sampler")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,10 @@ from ...progress import Progress
 from .. import exporting
 from ..exporting import ExportItem
 from ..sessions import Session
-from ..steps import paced
 from ..text import page as page_text
 from .page import Page
 from .parts import file_data
-from .sentences import in_sentences
+from .wiring import Problem, told
 
 # The link stays for those whose browser asks before it saves; the script follows it once.
 _FOLLOW = """
@@ -80,17 +80,14 @@ class ExportPanel:
         ) -> Generator[tuple[Any, ...], None, None]:
             session = page.session(request)
             yield {}, ""
-            try:
-                steps = in_sentences(pack)(session, photo, formats, *more)
-                with page.metrics.request("page-export"), closing(paced(steps)) as items:
-                    for item in items:
-                        if isinstance(item, Path):
-                            yield offered(item), ""
-                        else:
-                            step = page_text.step(item.stage, item.done, item.total)
-                            yield gr.skip(), step
-            except gr.Error as error:
-                yield {}, page_text.problem(error.message)
+            with closing(told(page, "page-export", partial(pack, session, photo, formats, *more))) as items:
+                for item in items:
+                    if isinstance(item, Path):
+                        yield offered(item), ""
+                    elif isinstance(item, Problem):
+                        yield {}, page_text.problem(item.sentence_html)
+                    else:
+                        yield gr.skip(), page_text.step(item.stage, item.done, item.total)
 
         return self.button.click(
             packing,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,10 @@ def files_input(label: str, elem_id: str | None = None) -> gr.File:
     return files
 
 
-def slider(offered: Range, label: str, info: str, *, elem_id: str) -> gr.Slider:
-    return gr.Slider(
-        offered.low, offered.high, offered.start, step=offered.step, label=label, info=info, elem_id=elem_id
-    )
+def prompts_input(offered: Range, elem_id: str) -> gr.Slider:
+    """At most how many prompts."""
+    info, (low, high, start, step) = everything_text.prompts_info("object-aware", offered.start), astuple(offered)
+    return gr.Slider(low, high, start, step=step, label="Prompts", info=info, elem_id=elem_id)
 
 
 def sampler_input(elem_id: str) -> gr.Radio:

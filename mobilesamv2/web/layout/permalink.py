@@ -15,6 +15,7 @@ from ..text import page as text
 from ..values import ValueKind, read_query
 from .inputs import kind_of
 from .serving import script
+from .wiring import QUIET
 
 LINKED = {
     "model": "model",
@@ -80,7 +81,7 @@ def add_permalink(demo: gr.Blocks, tabs: gr.Tabs, names: Sequence[str], chosen: 
     )
     words = {"copied": "Link copied", "address": "The address of this page is the link", "again": text.LINK_BUTTON}
     make = f"(...values) => ({script('permalink')})(values, {json.dumps(firsts)}, {json.dumps(words)})"
-    button.click(None, list(linked.values()), None, js=make, queue=False, api_visibility="private")
+    button.click(None, list(linked.values()), None, js=make, **QUIET)
 
 
 def _setting_of(name: str, component: Component) -> ValueKind:

@@ -15,14 +15,12 @@ from .. import exporting, prompting
 from ..job_numbers import whole
 from ..jobs import Question
 from ..prompt_lists import Limits
-from ..steps import paced
 from ..text import page as page_text
 from ..text import prompting as text
 from .export_panel import ExportPanel
 from .page import Page, Tab
-from .sentences import in_sentences
 from .serving import script
-from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, VISITOR_LANE
+from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, VISITOR_LANE, Problem, told
 
 _PAD = f"""<div class="pad" tabindex="0" role="application" aria-label="Photo to point at. {text.KEYS}">
 <div class="pad-picture">
@@ -143,22 +141,18 @@ class PromptTab(Tab):
         answer: dict[str, Any] = {"id": whole(question.get("id"))}
         job = Question(session, whole(question.get("job")), session.runs)
 
-        def items() -> Generator[Progress | dict[str, Any], None, None]:
+        def work() -> Generator[Progress | dict[str, Any], None, None]:
             if not question.get("look"):
-                yield from self.page.models.fetch(model)
+                yield from job.wanted(self.page.models.fetch(model))
             side = self.page.settings.display_side
             yield from prompting.answer(job, photo, question, model, side=side, **self.options)
 
-        try:
-            with (
-                self.page.metrics.request("page-prompt"),
-                closing(paced(in_sentences(items)())) as paced_items,
-            ):
-                for item in paced_items:
-                    if isinstance(item, Progress):
-                        yield answer | {"step": page_text.step(item.stage, item.done, item.total)}
-                    else:
-                        answer |= item
-        except gr.Error as error:
-            answer["problem"] = page_text.problem(error.message)
+        with closing(told(self.page, "page-prompt", work)) as items:
+            for item in items:
+                if isinstance(item, Progress):
+                    yield answer | {"step": page_text.step(item.stage, item.done, item.total)}
+                elif isinstance(item, Problem):
+                    answer["problem"] = page_text.problem(item.sentence_html)
+                else:
+                    answer |= item
         yield answer  # with nothing in it where the photo is gone

@@ -24,9 +24,9 @@ from ..text import page as page_text
 from .export_panel import ExportPanel
 from .mask_viewer import alone_value, mask_table, mask_viewer, table_value, tell_viewer, viewer_value
 from .page import Page, Tab
-from .parts import properties, run_buttons, sampler_input, slider
+from .parts import prompts_input, properties, run_buttons, sampler_input
 from .sentences import in_sentences, sentences
-from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, VISITOR_LANE, Values, on_run
+from .wiring import AT_ONCE, MOST_AT_WORK, PRIVATE, QUIET, VISITOR_LANE, Values, on_run
 
 _RELAY = f'watch("value", () => ({tell_viewer("mask:alone", "value")})(props.value));'
 _FILTERS = ("min_area_percent", "min_predicted_iou", "min_stability", "mask_nms", "hide_nested", "flatten")
@@ -87,12 +87,7 @@ class SegmentTab(Tab):
             info="Sets sampler, prompts and confidence, to be changed below and under Advanced.",
             elem_id="effort",
         )
-        self.prompts = slider(
-            settings.prompts,
-            text.PROMPTS_LABEL,
-            text.prompts_info("object-aware", settings.prompts.start),
-            elem_id="prompts",
-        )
+        self.prompts = prompts_input(settings.prompts, "prompts")
         self.buttons = run_buttons("segment")
         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
             self.sampler = sampler_input("sampler")
@@ -226,23 +221,22 @@ class SegmentTab(Tab):
         is_late = f"window.jobs.dropped() && !window.jobs.latestOf({json.dumps(self.name)})"
         late = f"() => {is_late} ? {cleared} : {json.dumps([gr.skip() for _ in self.shown])}"
         for shown in (at_once, making):
-            shown.then(None, None, self.shown, js=late, queue=False, **PRIVATE)
+            shown.then(None, None, self.shown, js=late, **QUIET)
 
     def _connect_in_browser(self) -> None:
         """What needs no server: the dial, the slider's sentence, view and opacity."""
-        quiet: dict[str, Any] = {"queue": False, **PRIVATE}
         told = [self.sampler, self.prompts]
         for changed in (self.sampler.change, self.prompts.change):
-            changed(None, told, self.prompts, js=text.PROMPTS_INFO_JS, **quiet)
+            changed(None, told, self.prompts, js=text.PROMPTS_INFO_JS, **QUIET)
         dials = [self.sampler, self.prompts, self.confidence]
         efforts = self.page.settings.efforts
-        self.effort.input(None, self.effort, dials, js=_effort_js(efforts), **quiet)
+        self.effort.input(None, self.effort, dials, js=_effort_js(efforts), **QUIET)
         for dial in dials:
-            dial.change(None, dials, self.effort, js=_named_effort_js(efforts), **quiet)
+            dial.change(None, dials, self.effort, js=_named_effort_js(efforts), **QUIET)
         at_hand = self.page.at_hand
-        at_hand.change(None, at_hand, None, js=tell_viewer("viewer:photo", "{url: value}"), **quiet)
-        self.view.change(None, self.view, None, js=tell_viewer("viewer:set", "{view: value}"), **quiet)
-        self.opacity.change(None, self.opacity, None, js=tell_viewer("viewer:set", "{opacity: value}"), **quiet)
+        at_hand.change(None, at_hand, None, js=tell_viewer("viewer:photo", "{url: value}"), **QUIET)
+        self.view.change(None, self.view, None, js=tell_viewer("viewer:set", "{view: value}"), **QUIET)
+        self.opacity.change(None, self.opacity, None, js=tell_viewer("viewer:set", "{opacity: value}"), **QUIET)
 
 
 def _values(view: MasksView, *, is_example: bool = False, is_cancelled: bool = False) -> Values:

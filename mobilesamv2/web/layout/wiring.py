@@ -20,7 +20,7 @@ from ..steps import paced
 from ..text import page as text
 from .page import Page
 from .parts import BUSY, READY, shown
-from .sentences import in_sentences
+from .sentences import sentences
 
 VISITOR_LANE = "visitors"
 """Runs of visitors. They wait for the model's lock, first come, first served, and can be stopped there."""
@@ -31,7 +31,9 @@ PROGRAM_LANE = "programs"
 BATCH_LANE = "batches"
 """Programs' batches are answered one at a time."""
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+QUIET: dict[str, Any] = {"queue": False, **PRIVATE}
+"""Of listeners that only the browser hears."""
+AT_ONCE: dict[str, Any] = {"show_progress": "hidden", **QUIET}
 """Of listeners that do not wait in the queue, and so may overtake the runs."""
 
 Values = tuple[Any, ...]
@@ -86,20 +88,25 @@ def on_run(
     def stop(request: gr.Request, number: float) -> None:
         numbers(page.session(request)).cancel(number)
 
-    def told(request: gr.Request, number: float, *values: Any) -> Generator[Values, None, None]:
+    def do(request: gr.Request, number: float, *values: Any) -> Generator[Values, None, None]:
         session = page.session(request)
         job = Job.take(session, number, numbers(session), name)
         if job is None:
             yield number, *nothing  # without any values, Gradio would clear the outputs
             return
         is_told = False  # whether the status says what came out
-        choice = values[inputs.index(page.model)] if page.model in inputs else None
-        start = partial(_fetched_and_done, page, job, choice, partial(work, job, *values))
-        with closing(paced(page.batch_lock.run(start) if is_batch else start())) as items:
+
+        def fetched_and_done() -> Generator[Progress | Values, None, None]:
+            if page.model in inputs:
+                yield from job.wanted(page.models.fetch(values[inputs.index(page.model)]))
+            yield from work(job, *values)
+
+        start = partial(told, page, f"page-{name}", fetched_and_done)
+        with closing(page.batch_lock.run(start) if is_batch else start()) as items:
             for item in items:
                 if job.is_gone:
                     break
-                if isinstance(item, _Problem):
+                if isinstance(item, Problem):
                     yield number, *cleared[:-1], text.problem(item.sentence_html)
                     is_told = True
                 elif isinstance(item, Progress):
@@ -112,14 +119,13 @@ def on_run(
         # Gradio sends the last values twice: nothing is best.
         yield number, *nothing[1:], text.idle(text.CANCELLED) if is_cancelled else gr.skip()
 
-    quiet: dict[str, Any] = {"queue": False, **PRIVATE}
     latest = f"() => [window.jobs.latestOf({tab})]"
     is_latest = f"n === window.jobs.latestOf({tab})"
     # What changes at once changes in the browser: a round trip would let the next click overtake it.
     busy = f"() => (window.jobs.begin({tab}), {json.dumps(BUSY)})"
-    run.click(None, None, [run, cancel], js=_then_focus(busy, cancel), **quiet)
+    run.click(None, None, [run, cancel], js=_then_focus(busy, cancel), **QUIET)
     running = run.click(begin, asked, None, js=latest, trigger_mode="multiple", **AT_ONCE).then(
-        told,
+        do,
         [asked, *inputs],
         [answered, *outputs],
         js=f"(_, ...values) => [window.jobs.latestOf({tab}), ...values]",
@@ -133,15 +139,15 @@ def on_run(
     )
     ready = _then_focus(shown(*READY), run)
     # The server never began it: too many wait, or it cannot be reached.
-    running.failure(None, None, [run, cancel], js=ready, **quiet)
+    running.failure(None, None, [run, cancel], js=ready, **QUIET)
     skips = json.dumps([gr.skip()] * 2)
-    running.then(None, answered, [run, cancel], js=f"n => {is_latest} ? ({ready})() : {skips}", **quiet)
+    running.then(None, answered, [run, cancel], js=f"n => {is_latest} ? ({ready})() : {skips}", **QUIET)
     if not is_batch:
         # An answer may have been on its way to the browser when another photo cleared the outputs there.
         cleared_again = f"{is_latest} && window.jobs.isGone(n) ? {json.dumps(cleared)} : {json.dumps(nothing)}"
-        running.then(None, answered, outputs, js=f"n => {cleared_again}", **quiet)
+        running.then(None, answered, outputs, js=f"n => {cleared_again}", **QUIET)
     cancelled = shown(text.idle(text.CANCELLED), *READY)
-    cancel.click(None, None, [status, run, cancel], js=_then_focus(cancelled, run), **quiet)
+    cancel.click(None, None, [status, run, cancel], js=_then_focus(cancelled, run), **QUIET)
     cancel.click(stop, asked, None, js=latest, trigger_mode="multiple", **AT_ONCE)
     return running
 
@@ -154,7 +160,7 @@ def on_another_photo(page: Page, outputs: list[Component], cleared: list[Any]) -
         page.session(request).runs.drop(number)
 
     js = f"() => (window.jobs.dropAll(), {json.dumps(cleared)})"
-    page.photo.change(None, None, outputs, js=js, queue=False, **PRIVATE)
+    page.photo.change(None, None, outputs, js=js, **QUIET)
     page.photo.change(drop, number, None, js="() => [window.jobs.dropped()]", trigger_mode="multiple", **AT_ONCE)
 
 
@@ -175,24 +181,16 @@ def _then_focus(js: str, button: gr.Button) -> str:
 
 
 @dataclass(frozen=True)
-class _Problem:
+class Problem:
     """What went wrong in a run, as the visitor is told."""
 
     sentence_html: str
 
 
-def _fetched_and_done(
-    page: Page, job: Job, choice: str | None, work: Callable[[], Generator[Progress | Values, None, None]]
-) -> Generator[Progress | Values | _Problem, None, None]:
-    """Fetch the chosen model if there is one, then do the work; ends with a `_Problem` where either fails."""
+def told(page: Page, name: str, work: Callable[[], Generator[Any, None, None]]) -> Generator[Any, None, None]:
+    """What `work` yields, counted as a request of that name, its progress paced; a `Problem` where it fails."""
     try:
-        with page.metrics.request(f"page-{job.tab}"):
-            if choice is not None:
-                with closing(in_sentences(page.models.fetch)(choice)) as steps:
-                    for step in steps:
-                        yield step
-                        if job.is_stale:
-                            break
-            yield from in_sentences(work)()
+        with page.metrics.request(name), sentences(), closing(paced(work())) as items:
+            yield from items
     except gr.Error as error:
-        yield _Problem(error.message)
+        yield Problem(error.message)

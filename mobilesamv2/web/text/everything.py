@@ -44,7 +44,6 @@ HOW = (
     "asks a detector for at most 320 boxes first, and the decoder once about each.</p>"
     "<p>Filters and the slider work on what is decoded already: fewer prompts are answered at once.</p>"
 )
-PROMPTS_LABEL = "Prompts"
 _PROMPTS_INFO = {
     "object-aware": "Asks about at most {prompts} boxes around objects, surest first.",
     "grid": "Asks about a grid of {side} × {side} = {square} points.",
