@@ -55,32 +55,24 @@ class ExportPanel:
         take: Callable[..., ExportItem | Generator[Progress, None, ExportItem]],
         more: Sequence[Component] = (),
     ) -> None:
-        self.page, self._take, self._more = page, take, more
         with gr.Group(elem_classes="export"):
-            self.formats = formats_input(f"{name}-formats")
-            self.button = gr.Button("Download", elem_id=f"{name}-download", min_width=80)
-        self.link = download_link(f"{name}-file")
-        self.status = gr.HTML("", elem_id=f"{name}-export-status")
-        self.outputs: list[Component] = [self.link, self.status]
+            formats = formats_input(f"{name}-formats")
+            button = gr.Button("Download", elem_id=f"{name}-download", min_width=80)
+        link, status = download_link(f"{name}-file"), gr.HTML("", elem_id=f"{name}-export-status")
+        self.outputs: list[Component] = [link, status]
         self.cleared: list[Any] = [{}, ""]
 
-    def connect(self) -> Any:
-        """Wire the panel up; returns the event of packing, for others to cancel."""
-        page = self.page
-
-        def pack(session: Session, photo: str | None, formats: list[str], *more: Any) -> Generator[Any, None, None]:
-            chosen = exporting.formats_of(formats)
-            taken = self._take(session, photo, *more)
+        def pack(session: Session, photo: str | None, named: list[str], *values: Any) -> Generator[Any, None, None]:
+            chosen = exporting.formats_of(named)
+            taken = take(session, photo, *values)
             if not isinstance(taken, ExportItem):
                 taken = yield from taken
             yield from exporting.pack(taken, chosen, new_folder())
 
-        def packing(
-            request: gr.Request, photo: str | None, formats: list[str], *more: Any
-        ) -> Generator[tuple[Any, ...], None, None]:
+        def packing(request: gr.Request, photo: str | None, *values: Any) -> Generator[tuple[Any, ...], None, None]:
             session = page.session(request)
             yield {}, ""
-            with closing(told(page, "page-export", partial(pack, session, photo, formats, *more))) as items:
+            with closing(told(page, "page-export", partial(pack, session, photo, *values))) as items:
                 for item in items:
                     if isinstance(item, Path):
                         yield offered(item), ""
@@ -89,9 +81,9 @@ class ExportPanel:
                     else:
                         yield gr.skip(), page_text.step(item.stage, item.done, item.total)
 
-        return self.button.click(
+        button.click(
             packing,
-            [page.photo, self.formats, *self._more],
+            [page.photo, formats, *more],
             self.outputs,
             show_progress="hidden",
             concurrency_limit=2,

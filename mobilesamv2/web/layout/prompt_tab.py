@@ -130,7 +130,6 @@ class PromptTab(Tab):
             **PRIVATE,
         )
         asking.failure(None, js=f"() => {_IN_BROWSER}.lost()", **at_once)
-        self.export.connect()
 
     def _answer(
         self, request: gr.Request, photo: str | None, model: str, event: gr.EventData

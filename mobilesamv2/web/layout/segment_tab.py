@@ -161,7 +161,6 @@ class SegmentTab(Tab):
         self._connect_in_browser()  # first: of one event's listeners each waits for the one before
         for changed in options:
             changed.change(view_again, controls, shown, trigger_mode="always_last", **AT_ONCE)
-        self.export.connect()
         self._connect_first_example(options)
         self.viewer.select(pick, None, self.alone, **AT_ONCE)
 

@@ -23,41 +23,18 @@ function draw() {
         const [first, second] = [a, b].map(index => value.rows[index][sorted.column] ?? -Infinity);
         return (sorted.up ? first - second : second - first) || a - b;
     });
-    const table = document.createElement("table");
-    table.innerHTML = "<caption class='sr-only'>All masks on the photo</caption>";
-    const head = table.createTHead().insertRow();
-    NAMES.forEach((name, column) => {
-        const cell = document.createElement("th");
-        const here = sorted.column === column;
-        cell.scope = "col";
-        cell.setAttribute("aria-sort", here ? (sorted.up ? "ascending" : "descending") : "none");
-        const button = document.createElement("button");
-        button.textContent = name;
-        button.addEventListener("click", () => {
-            sorted = {column, up: here ? !sorted.up : column === 0};
-            draw();
-            box.querySelectorAll("th button")[column].focus();
-        });
-        cell.append(button);
-        head.append(cell);
+    const head = NAMES.map((name, column) => {
+        const sort = sorted.column !== column ? "none" : sorted.up ? "ascending" : "descending";
+        return `<th scope="col" aria-sort="${sort}"><button>${name}</button></th>`;
     });
-    const body = table.createTBody();
-    for (const index of order) {
-        const row = body.insertRow();
-        row.dataset.mask = index;
-        value.rows[index].forEach((cell, column) => {
-            const place = row.insertCell();
-            if (column) place.textContent = shown(cell, column);
-            else {
-                const button = document.createElement("button");
-                button.textContent = cell;
-                button.setAttribute("aria-label", `Mask ${cell}: show it alone`);
-                button.style.setProperty("--colour", value.colours[index]);
-                place.append(button);
-            }
-        });
-    }
-    box.replaceChildren(table);
+    const body = order.map(index => { // all of it is numbers
+        const [number, ...others] = value.rows[index];
+        const cells = others.map((cell, place) => `<td>${shown(cell, place + 1)}</td>`);
+        return `<tr data-mask="${index}"><td><button style="--colour:${value.colours[index]}"
+            aria-label="Mask ${number}: show it alone">${number}</button></td>${cells.join("")}</tr>`;
+    });
+    box.innerHTML = `<table><caption class="sr-only">All masks on the photo</caption>
+        <thead><tr>${head.join("")}</tr></thead><tbody>${body.join("")}</tbody></table>`;
     if (focused >= 0) box.querySelectorAll("th button")[focused]?.focus();
 }
 
@@ -65,7 +42,13 @@ const rowOf = event => event.target.closest?.("tr[data-mask]");
 box.addEventListener("pointerover", event => rowOf(event) && send("mask:look", Number(rowOf(event).dataset.mask)));
 box.addEventListener("focusin", event => rowOf(event) && send("mask:look", Number(rowOf(event).dataset.mask)));
 box.addEventListener("pointerleave", () => send("mask:look", -1));
-box.addEventListener("click", event => rowOf(event) && send("mask:pick", Number(rowOf(event).dataset.mask)));
+box.addEventListener("click", event => {
+    const column = event.target.closest("th button")?.parentElement.cellIndex;
+    if (column === undefined) return rowOf(event) && send("mask:pick", Number(rowOf(event).dataset.mask));
+    sorted = {column, up: sorted.column === column ? !sorted.up : column === 0};
+    draw();
+    box.querySelectorAll("th button")[column].focus();
+});
 document.addEventListener("mask:looked", event => {
     for (const row of box.querySelectorAll("tr[data-mask]"))
         row.classList.toggle("looked", Number(row.dataset.mask) === event.detail.index);
