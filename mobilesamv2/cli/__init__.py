@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import io
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from ..errors import MobileSamError, sentence_of
 from . import batch, budget, compare, evaluate, export, segment, serve, weights
+from .stopping import stopped_like_ctrl_c
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -29,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text; stderr does so itself
     options = _parser().parse_args(arguments)
     try:
-        with _stopped_like_ctrl_c():
+        with stopped_like_ctrl_c():
             code: int = options.run(options)
     except MobileSamError as error:
         print(f"mobilesamv2: {error}", file=sys.stderr)
@@ -41,19 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("mobilesamv2: stopped.", file=sys.stderr)
         return INTERRUPTED
     return code
-
-
-@contextmanager
-def _stopped_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM, which `docker stop` and Slurm send, raises KeyboardInterrupt: what is done is written down."""
-    if threading.current_thread() is not threading.main_thread():  # only there signals can be handled
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

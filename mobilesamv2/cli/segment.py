@@ -22,6 +22,7 @@ from .options import (
     request_of,
 )
 from .photos import Photo, find_photos
+from .stopping import HeldStops
 
 if TYPE_CHECKING:
     from ..geometry import Tiles
@@ -95,36 +96,51 @@ def _formats(text: str, *, of_data_sets: bool = False) -> tuple[str, ...]:
 
 def run(options: argparse.Namespace) -> int:
     """Segment the photographs; see `add_parser`."""
-    from ..export import write_datasets, write_summary
-    from ..geometry import Tiles
-
-    request = request_of(options)
-    tiles = None if options.tiles is None else Tiles(options.tiles) if options.tiles else Tiles()
-    photos, missing = find_photos(options.photos, recursive=options.recursive, output=options.output)
-    for _, sentence in missing:
-        print(f"mobilesamv2: {sentence}", file=sys.stderr)
-    failures = [{"photo": str(path), "error": sentence} for path, sentence in missing]
     records: list[dict[str, Any]] = []
-    options.output.mkdir(parents=True, exist_ok=True)
+    failures: list[dict[str, str]] = []
+    with HeldStops() as stops:
+        from ..export import write_datasets, write_summary
+        from ..geometry import Tiles
+
+        request = request_of(options)
+        tiles = None if options.tiles is None else Tiles(options.tiles) if options.tiles else Tiles()
+        options.output.mkdir(parents=True, exist_ok=True)
+        try:
+            stops.let_through()
+            _segment_all(options, request, tiles, records, failures)
+        finally:
+            # Also after Ctrl-C and SIGTERM: what is done is done.
+            stops.hold()
+            write_summary(options.output, photos=records, failures=failures)
+            stops.let_through()
+            wanted = (*options.dataset, *(["coco"] if options.coco else []))
+            if wanted and records:
+                folders, info = [record["folder"] for record in records], {"model": records[0]["model"]}
+                write_datasets(options.output, folders, formats=wanted, info=info)
+    return 1 if failures else 0
+
+
+def _segment_all(
+    options: argparse.Namespace,
+    request: Request,
+    tiles: Tiles | None,
+    records: list[dict[str, Any]],
+    failures: list[dict[str, str]],
+) -> None:
+    photos, missing = find_photos(options.photos, recursive=options.recursive, output=options.output)
+    for path, sentence in missing:
+        print(f"mobilesamv2: {sentence}", file=sys.stderr)
+        failures.append({"photo": str(path), "error": sentence})
     if options.resume:
         done = {photo: record for photo in photos if (record := _done(photo, options, request, tiles)) is not None}
         records += done.values()
         photos = [photo for photo in photos if photo not in done]
         print(f"{count(len(done), 'photo')} done before.")
-    try:
-        if photos:
-            _segment_all(load_segmenter(options), photos, options, request, tiles, records, failures)
-    finally:
-        # Also after Ctrl-C and SIGTERM: what is done is done.
-        write_summary(options.output, photos=records, failures=failures)
-        wanted = (*options.dataset, *(["coco"] if options.coco else []))
-        if wanted and records:
-            folders, info = [record["folder"] for record in records], {"model": records[0]["model"]}
-            write_datasets(options.output, folders, formats=wanted, info=info)
-    return 1 if failures else 0
+    if photos:
+        _segment_each(load_segmenter(options), photos, options, request, tiles, records, failures)
 
 
-def _segment_all(
+def _segment_each(
     segmenter: Segmenter,
     photos: list[Photo],
     options: argparse.Namespace,

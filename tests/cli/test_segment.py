@@ -16,7 +16,9 @@ from PIL import Image
 
 import mobilesamv2
 from mobilesamv2.cli import main
+from mobilesamv2.cli import segment as segment_command
 from mobilesamv2.prompts import MaskFilters
+from mobilesamv2.request import Request
 from mobilesamv2.results import STAGES
 from tests.tiny import picture, spied, tiny_segmenter
 
@@ -197,6 +199,7 @@ def test_sigterm_ends_as_ctrl_c_does(
         calls.append(arguments)
         if len(calls) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)  # as some senders do
         return original(*arguments, **options)
 
     before = signal.getsignal(signal.SIGTERM)
@@ -205,11 +208,29 @@ def test_sigterm_ends_as_ctrl_c_does(
     photos = [str(saved(tmp_path / name)) for name in ("a.png", "b.png")]
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "summary.json").write_text('{"photos": "of the run before"}')
-    assert main(["segment", *photos, "-o", str(tmp_path / "out")]) == 130
+    assert main(["segment", *photos, "-o", str(tmp_path / "out"), "--coco"]) == 130
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert [photo["folder"] for photo in summary["photos"]] == ["a"]
+    (image,) = json.loads((tmp_path / "out" / "coco.json").read_text())["images"]
+    assert image["file_name"] == "a.png"
     assert "stopped" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_sigterm_before_the_first_photograph_replaces_the_summary_of_the_run_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(options: object) -> Request:  # while packages are imported
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Request("grid")
+
+    monkeypatch.setattr(segment_command, "request_of", asked)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "summary.json").write_text('{"photos": "of the run before"}')
+    assert main(["segment", str(saved(tmp_path / "a.png")), "-o", str(tmp_path / "out")]) == 130
+    assert json.loads((tmp_path / "out" / "summary.json").read_text()) == {"photos": [], "failures": []}
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert signal.SIGTERM not in held
 
 
 def test_resuming_leaves_out_what_is_done_and_asked_the_same(
