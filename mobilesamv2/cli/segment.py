@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from ..segmenter import Segmenter
 
 
+_IN_ITS_FILE_ALONE = ("made_with", "prompt_list", "annotations")
+"""Keys of `masks.json` that the record in `summary.json` has not."""
+
+
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
@@ -189,7 +193,14 @@ def _segment_one(
     else:
         result = _in_tiles(segmenter, read, request, tiles, told=lambda said: told(f"{photo.name}, {said}"))
     folder = options.output / photo.name
-    write_result(folder, read.picture, result, file_name=photo.file_name, formats=options.export)
+    write_result(
+        folder,
+        read.picture,
+        result,
+        file_name=photo.file_name,
+        formats=options.export,
+        made_with=_made_with(options),
+    )
     return _of_photo(photo, result.to_record())
 
 
@@ -210,21 +221,34 @@ def _in_tiles(
             told(f"window {item.done + 1} of {item.total}")
 
 
+def _made_with(options: argparse.Namespace) -> dict[str, Any]:
+    """What decides on the results of a photograph beside the model's name and the request."""
+    return {
+        "detector": options.detector,
+        "weights": options.weights,
+        "decoder_weights": options.decoder_weights,
+        "formats": sorted(options.export),
+    }
+
+
 def _of_photo(photo: Photo, record: dict[str, Any]) -> dict[str, Any]:
     return {"photo": str(photo.path), "folder": photo.name, **record}
 
 
 def _done(photo: Photo, options: argparse.Namespace, request: Request, tiles: Tiles | None) -> dict[str, Any] | None:
-    """The record of a photograph that was segmented before, as is asked now; None if it was not."""
+    """The record of a photograph that was segmented before, as is asked now, and is the same since; else None."""
     from ..export import MASKS_NAME
 
+    path = options.output / photo.name / MASKS_NAME
     try:
-        kept = json.loads((options.output / photo.name / MASKS_NAME).read_text(encoding="utf-8"))
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_mtime < photo.path.stat().st_mtime or kept["made_with"] != _made_with(options):
+            return None
         same = kept["image"].pop("file_name") == photo.file_name and kept["model"] == options.model
         side = None if kept["tiles"] is None else kept["tiles"]["side"]
         same = same and side == (None if tiles is None else tiles.side)
         if same and kept["request"] == request.to_record():
-            return _of_photo(photo, {k: v for k, v in kept.items() if k not in ("prompt_list", "annotations")})
+            return _of_photo(photo, {k: v for k, v in kept.items() if k not in _IN_ITS_FILE_ALONE})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # not there, or not ours
     return None

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+from typing import Any
 
 
 @contextmanager
@@ -32,9 +31,12 @@ def stopped_like_ctrl_c() -> Iterator[None]:
 class HeldStops:
     """While the block runs, Ctrl-C and SIGTERM wait until `let_through`, or until its end.
 
-    So a stop that comes while packages are imported finds a command that can write down what was done. Where the system
-    cannot hold them (Windows), nothing waits.
+    So a stop that comes while packages are imported finds a command that can write down what was done.
     """
+
+    def __init__(self) -> None:
+        self._before: dict[signal.Signals, Any] = {}
+        self._came: list[signal.Signals] = []
 
     def __enter__(self) -> HeldStops:
         self.hold()
@@ -45,10 +47,19 @@ class HeldStops:
 
     def hold(self) -> None:
         """Let stops wait from now on."""
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        if threading.current_thread() is threading.main_thread():  # only there signals can be handled
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before.setdefault(number, signal.signal(number, self._note))
 
     def let_through(self) -> None:
-        """Raise what waited as KeyboardInterrupt, and what comes from now on at once."""
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+        """Handle what waited, which raises KeyboardInterrupt, and what comes from now on at once."""
+        before, came = self._before, self._came
+        self._before, self._came = {}, []
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            if callable(before[number]):
+                before[number](number, None)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._came.append(signal.Signals(number))

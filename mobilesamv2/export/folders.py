@@ -31,6 +31,7 @@ def write_result(
     *,
     file_name: str = "",
     formats: Collection[str] = (),
+    made_with: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `overlay.png`, `label_map.png` and at last `masks.json` into `folder`; what is there is replaced.
 
@@ -44,6 +45,7 @@ def write_result(
         result: its masks are numbered in `label_map.png` from 1 in their order in `masks.json`.
         file_name: name of the photograph's file, told in `masks.json`.
         formats: of `FORMATS`, what else to write. Masks and cut-outs of an earlier run go first.
+        made_with: what else decided on the result, told in `masks.json`.
 
     Raises:
         OSError: if the files cannot be written.
@@ -64,7 +66,9 @@ def write_result(
         write_file(folder / "label_map.png", label_map_png(result.masks))
     # Last: where it lies, everything else does.
     asked = result.prompts.to_list()
-    write_json(folder / MASKS_NAME, {**named, "prompt_list": asked, "annotations": annotation_records(result.masks)})
+    told = {} if made_with is None else {"made_with": dict(made_with)}
+    of_masks = annotation_records(result.masks)
+    write_json(folder / MASKS_NAME, {**named, **told, "prompt_list": asked, "annotations": of_masks})
 
 
 def _write_photo(folder: Path, stem: str, drawn: Picture, *, is_large: bool) -> None:

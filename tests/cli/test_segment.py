@@ -229,8 +229,7 @@ def test_sigterm_before_the_first_photograph_replaces_the_summary_of_the_run_bef
     (tmp_path / "out" / "summary.json").write_text('{"photos": "of the run before"}')
     assert main(["segment", str(saved(tmp_path / "a.png")), "-o", str(tmp_path / "out")]) == 130
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == {"photos": [], "failures": []}
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    assert signal.SIGTERM not in held
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_resuming_leaves_out_what_is_done_and_asked_the_same(
@@ -261,6 +260,31 @@ def test_resuming_leaves_out_what_is_done_and_asked_the_same(
     assert len(asked) == 1
     assert segment("--max-prompts", "3") == ["a", "b"]
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("change", ["export", "detector", "weights", "photograph"])
+def test_resuming_does_again_what_was_made_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    segmenter, asked = tiny_segmenter(), list[Any]()
+    segmenter.name = "nano"
+    monkeypatch.setattr(segmenter, "segment_everything", spied(segmenter.segment_everything, asked))
+    monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: segmenter)
+    photo = saved(tmp_path / "a.png")
+    command = ["segment", str(photo), "-o", str(tmp_path / "out"), "--sampler", "grid:2"]
+    assert main(command) == main([*command, "--resume"]) == 0
+    assert len(asked) == 1
+    if change == "photograph":
+        later = (tmp_path / "out" / "a" / "masks.json").stat().st_mtime + 5
+        os.utime(saved(photo, seed=1), (later, later))
+    also = {
+        "export": ["--export", "uncovered"],
+        "detector": ["--detector", "yolov8n"],
+        "weights": ["--weights", "a.pt"],
+    }
+    assert main([*command, "--resume", *also.get(change, [])]) == 0
+    assert len(asked) == 2
+    assert (tmp_path / "out" / "a" / "uncovered.png").exists() == (change == "export")
 
 
 def test_filters_on_the_command_line_leave_masks_out(tiny: None, tmp_path: Path) -> None:

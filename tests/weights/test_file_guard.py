@@ -79,9 +79,32 @@ def test_what_came_in_place_of_a_checkpoint_is_named(
 
 
 @each_reader
-@pytest.mark.parametrize("text", ['{"error": "Entry not found"}', "Access denied", "# notes\n\tof mine\r\n"])
+@pytest.mark.parametrize("text", ['{"error": "Entry not found"}', "Access denied", "# notes\n\tof mine\r\n", "Größe"])
 def test_a_text_is_named_as_what_it_is(read: Callable[[Path], Any], text: str, tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_text(text)
     with pytest.raises(WeightsError, match=r"model\.pt is a text and no checkpoint; it begins with ") as caught:
+        read(tmp_path / "model.pt")
+    assert "run code" not in str(caught.value)
+
+
+@each_reader
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty: it has zero bytes"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), "is a picture and no checkpoint"),
+        (b"\xff\xd8\xff\xe0" + bytes(40), "is a picture and no checkpoint"),
+        (b"\x1f\x8b\x08\x00" + bytes(40), "is a gzip archive, to be unpacked first, and no checkpoint"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(40), "is an HDF5 file, as Keras writes it, and no checkpoint"),
+        ("<html>Größe</html>".encode("utf-16"), "is a web page and no checkpoint"),
+        ("<html>" + "ü" * 300 + "</html>", "is a web page and no checkpoint"),
+    ],
+    ids=["empty", "png", "jpeg", "gzip", "hdf5", "utf-16", "cut letter"],
+)
+def test_files_of_other_kinds_are_named(
+    read: Callable[[Path], Any], content: bytes | str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "model.pt").write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(WeightsError, match=said) as caught:
         read(tmp_path / "model.pt")
     assert "run code" not in str(caught.value)
