@@ -53,10 +53,10 @@ class HeldStops:
 
     def let_through(self) -> None:
         """Handle what waited, which raises KeyboardInterrupt, and what comes from now on at once."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         before, came = self._before, self._came
         self._before, self._came = {}, []
-        for number, handler in before.items():
-            signal.signal(number, handler)
         for number in came:
             if callable(before[number]):
                 before[number](number, None)
