@@ -10,33 +10,46 @@ import pytest
 from mobilesamv2.cli.stopping import HeldStops, stopped_like_ctrl_c
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_that_is_held_comes_when_it_is_let_through(number: signal.Signals) -> None:
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    reached = []
-    with pytest.raises(KeyboardInterrupt), stopped_like_ctrl_c(), HeldStops() as stops:
-        os.kill(os.getpid(), number)
-        reached.append("held")
+def send(number: signal.Signals = signal.SIGTERM) -> None:
+    os.kill(os.getpid(), number)
+
+
+def imported_while_stopped(number: signal.Signals, reached: list[str]) -> None:
+    with stopped_like_ctrl_c(), HeldStops() as stops:
+        send(number)
+        reached.append("imported")
         stops.let_through()
         reached.append("never")
-    assert reached == ["held"]
+
+
+def stopped_again_and_again(written: list[str]) -> None:
+    with stopped_like_ctrl_c(), HeldStops() as stops:
+        try:
+            stops.let_through()
+            send()
+        finally:
+            send()
+            stops.hold()
+            send()
+            written.append("summary")
+            stops.let_through()
+            send()
+            written.append("data set")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_is_held_comes_when_it_is_let_through(number: signal.Signals) -> None:
+    before, reached = (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)), list[str]()
+    with pytest.raises(KeyboardInterrupt):
+        imported_while_stopped(number, reached)
+    assert reached == ["imported"]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 def test_further_sigterms_do_nothing_while_what_was_done_is_written() -> None:
-    written = []
-    with pytest.raises(KeyboardInterrupt), stopped_like_ctrl_c(), HeldStops() as stops:
-        try:
-            stops.let_through()
-            os.kill(os.getpid(), signal.SIGTERM)
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
-            stops.hold()
-            os.kill(os.getpid(), signal.SIGTERM)
-            written.append("summary")
-            stops.let_through()
-            os.kill(os.getpid(), signal.SIGTERM)
-            written.append("data set")
+    written: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        stopped_again_and_again(written)
     assert written == ["summary", "data set"]
 
 
