@@ -5,6 +5,7 @@ Files are made one at a time, so that what is held in memory is one of them and 
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from .. import render
+from ..errors import PromptError
 from ..types import Masks, Picture
 from .datasets import DATASETS, File, dataset_files
 from .pictures import cutout_image, label_map_png, mask_image, png_bytes, uncovered_image
@@ -38,22 +40,24 @@ _STORED = (".png",)
 
 
 def chosen_formats(names: str | Sequence[str], *, of: Mapping[str, str] = FORMATS) -> tuple[str, ...]:
-    """The formats that people name: "masks,cutouts", a list of names, or "all"; in their order.
+    """The formats that people name: "masks,cutouts", "masks cutouts", a list of names, or "all"; in their order.
 
     Args:
         of: what there is to choose from: `FORMATS` or `DATASETS`.
 
     Raises:
-        ValueError: if one is unknown or there is none.
+        PromptError: if one is unknown or there is none, or this is something else.
     """
-    given = names.split(",") if isinstance(names, str) else list(names)
-    wanted = {str(name).strip().lower().replace("_", "-") for name in given} - {""}
+    given = re.split(r"[,;\s]+", names) if isinstance(names, str) else names
+    if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
+        raise PromptError('Formats are names, as a list or in one text: "masks,cutouts" or "all".')
+    wanted = {name.strip().lower().replace("_", "-") for name in given} - {""}
     known = ", ".join(of)
     for name in sorted(wanted - {"all"}):
         if name not in of:
-            raise ValueError(f"There is no format {name!r}; choose from {known}, or all.")
+            raise PromptError(f"There is no format {name!r}; choose from {known}, or all.")
     if not wanted:
-        raise ValueError(f"Name at least one format: {known}, or all.")
+        raise PromptError(f"Name at least one format: {known}, or all.")
     return tuple(of) if "all" in wanted else tuple(name for name in of if name in wanted)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import PromptError
-from ..export import NUMBERED, add_file, chosen_formats, files_of, safe_name
+from ..export import NUMBERED, add_file, files_of, safe_name
 from ..formatting import data_size
 from ..progress import Progress
 from ..types import Masks, Picture
@@ -45,11 +44,9 @@ FORMATS_INFO = (
 )
 NOTHING_SEGMENTED = "There are no masks to take away yet: segment the photo first."
 NOTHING_POINTED_AT = "There are no masks to take away yet: point at an object first."
-WRONG_FORMATS = 'Formats are names, as a list or in one text: "masks,cutouts" or "all".'
 
 _SINGLE = ("coco", "coco-polygons", "label-studio", "cvat", "overlay", "uncovered")
 """Formats of one file, which needs no ZIP."""
-_BY_HAND = re.compile(r"[,;\s]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,21 +82,6 @@ def everything_shown(session: Session, photo: str | None) -> ExportItem:
         colours=found.colours,
         info={"masks": len(found.masks), "masks_before_filters": found.whole},
     )
-
-
-def formats_of(named: str | Sequence[str]) -> tuple[str, ...]:
-    """The formats that a visitor or a program names, in one text or as a list.
-
-    Raises:
-        PromptError: if one is unknown or there is none.
-    """
-    names = _BY_HAND.split(named) if isinstance(named, str) else named
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise PromptError(WRONG_FORMATS)
-    try:
-        return chosen_formats(names)
-    except ValueError as error:
-        raise PromptError(str(error)) from error
 
 
 def pack(taken: ExportItem, formats: Sequence[str], folder: Path) -> Generator[Progress | Path, None, None]:

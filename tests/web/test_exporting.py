@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from mobilesamv2.errors import PromptError
-from mobilesamv2.export import FORMATS, files_of
+from mobilesamv2.export import FORMATS, chosen_formats, files_of
 from mobilesamv2.progress import Progress
 from mobilesamv2.request import Request
 from mobilesamv2.types import Masks, Prompts
@@ -130,13 +130,13 @@ def test_masks_of_another_photo_than_the_chosen_one_are_not_taken(session: Sessi
 
 @pytest.mark.parametrize("named", ["masks,cutouts", "cutouts masks", ["cutouts", "masks"]])
 def test_formats_are_named_in_a_text_or_a_list(named: str | list[str]) -> None:
-    assert exporting.formats_of(named) == ("masks", "cutouts")
+    assert chosen_formats(named) == ("masks", "cutouts")
 
 
 @pytest.mark.parametrize("named", ["", "pdf", [], [1], {"masks": 1}, 5, None])
 def test_formats_that_do_not_exist_are_refused_in_a_sentence(named: Any) -> None:
     with pytest.raises(PromptError, match=r"\.$"):
-        exporting.formats_of(named)
+        chosen_formats(named)
 
 
 def test_what_is_said_of_the_sizes_of_pictures_is_so() -> None:

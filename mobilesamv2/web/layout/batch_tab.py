@@ -9,9 +9,10 @@ from contextlib import closing
 import gradio as gr
 from gradio.components import Component
 
+from ...export import chosen_formats
 from ...progress import Progress
 from ...request import Request
-from .. import batching, exporting
+from .. import batching
 from ..batching import PhotoDone, PhotoStep, Summary
 from ..jobs import Job
 from ..steps import paced
@@ -61,7 +62,7 @@ class BatchTab(Tab):
         def segment_all(
             job: Job, photos: list[str], sampler: str, max_prompts: float, formats: list[str], model: str
         ) -> Generator[Progress | Values, None, None]:
-            chosen = exporting.formats_of(formats)
+            chosen = chosen_formats(formats)
             batching.check_number(photos, most=settings.most_photos)
             archive = new_folder() / "masks.zip"
             with zipfile.ZipFile(archive, "w"):

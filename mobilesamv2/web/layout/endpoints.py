@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.components import Component
 
 from ...comparison.budget import USUAL_SAMPLERS
-from ...export import FORMATS
+from ...export import FORMATS, chosen_formats
 from ...filters import ViewFilters
 from ...progress import run_to_end
 from ...render import fit_within, label_colours, overlay
@@ -233,7 +233,7 @@ class _Programs:
         name: str = "",
     ) -> tuple[str, Record]:
         """Segment everything in a photo and write the masks: the file and the record of the run."""
-        chosen = exporting.formats_of(formats)
+        chosen = chosen_formats(formats)
         request = Request(sampler, max_prompts=max_prompts)
         picture, result = self._run(photo, Everything(request), joined(model, detector))
         record = result.to_record()
@@ -257,7 +257,7 @@ class _Programs:
         names: list[str] | None = None,
     ) -> tuple[str, Record]:
         """Segment everything in several photos: one ZIP, and what was done and what failed."""
-        chosen = exporting.formats_of(formats)
+        chosen = chosen_formats(formats)
         batching.check_number(photos, most=self.settings.most_photos)
         archive, request = new_folder() / "masks.zip", Request(sampler, max_prompts=max_prompts)
         choice, side = joined(model, detector), self.settings.thumbnail_side

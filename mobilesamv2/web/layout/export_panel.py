@@ -13,6 +13,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.utils import get_upload_folder
 
+from ...export import chosen_formats
 from ...progress import Progress
 from .. import exporting
 from ..exporting import ExportItem
@@ -63,7 +64,7 @@ class ExportPanel:
         self.cleared: list[Any] = [{}, ""]
 
         def pack(session: Session, photo: str | None, named: list[str], *values: Any) -> Generator[Any, None, None]:
-            chosen = exporting.formats_of(named)
+            chosen = chosen_formats(named)
             taken = take(session, photo, *values)
             if not isinstance(taken, ExportItem):
                 taken = yield from taken
