@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 
 from ..images import ReadImage
 from ..stored import StoredEmbedding
-from .job_numbers import JobNumbers, whole
 from .runs import Asked, Run
-from .sessions import Session
+from .sessions import JobNumbers, Session, whole
 
 Item = TypeVar("Item")
 

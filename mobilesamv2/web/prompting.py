@@ -24,11 +24,10 @@ from ..segmenter import Embedding, Segmenter
 from ..stopwatch import Stopwatch
 from ..types import Masks, Picture, Prompts
 from .exporting import NOTHING_POINTED_AT, ExportItem
-from .job_numbers import whole
 from .jobs import Job
 from .prompt_lists import Limits, read_prompts
 from .runs import Run
-from .sessions import Session
+from .sessions import Session, whole
 from .text import prompting as text
 from .uploads import name_of
 

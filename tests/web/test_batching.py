@@ -20,10 +20,9 @@ from mobilesamv2.request import Request
 from mobilesamv2.web import batching, runs
 from mobilesamv2.web import batching as text
 from mobilesamv2.web.batching import PhotoDone
-from mobilesamv2.web.job_numbers import JobNumbers
 from mobilesamv2.web.jobs import Job
 from mobilesamv2.web.models import Models
-from mobilesamv2.web.sessions import Session
+from mobilesamv2.web.sessions import JobNumbers, Session
 from tests.tiny import picture, tiny_segmenter
 
 MODELS = Models(lambda name: tiny_segmenter(), names=("tiny", "nano"), first="tiny")

@@ -12,9 +12,9 @@ import gradio as gr
 
 from ...progress import Progress
 from .. import exporting, prompting
-from ..job_numbers import whole
 from ..jobs import Question
 from ..prompt_lists import Limits
+from ..sessions import whole
 from ..text import page as page_text
 from ..text import prompting as text
 from .export_panel import ExportPanel

@@ -13,9 +13,8 @@ import gradio as gr
 from gradio.components import Component
 
 from ...progress import Progress
-from ..job_numbers import JobNumbers
 from ..jobs import Job
-from ..sessions import Session
+from ..sessions import JobNumbers, Session
 from ..steps import paced
 from ..text import page as text
 from .page import Page

@@ -1,5 +1,5 @@
 // Numbers the jobs of this page, so that a stop names what it stops, in whatever order the server hears of them
-// (`job_numbers.py`). The buttons of a tab are set back when its latest job has ended.
+// (`JobNumbers`). The buttons of a tab are set back when its latest job has ended.
 () => {
     let latest = 0;
     let dropped = 0; // all jobs before this number are about a photo that is gone
