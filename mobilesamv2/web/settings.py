@@ -40,8 +40,13 @@ class Settings:
         most_clean: pixels of the largest islands and holes that *Clean* takes away.
         stage_side: longest side in pixels of the picture area's photo and masks.
         display_side: longest side in pixels of the overlays on the page.
-        most_pixels, upload_bytes, most_photos, queue_size, most_seconds, most_results, most_sessions,
-        most_session_bytes, keep_seconds: see `LIMITS`.
+        most_pixels, upload_bytes: of a photo and of its file.
+        most_photos: of one batch.
+        queue_size: requests that wait.
+        most_seconds: of one run of a model, without waiting for its turn.
+        most_results: kept of one photo of a visitor.
+        most_sessions, most_session_bytes: visitors of whom something is kept, and the memory of all together, about.
+        keep_seconds: uploads and results stay so long on the disk, and a visitor's work in memory.
         fetch_addresses: fetch a photo from an address that a program names; otherwise no request leaves the machine.
         most_objects: objects that may be pointed at on one photo.
         most_points: points for one object.
@@ -162,15 +167,11 @@ class Limit:
     Args:
         variable: of the environment.
         field: of `Settings`; of a `Range`, its highest value.
-        what: that is limited, and its unit.
-        passed: what happens beyond it: the sentence that is told, or what makes room.
         low, high: numbers that may be set.
     """
 
     variable: str
     field: str
-    what: str
-    passed: str
     low: int = 1
     high: int = 2**53
 
@@ -188,74 +189,21 @@ class Limit:
         return int(text)
 
 
-MOST_PROMPTS = Limit(
-    "MOBILESAMV2_MAX_PROMPTS",
-    "prompts",
-    "prompts of one run",
-    "max_prompts must be a whole number from 16 to 1024; got …",
-    low=128,  # smaller ranges have no room for the sliders
-    high=16384,
-)
+MOST_PROMPTS = Limit("MOBILESAMV2_MAX_PROMPTS", "prompts", low=128, high=16384)
+"""Smaller ranges have no room for the sliders."""
 LIMITS = (
-    Limit(
-        "MOBILESAMV2_MAX_PIXELS",
-        "most_pixels",
-        "pixels of a photo, read from its header before it is decoded",
-        "… has more than 120 megapixels: it is … x …. Make it smaller and try again.",
-        high=MAX_PIXELS,
-    ),
-    Limit(
-        "MOBILESAMV2_MAX_BYTES",
-        "upload_bytes",
-        "bytes of an uploaded file",
-        "The answer has status 413 (content too large); the page says that the file is too large.",
-    ),
+    Limit("MOBILESAMV2_MAX_PIXELS", "most_pixels", high=MAX_PIXELS),
+    Limit("MOBILESAMV2_MAX_BYTES", "upload_bytes"),
     MOST_PROMPTS,
-    Limit(
-        "MOBILESAMV2_MAX_PHOTOS",
-        "most_photos",
-        "photos of one batch",
-        "There are … photos; at most 24 are taken at once.",
-    ),
-    Limit(
-        "MOBILESAMV2_MAX_QUEUE",
-        "queue_size",
-        "requests that wait",
-        "Queue is full. Max size is 24 and size is 24.",
-    ),
-    Limit(
-        "MOBILESAMV2_MAX_SECONDS",
-        "most_seconds",
-        "seconds of one run of a model, without waiting for its turn",
-        "This took longer than 600 seconds and was stopped. Ask for fewer prompts or choose a faster model.",
-    ),
-    Limit(
-        "MOBILESAMV2_MAX_RESULTS",
-        "most_results",
-        "results kept of one photo of a visitor",
-        "The least recent one makes room; what is asked of it again is computed again.",
-        low=4,
-    ),
-    Limit(
-        "MOBILESAMV2_MAX_SESSIONS",
-        "most_sessions",
-        "visitors of whom something is kept",
-        "The least recent one makes room; a click on what is not kept is told to run it again.",
-    ),
-    Limit(
-        "MOBILESAMV2_MAX_SESSION_BYTES",
-        "most_session_bytes",
-        "bytes of memory kept of all visitors together, about",
-        "As with the number of visitors.",
-    ),
-    Limit(
-        "MOBILESAMV2_KEEP_SECONDS",
-        "keep_seconds",
-        "seconds that uploads and results stay on the disk, and a visitor's work in memory",
-        "They are removed.",
-    ),
+    Limit("MOBILESAMV2_MAX_PHOTOS", "most_photos"),
+    Limit("MOBILESAMV2_MAX_QUEUE", "queue_size"),
+    Limit("MOBILESAMV2_MAX_SECONDS", "most_seconds"),
+    Limit("MOBILESAMV2_MAX_RESULTS", "most_results", low=4),
+    Limit("MOBILESAMV2_MAX_SESSIONS", "most_sessions"),
+    Limit("MOBILESAMV2_MAX_SESSION_BYTES", "most_session_bytes"),
+    Limit("MOBILESAMV2_KEEP_SECONDS", "keep_seconds"),
 )
-"""What the environment may set, with what happens beyond it; docs/deploy.md shows this table."""
+"""What the environment may set; the table in docs/deploy.md says what happens beyond each."""
 
 
 def photos_in(folder: Path) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""Every limit of the settings, set by the environment and passed: what happens is what `LIMITS` says."""
+"""Every limit of the settings, set by the environment and passed: what happens is what docs/deploy.md says."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from mobilesamv2.web.text import everything as text
 from .conftest import FakeApp, serving_fake, vars_of
 from .fakes import script
 from .person import until
+from .test_deploy import LIMIT_ROWS
 
 ENVIRONMENT = {
     "MOBILESAMV2_MAX_PIXELS": "20000",
@@ -36,7 +37,9 @@ ENVIRONMENT = {
 }
 pytestmark = pytest.mark.flaky(reruns=1)  # uploads live for seconds here: a machine that stands still misses them
 SETTINGS = replace(Settings.from_environment(ENVIRONMENT), examples=(), first_example=False)
-BY_FIELD = {limit.field: limit for limit in LIMITS}
+BEYOND = {variable: passed for variable, _, _, passed in LIMIT_ROWS}
+BY_FIELD = {limit.field: BEYOND[limit.variable] for limit in LIMITS}
+"""What happens beyond each limit."""
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +72,9 @@ def refusal(call: Callable[[], Any]) -> str:
     return str(told.value)
 
 
-def is_told(limit: Limit, sentence: str) -> bool:
+def is_told(passed: str, sentence: str) -> bool:
     """Whether a sentence is that of the limit but for its numbers and what stands for "…"."""
-    pattern = re.sub(r"(…|\d[\d,.]*\d|\d)", ".+", re.sub(r"([.()])(?=\D|$)", r"\\\1", limit.passed))
+    pattern = re.sub(r"(…|\d[\d,.]*\d|\d)", ".+", re.sub(r"([.()])(?=\D|$)", r"\\\1", passed))
     return re.search(pattern, sentence) is not None
 
 
@@ -119,7 +122,7 @@ def test_a_file_with_too_many_bytes_is_refused(app: FakeApp) -> None:
     files = {"files": ("noise.png", b"\x89PNG" + bytes(200_000))}
     answer = httpx.post(f"{app.address}gradio_api/upload", files=files)
     assert answer.status_code == 413
-    assert "413" in BY_FIELD["upload_bytes"].passed
+    assert "413" in BY_FIELD["upload_bytes"]
     assert httpx.post(f"{app.address}gradio_api/upload", files={"files": ("small.png", b"1")}).is_success
 
 
@@ -130,7 +133,7 @@ def test_a_file_with_too_many_bytes_is_refused(app: FakeApp) -> None:
 def test_too_many_prompts_are_refused(client: Client, wide_photo: Path, endpoint: str, asked: dict[str, Any]) -> None:
     told = refusal(lambda: client.predict(handle_file(str(wide_photo)), api_name=f"/{endpoint}", **asked))
     assert "128" in told
-    assert endpoint != "segment" or is_told(MOST_PROMPTS, told), told
+    assert endpoint != "segment" or is_told(BY_FIELD["prompts"], told), told
 
 
 def test_too_many_photos_are_refused(client: Client, wide_photo: Path) -> None:
@@ -154,7 +157,7 @@ def test_a_full_queue_refuses(app: FakeApp, client: Client, wide_photo: Path) ->
         errors = [str(one.exception()) for one in asked if one.exception()]
     assert 0 < len(errors) < 8
     # The page gets the sentence; Gradio's client has one of its own.
-    assert all("Queue is full" in error for error in (*errors, BY_FIELD["queue_size"].passed)), errors
+    assert all("Queue is full" in error for error in (*errors, BY_FIELD["queue_size"])), errors
 
 
 def test_results_and_visitors_beyond_the_limits_make_room(wide_photo: Path) -> None:
