@@ -103,12 +103,14 @@ def run(options: argparse.Namespace) -> int:
     records: list[dict[str, Any]] = []
     failures: list[dict[str, str]] = []
     with HeldStops() as stops:
-        from ..export import write_datasets, write_summary
+        from ..export import SUMMARY_NAME, write_datasets, write_summary
         from ..geometry import Tiles
 
         request = request_of(options)
         tiles = None if options.tiles is None else Tiles(options.tiles) if options.tiles else Tiles()
         options.output.mkdir(parents=True, exist_ok=True)
+        # The run before's would speak for this one, if it is killed or the disk is full.
+        (options.output / SUMMARY_NAME).unlink(missing_ok=True)
         try:
             stops.let_through()
             _segment_all(options, request, tiles, records, failures)

@@ -46,7 +46,7 @@ def read_prompts(
     if [len(one) for one in all_labels] != [len(one) for one in all_points]:
         raise PromptError("Labels describe points: one for each, in lists of the same lengths.")
     for label in (label for one in all_labels for label in one):
-        if isinstance(label, bool) or label not in (0, 1):
+        if label not in (0, 1):  # true and false, too
             raise PromptError(f"A label is 1 on the object or 0 beside it; got {_short(label)}.")
     for box in all_boxes:
         if box[2] <= box[0] or box[3] <= box[1]:

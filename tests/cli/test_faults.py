@@ -66,6 +66,8 @@ def test_a_run_that_is_killed_goes_on_and_gives_what_an_undisturbed_one_gives(
     for number in range(6):
         saved(tmp_path / "in" / f"{number}.png", seed=number)
     command = ["segment", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "summary.json").write_text('{"photos": "of the run before"}')
     with subprocess.Popen([sys.executable, "-c", SLOWLY, *command], stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         for line in running.stdout:

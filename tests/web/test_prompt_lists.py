@@ -77,7 +77,7 @@ def test_limits_can_be_reached() -> None:
         ({"points": [[[1, 2]], []]}, r"A point is \[x, y\]"),
         ({"points": [[1, 2]], "labels": [1, 0]}, "one for each"),
         ({"points": [[1, 2]], "labels": [2]}, "A label is 1 on the object or 0 beside it; got 2"),
-        ({"points": [[1, 2]], "labels": [True]}, "got True"),
+        ({"points": [[1, 2]], "labels": ["true"]}, "got 'true'"),
         ({"points": [[1, 2]], "labels": [10**400]}, "A label is 1"),
         ({"points": [[1, 2]], "labels": "1"}, "labels must be a list"),
         ({"labels": [1]}, "one for each"),
@@ -98,3 +98,9 @@ def test_what_cannot_be_asked_is_told_in_a_sentence(wrong: dict[str, object], sa
         asked(**wrong)
     assert str(refused.value).endswith(".")
     assert len(str(refused.value)) < 200
+
+
+def test_labels_may_be_true_and_false_as_in_the_library() -> None:
+    (one,) = read_prompts([[1, 2], [3, 4]], [True, False], None, limits=LIMITS)
+    assert one.labels is not None
+    assert one.labels.tolist() == [[1, 0]]
