@@ -42,6 +42,17 @@ def test_the_example_of_a_tiff_of_four_bands() -> None:
     np.testing.assert_allclose(read, picture() * (255 / picture().max()), atol=1)
 
 
+def test_the_command_for_photographs_of_phones(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    monkeypatch.setattr(mobilesamv2, "load", lambda name, **options: tiny_segmenter())
+    (line,) = re.findall(r"^mobilesamv2 (segment .*heic .*)$", TEXT, flags=re.MULTILINE)
+    command = line.split()
+    for name in command[1:3]:
+        Image.fromarray(picture()).save(name)
+    assert main(command) == 0
+    assert len(json.loads(Path("out/summary.json").read_text())["photos"]) == 2
+
+
 def test_the_example_of_tiles() -> None:
     Image.fromarray(picture(height=500, width=900)).save("photo.jpg")
     values = {"mobilesamv2": mobilesamv2, "model": tiny_segmenter()}
