@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..kernels.parallel import in_parallel
 from .encoder import NanoEncoder, NanoEncoderConfig, NanoFeatures
 from .mask_head import CELLS, MaskHead, MaskHeadConfig, SharedFeatures, WindowPrompts
-from .windows import box_windows, pasted, point_windows, read_logits
+from .windows import box_windows, paste, point_windows, read_logits
 
 MASK_STRIDE = 2
 """Input pixels per pixel of the masks."""
@@ -138,28 +138,27 @@ class NanoModel(nn.Module):
             return features.new_zeros(0, many, *size_hw).float(), features.new_zeros(0, many).float()
         if shared is None:
             shared = self.share(features)
+        logits = torch.empty(count, 3 if multimask else 1, *size_hw, device=features.device)
+        iou = torch.empty(logits.shape[:2], device=features.device)
         step = _WINDOWS_AT_ONCE // (1 if boxes_xyxy is not None else 3)
-        pieces = [
+        pieces = [slice(start, start + step) for start in range(0, count, step)]
+        in_parallel([
             partial(
                 self._decode_some,
                 shared,
-                size_hw,
-                {name: value[start : start + step] for name, value in prompts.items()},
-                multimask=multimask,
+                {name: value[piece] for name, value in prompts.items()},
+                logits[piece],
+                iou[piece],
             )
-            for start in range(0, count, step)
-        ]
-        logits, iou = zip(*in_parallel(pieces), strict=True)
-        return torch.cat(logits), torch.cat(iou)
+            for piece in pieces
+        ])  # fmt: skip
+        return logits, iou
 
     def _decode_some(
-        self,
-        shared: SharedFeatures,
-        size_hw: tuple[int, int],
-        prompts: dict[str, Tensor],
-        *,
-        multimask: bool,
-    ) -> tuple[Tensor, Tensor]:
+        self, shared: SharedFeatures, prompts: dict[str, Tensor], into_logits: Tensor, into_iou: Tensor
+    ) -> None:
+        """Answer some prompts with logits (N, M, 4h, 4w) and predicted IoUs (N, M)."""
+        multimask = into_iou.shape[1] > 1
         boxes, points, labels = (prompts.get(name) for name in ("boxes_xyxy", "points", "labels"))
         if boxes is not None:
             windows = box_windows(boxes.float())[:, None]  # (N, 1, 4)
@@ -197,7 +196,11 @@ class NanoModel(nn.Module):
                 iou[every, best][:, None],
                 windows[every, best][:, None],
             )
-        whole = pasted(
-            logits.flatten(0, 1), windows.flatten(0, 1), size_hw=size_hw, stride=MASK_STRIDE, outside=OUTSIDE
+        into_iou.copy_(iou)
+        paste(
+            logits.flatten(0, 1),
+            windows.flatten(0, 1),
+            into=into_logits.flatten(0, 1),
+            stride=MASK_STRIDE,
+            outside=OUTSIDE,
         )
-        return whole.view(*iou.shape, *size_hw), iou

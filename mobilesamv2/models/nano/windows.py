@@ -168,15 +168,47 @@ def pasted(logits: Tensor, windows: Tensor, *, size_hw: tuple[int, int], stride:
     Args:
         outside: the logit where a window ends.
     """
-    x0, y0, x1, y1 = windows.float().unbind(1)
-    down = _hats(y0, y1, count=size_hw[0], stride=stride, cells=logits.shape[1])  # (N, height, K)
-    across = _hats(x0, x1, count=size_hw[1], stride=stride, cells=logits.shape[2])
+    first = windows.new_zeros(len(windows), 2)
+    return _patches(logits, windows.float(), first, size_wh=size_hw[::-1], stride=stride, outside=outside)
+
+
+def paste(logits: Tensor, windows: Tensor, *, into: Tensor, stride: float, outside: float) -> None:
+    """Fill `into` (N, height, width) with what `pasted` gives, on the CPU only where windows are: most are small."""
+    windows = windows.float()
+    height, width = into.shape[1:]
+    if into.device.type != "cpu":
+        into.copy_(pasted(logits, windows, size_hw=(height, width), stride=stride, outside=outside))
+        return
+    into.fill_(outside)
+    size_wh = windows.new_tensor([width, height])
+    cells = windows.new_tensor([logits.shape[2], logits.shape[1]])
+    reach = ((windows[:, 2:] - windows[:, :2]) / cells).clamp(min=stride)
+    low = torch.minimum(((windows[:, :2] - reach) / stride).floor().clamp(min=0), size_wh)
+    high = torch.minimum(((windows[:, 2:] + reach) / stride).ceil().clamp(min=0), size_wh)
+    octave = (high - low).amax(1).clamp(min=1).log2().ceil()
+    for one in octave.unique():  # windows of about the same size together
+        rows = torch.nonzero(octave == one)[:, 0]
+        size = (high - low)[rows].amax(0)
+        first = torch.minimum(low[rows], size_wh - size)
+        across, down = (int(extent) for extent in size)
+        patches = _patches(logits[rows], windows[rows], first, size_wh=(across, down), stride=stride, outside=outside)
+        for row, (x, y), patch in zip(rows.tolist(), first.int().tolist(), patches, strict=True):
+            into[row, y : y + down, x : x + across] = patch
+
+
+def _patches(
+    logits: Tensor, windows: Tensor, first: Tensor, *, size_wh: tuple[int, int], stride: float, outside: float
+) -> Tensor:
+    """What `pasted` gives in the (N, height, width) pixels from pixel `first` (N, 2) on, x before y."""
+    x0, y0, x1, y1 = windows.unbind(1)
+    across = _hats(x0, x1, first[:, 0], count=size_wh[0], stride=stride, cells=logits.shape[2])
+    down = _hats(y0, y1, first[:, 1], count=size_wh[1], stride=stride, cells=logits.shape[1])  # (N, height, K)
     return (down @ (logits.float() - outside) @ across.transpose(1, 2)).add_(outside)
 
 
-def _hats(low: Tensor, high: Tensor, *, count: int, stride: float, cells: int) -> Tensor:
-    """Weights (N, count, cells) with which pixels read the cells of a window from `low` to `high`."""
-    pixels = (torch.arange(count, device=low.device) + 0.5) * stride
+def _hats(low: Tensor, high: Tensor, first: Tensor, *, count: int, stride: float, cells: int) -> Tensor:
+    """Weights (N, count, cells) with which pixels, from `first` (N,) on, read the cells of a window."""
+    pixels = (first[:, None] + torch.arange(count, device=low.device) + 0.5) * stride
     scale = cells / (high - low)[:, None]  # cells per input pixel
     place = (pixels - low[:, None]) * scale - 0.5
     # Pixels larger than cells read all that they cover.

@@ -8,6 +8,7 @@ from mobilesamv2.models.nano.windows import (
     SCALES,
     FeatureSheet,
     box_windows,
+    paste,
     pasted,
     point_windows,
     read_logits,
@@ -68,6 +69,19 @@ def test_pasting_keeps_what_varies_slowly() -> None:
     window = torch.tensor([[0.0, 0.0, 64.0, 64.0]])
     picture = pasted(logits, window, size_hw=(64, 64), stride=1.0, outside=OUTSIDE)[0]
     assert torch.allclose(picture[10:-10, 2:-2], ramp[2:-2].expand(44, 60), atol=1e-4)
+
+
+def test_pasting_window_by_window_gives_the_same_also_outside_of_the_picture() -> None:
+    generator = torch.Generator().manual_seed(0)
+    centres = 160 * torch.rand(60, 2, generator=generator) - 30
+    halves = torch.exp2(8 * torch.rand(60, 2, generator=generator) - 1)
+    windows = torch.cat([centres - halves, centres + halves], dim=1)
+    windows = torch.cat([windows, torch.tensor([[-90.0, -90.0, -50.0, -50.0], [500.0, 20.0, 600.0, 60.0]])])
+    logits = torch.randn(len(windows), 16, 16, generator=generator)
+    into = torch.full((len(windows), 40, 52), torch.nan)
+    paste(logits, windows, into=into, stride=2.0, outside=OUTSIDE)
+    whole = pasted(logits, windows, size_hw=(40, 52), stride=2.0, outside=OUTSIDE)
+    torch.testing.assert_close(into, whole, atol=1e-4, rtol=1e-5)
 
 
 def test_what_is_pasted_is_read_again() -> None:
