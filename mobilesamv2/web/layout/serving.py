@@ -20,6 +20,7 @@ from .headers import Headers
 from .inputs import Demo
 from .sentences import NOT_THERE, not_found
 from .theme import THEME
+from .upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ def launch(
     demo.health.start()
     demo.queue(max_size=settings.queue_size, default_concurrency_limit=1)
     demo._queue.sleep_when_free = QUEUE_SECONDS
+    most_pages = PAGES_PER_SESSION * settings.most_sessions
+    upkeep = Upkeep(demo, most_unread=most_pages, keep_seconds=settings.keep_seconds)
     try:
         _, address, _ = demo.launch(
             prevent_thread_lock=not block,
@@ -63,13 +66,14 @@ def launch(
             share=share,
             app_kwargs={
                 "routes": _beside(demo),
+                "lifespan": upkeep.lifespan,
                 "middleware": [Middleware(Headers, frames=settings.frames)],
                 "exception_handlers": dict.fromkeys(NOT_THERE, not_found),
             },
             theme=THEME,
             css_paths=styles(),
             max_file_size=settings.upload_bytes,
-            state_session_capacity=PAGES_PER_SESSION * settings.most_sessions,
+            state_session_capacity=most_pages,
             allowed_paths=[] if settings.source_url else [str(source_archive())],
             footer_links=["api", "settings"],
             run_history=False,
