@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mobilesamv2 import zoo
 from mobilesamv2.inference import inference
 from mobilesamv2.models.detector.config import LITE_CONFIG
-from mobilesamv2.models.detector.detector import DetectorConfig, ObjectDetector, build_detector_module
+from mobilesamv2.models.detector.detector import DetectorConfig, ObjectDetector, build_detector_module, fuse_batch_norm
 from mobilesamv2.models.encoders.vit import VitConfig
 from tests.models.nano.test_model import tiny_nano
 from tests.models.test_sam import SMALL_EFFICIENTVIT, small_sam
@@ -25,7 +26,16 @@ MODELS: dict[str, Callable[[], Any]] = {
     "efficientvit": lambda: small_sam(SMALL_EFFICIENTVIT),
     "vit": lambda: small_sam(SMALL_VIT),
 }
-DETECTORS = {"nano-objects": LITE_CONFIG, "object-aware": DetectorConfig()}
+DETECTORS = {
+    "nano-objects": LITE_CONFIG,
+    "object-aware": DetectorConfig(reg_max=26),
+    "fastsam": DetectorConfig(),
+    "yolov8": DetectorConfig(classes=80),
+    "yolov8s": DetectorConfig(scale="s", classes=80),
+    "yolo11": DetectorConfig(family="yolo11", classes=80),
+    "yolo11m": DetectorConfig(family="yolo11", scale="m", classes=80),  # from here on its blocks are of another kind
+}
+"""Smaller ones of the same layers as those of the zoo."""
 BOXES = torch.tensor([[4.0, 4.0, 30.0, 30.0], [10.0, 20.0, 60.0, 50.0], [1.0, 2.0, 9.0, 40.0]])
 POINTS = torch.tensor([[[9.0, 9.0], [5.0, 5.0]], [[40.0, 50.0], [0.0, 0.0]], [[63.0, 0.0], [1.0, 60.0]]])
 LABELS = torch.tensor([[1, 0], [1, -1], [1, 1]])
@@ -83,10 +93,15 @@ def test_nothing_between_encode_and_decode_leaves_the_device(name: str, question
     assert (meta_logits.shape, meta_iou.shape) == (logits.shape, iou.shape)
 
 
+def test_every_family_of_detectors_of_the_zoo_is_tried() -> None:
+    of_zoo = {(each.config.family, each.config.reg_max, each.config.classes) for each in zoo.DETECTORS.values()}
+    assert of_zoo == {(each.family, each.reg_max, each.classes) for each in DETECTORS.values()}
+
+
 @pytest.mark.parametrize("name", DETECTORS)
 def test_a_detector_predicts_in_half_precision_and_on_its_device_alone(name: str) -> None:
     torch.manual_seed(0)
-    network: nn.Module = build_detector_module(DETECTORS[name]).eval()
+    network: nn.Module = fuse_batch_norm(build_detector_module(DETECTORS[name]).eval())  # as it is run
     pictures = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         found = ObjectDetector(network, input_side=96)(pictures)

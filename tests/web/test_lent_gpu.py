@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import pkgutil
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +17,13 @@ import numpy as np
 import pytest
 import torch
 
+from mobilesamv2 import web
 from mobilesamv2.comparison.budget import BudgetCurves
 from mobilesamv2.comparison.compare import Comparison
 from mobilesamv2.images import ReadImage
 from mobilesamv2.request import Request
 from mobilesamv2.results import PartialMasks, SegmentationResult
+from mobilesamv2.sampler_kinds import SAMPLERS
 from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.web.budgeting import BudgetRequest
 from mobilesamv2.web.comparing import CompareRequest
@@ -36,12 +40,15 @@ from .fakes import FAKE_SETTINGS, loader, script
 from .forked_gpu import ForkedGpu, crossed
 
 SMALL, BOXES = Request("grid", points_per_side=2), Request("object-aware", max_prompts=3)
+ONE = Limits(objects=1, points=1)
 RUNS: dict[str, Asked] = {
-    "segment": Everything(BOXES),
+    **{name: Everything(Request(name, max_prompts=9)) for name in SAMPLERS},
     "raw": Everything(SMALL, is_raw=True),
     "compare": CompareRequest(SMALL, BOXES),
     "budget": BudgetRequest(16),
-    "predict": Objects(read_prompts([[20, 15]], None, None, multimask=True, limits=Limits(objects=1, points=1))),
+    "budget of all": BudgetRequest(16, samplers=tuple(SAMPLERS)),
+    "boxes": Objects(read_prompts(None, None, [[4, 4, 30, 30]], multimask=False, limits=ONE)),
+    "points": Objects(read_prompts([[20, 15]], None, None, multimask=True, limits=ONE)),
 }
 
 
@@ -79,6 +86,17 @@ def test_a_run_gives_the_same_in_a_forked_process(page: Page, gpu: ForkedGpu, na
     assert not any(isinstance(item, StoredEmbedding) for item in again)
 
 
+def test_every_kind_of_run_is_tried() -> None:
+    modules = [import_module(f"mobilesamv2.web.{each.name}") for each in pkgutil.iter_modules(web.__path__)]
+    kinds = {
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and {"steps", "prompts_at_most"} <= vars(kind).keys()
+    }
+    assert kinds - {Asked} == {type(asked) for asked in RUNS.values()}
+
+
 def signature(found: Any) -> Any:
     """What does not depend on the time that a run took."""
     if isinstance(found, (SegmentationResult, PartialMasks)):
@@ -100,7 +118,7 @@ def test_stopping_ends_the_process(page: Page) -> None:
 
 def test_only_sentences_come_back_as_errors(page: Page) -> None:
     with pytest.raises(gr.Error, match="There is no model 'other' here"):
-        list(page.run(ReadImage(picture()), None, RUNS["segment"], "other"))
+        list(page.run(ReadImage(picture()), None, RUNS["object-aware"], "other"))
 
 
 def test_a_tensor_does_not_cross() -> None:
