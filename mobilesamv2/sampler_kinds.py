@@ -56,6 +56,8 @@ def chosen_samplers(names: str | Sequence[str]) -> tuple[str, ...]:
         PromptError: if none is named.
     """
     given = names.split(",") if isinstance(names, str) else names
+    if not isinstance(given, Sequence):
+        raise PromptError(f'Samplers are names, as a list or in one text: "grid,coverage" or "all"; got {names!r:.60}.')
     wanted = {str(name).strip() for name in given} - {""}
     for name in sorted(wanted - {"all", *SAMPLERS}):
         raise UnknownModelError(f"There is no sampler {name!r:.60}. Known: {', '.join(SAMPLERS)}.")

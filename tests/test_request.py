@@ -93,6 +93,9 @@ def test_no_sampler_and_unknown_ones_are_refused() -> None:
         chosen_samplers([])
     with pytest.raises(UnknownModelError, match="There is no sampler 'dots'"):
         chosen_samplers("grid,dots")
+    for other in (True, 5.0, {"grid": 1}):
+        with pytest.raises(PromptError, match=r"Samplers are names, .* got "):
+            chosen_samplers(other)  # type: ignore[arg-type]
 
 
 def test_every_sampler_can_be_made_by_its_name() -> None:

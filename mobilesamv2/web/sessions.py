@@ -118,8 +118,8 @@ class Session:
         if not photo:
             raise InvalidImageError(text.NO_PHOTO)
         with self.lock:
-            state = _state_of(photo)
-            if self.at_hand is None or self._state != state:
+            if self.at_hand is None or not self._is_of(photo):
+                state = _state_of(photo)
                 self.forget()
                 self.at_hand = read_upload(photo, max_pixels=self.most_pixels)
                 self.at_hand.picture.setflags(write=False)
@@ -137,7 +137,12 @@ class Session:
     def has(self, photo: str | None) -> bool:
         """Whether what is kept was made of the photo that the visitor sees."""
         seen = self.seen(photo)
-        return seen is not None and self.at_hand is not None and self._state == _state_of(seen)
+        return seen is not None and self.at_hand is not None and self._is_of(seen)
+
+    def _is_of(self, photo: str) -> bool:
+        """Whether the picture at hand is that of a file: an upload is removed after a while, and work on it goes on."""
+        state = _state_of(photo)
+        return photo == self.photo if state is None else state == self._state
 
     def embedding(self, model: str) -> StoredEmbedding | None:
         """What `model` made of the picture, or None if it has not yet."""
@@ -246,9 +251,10 @@ class Sessions:
             held -= session.nbytes
 
 
-def _state_of(photo: str) -> Hashable:
+def _state_of(photo: str) -> Hashable | None:
+    """What tells a file from another one; None for what is not there."""
     try:
         told = Path(photo).stat()
     except (OSError, ValueError):
-        return photo  # reading it will say what is wrong
+        return None
     return photo, told.st_size  # not when it was written: another visitor may upload the same file

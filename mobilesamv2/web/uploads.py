@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InvalidImageError, PromptError
 from ..images import MAX_PIXELS, ReadImage
 from ..images.files import from_path
+from .text import page
 from .text import programs as text
 
 _LONGEST = 255
@@ -64,6 +66,8 @@ def read_upload(photo: str, *, max_pixels: int = MAX_PIXELS) -> ReadImage:
     try:
         return from_path(Path(photo), max_pixels=max_pixels)
     except InvalidImageError as error:
+        if not os.path.lexists(photo):
+            raise InvalidImageError(page.PHOTO_GONE) from error
         stored = Path(photo).name
         raise InvalidImageError(str(error).replace(stored, name_of(photo)) if stored else str(error)) from error
 

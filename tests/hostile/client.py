@@ -27,6 +27,7 @@ class Client:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._session = secrets.token_hex(5)  # Gradio takes as long to make a session as to answer
         self._http = httpx.Client(base_url=server.address, timeout=60, trust_env=False)
         config = self._http.get("config").json()
         dependencies = config["dependencies"]
@@ -36,6 +37,10 @@ class Client:
         served = [one for one in dependencies if one["backend_fn"] and one["api_name"]]
         self.endpoints = {one["api_name"]: len(one["inputs"]) for one in served if not one["targets"]}
         """How many values each endpoint takes."""
+        self.inputs = {
+            name: [one["parameter_name"] for one in self._info[f"/{name}"]["parameters"]] for name in self.endpoints
+        }
+        """Their names, the photo's first."""
         self.listeners = {one["api_name"]: len(one["inputs"]) for one in served if one["targets"]}
         """The same of the page's own listeners."""
 
@@ -53,13 +58,18 @@ class Client:
             raise RefusedError(_sentence(answer))
         return {"path": answer.json()[0], "orig_name": name, **FILE}
 
+    def upload_form(self, content: str, form: str) -> str:
+        """As `upload`, of a form that may be none; gives the status."""
+        answer = self._http.post("gradio_api/upload", content=content.encode(), headers={"Content-Type": form})
+        return f"HTTP {answer.status_code}"
+
     def call(self, endpoint: str, data: Any) -> list[Any]:
         """The values of an endpoint.
 
         Raises:
             RefusedError: with its sentence, if it refuses.
         """
-        body = json.dumps({"data": data})  # NaN and Infinity as Python writes them
+        body = json.dumps({"data": data, "session_hash": self._session})  # NaN and Infinity as Python writes them
         return self.call_raw(endpoint, body)
 
     def call_with(self, endpoint: str, photo: Any, **changed: Any) -> list[Any]:
@@ -93,6 +103,8 @@ class Client:
         inputs = {
             one["props"]["label"]: photo if one["type"] == "image" else one["props"].get("value") for one in shown
         }
+        # In a session of its own: a job of a number that is not new is none.
+        session = session or secrets.token_hex(5)
         return self.browse(listener, [*_changed(inputs, {"asked": 1} | changed).values()], session=session)
 
     def browse(self, listener: str, data: list[Any], *, event: Any = None, session: str | None = None) -> str:
@@ -101,7 +113,7 @@ class Client:
         Raises:
             RefusedError: with its sentence, if it refuses.
         """
-        session = session or secrets.token_hex(5)
+        session = session or self._session
         body = {
             "fn_index": self._listeners[listener]["id"],
             "data": data,

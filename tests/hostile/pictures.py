@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pillow_heif
 from PIL import Image, TiffImagePlugin
 
 SIZE_WH = (64, 48)
@@ -146,7 +147,14 @@ def with_comment(comment: bytes) -> bytes:
 
 
 def heic() -> bytes:
-    return struct.pack(">I", 24) + b"ftypheic\0\0\0\0heicmif1" + b"\0" * 200
+    pillow_heif.register_heif_opener()
+    return saved(photo(), "HEIF")
+
+
+def heic_of(side: int) -> bytes:
+    """A HEIC whose header says that it is so many pixels wide and high."""
+    before, name, after = heic().partition(b"ispe\0\0\0\0")
+    return before + name + struct.pack(">II", side, side) + after[8:]
 
 
 def odd_tags() -> bytes:
@@ -177,6 +185,7 @@ SVG = b"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY secret SYSTEM "file:///et
 <image href="http://127.0.0.1:9/x.png"/><text>&secret;</text></svg>"""
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script><img src='http://127.0.0.1:9/x.png'></html>"
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n(%pipe%touch /tmp/it-ran) (w) file closefile\n"
+HEIC_HEADER = struct.pack(">I", 24) + b"ftypheic\0\0\0\0heicmif1" + b"\0" * 200
 PIXELS = b"\0" * (SIZE_WH[0] * SIZE_WH[1])
 
 BOMBS = (
@@ -208,11 +217,13 @@ BOMBS = (
         "photo.png",
         lambda: png_with(b"iCCP", b"a\0\0" + zlib.compress(bytes(70_000_000), 9)),
     ),
+    HostileFile("HEIC of 100,000 x 100,000", "photo.heic", lambda: heic_of(100_000)),
     HostileFile("TIFF whose pages go round in a circle", "photo.tif", circle),
     HostileFile("GIF of 400 frames", "photo.gif", lambda: animated("GIF", 400)),
 )  # fmt: skip
 TRUNCATED = (
     *(HostileFile(f"half a {kind}", f"photo.{kind.lower()}", half(kind)) for kind in HALVED),
+    HostileFile("half a HEIC", "photo.heic", lambda: heic()[: len(heic()) // 2]),
     HostileFile("half a JPEG 2000", "photo.jp2", half("JPEG2000")),
     HostileFile("no byte", "photo.jpg", lambda: b""),
     HostileFile("one byte", "photo.jpg", lambda: b"\xff"),
@@ -263,6 +274,8 @@ KINDS = (
     HostileFile("TIFF of three pages", "photo.tif", pages),
     HostileFile("TIFF of 12 bands", "photo.tif", lambda: tiff_of(*SIZE_WH, bands=12, data=PIXELS * 12)),
     HostileFile("HEIC", "photo.heic", heic),
+    HostileFile("HEIC, named JPEG", "photo.jpg", heic),
+    HostileFile("HEIC of a header and no more", "photo.heic", lambda: HEIC_HEADER),
     HostileFile("AVIF", "photo.avif", lambda: saved(photo(), "AVIF")),
     HostileFile("JPEG 2000", "photo.jp2", lambda: saved(photo(), "JPEG2000")),
     HostileFile("animated GIF", "photo.gif", lambda: animated("GIF")),

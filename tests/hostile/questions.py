@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .client import FILE, Client
+from .pictures import photo, saved
 from .server import Server
 
 NAN, INFINITE = float("nan"), float("inf")
@@ -145,6 +147,19 @@ def download(what: str, path: Callable[[Server], str]) -> Question:
     return Question(what, ask)
 
 
+def vanished(client: Client, sent: dict[str, Any]) -> Any:
+    """A run on an upload that is removed before it is read, as old ones are."""
+    gone = client.upload("gone.png", saved(photo(seed=9), "PNG"))
+    Path(gone["path"]).unlink()
+    return client.call_with("segment", gone)
+
+
+def upload_form(what: str, content: str, form: str = "multipart/form-data; boundary=b") -> Question:
+    """An upload whose form is written by hand."""
+    return Question(what, lambda client, sent: client.upload_form(content.replace("\n", "\r\n"), form))
+
+
+NAMED = 'Content-Disposition: form-data; name="files"; filename='
 SECRET = "not-uploaded.png"
 """A picture beside the folder of uploads, which no visitor may read; `LINK` leads to it, `OUTSIDE` is its folder."""
 LINK = "link.png"
@@ -192,6 +207,13 @@ FILES = (
         lambda client, sent: client.call_with("batch", [sent] * 100),
     ),
     Question("file of 3 MB where 2 MB are allowed", lambda client, sent: client.upload("large.png", bytes(3_000_000))),
+    Question("upload that vanished before it was read", vanished),
+    upload_form("upload with an empty name", f'--b\n{NAMED}""\n\nx\n--b--\n'),
+    upload_form("upload without a name", '--b\nContent-Disposition: form-data; name="files"\n\nx\n--b--\n'),
+    upload_form("upload of a name in quotes and slashes", f'--b\n{NAMED}"../\\"/..\\..\\x.png"\n\nx\n--b--\n'),
+    upload_form("upload without an end", f'--b\n{NAMED}"a.png"\n\nx'),
+    upload_form("upload that says nothing of its form", "x", "multipart/form-data"),
+    upload_form("upload of no form", "x", "text/plain"),
     Question("upload whose name is a path", lambda client, sent: client.upload("../../../tmp/it-ran.png", b"x")),
     download("download of /etc/passwd", lambda server: "/etc/passwd"),
     download("download by ..", lambda server: f"{server.uploads}/../{SECRET}"),

@@ -16,6 +16,7 @@ import mobilesamv2
 from mobilesamv2.cli import main
 from tests.tiny import tiny_segmenter
 
+from .absurd import VALUES, summary
 from .arguments import ARGUMENTS, prepare
 from .client import Client, RefusedError
 from .pictures import PICTURES, photo, saved
@@ -23,6 +24,7 @@ from .questions import LINK, QUESTIONS, SECRET
 from .server import Server
 
 ARGUMENTS_GROUP = "Arguments of `mobilesamv2 segment`"
+VALUES_GROUP = "Absurd values for every input of every endpoint"
 _LONGEST = 150
 Contents = dict[tuple[str, str], bytes]
 """Files by their group and what they are."""
@@ -66,7 +68,7 @@ def find(server: Server, folder: Path) -> Found:
     sent = client.upload("photo.png", saved(photo(), "PNG"))
     first = _masks(client, sent)
     before = len(server.done())
-    rows = [*_pictures(contents, client), *_questions(client, sent, beside)]
+    rows = [*_pictures(contents, client), *_questions(client, sent, beside), *_absurd_values(client, sent)]
     forbidden = sorted(_forbidden(server, server.done()[before:]))
     is_well = server.process.is_alive() and _masks(client, sent) == first
     client.close()
@@ -138,6 +140,24 @@ def _questions(client: Client, sent: dict[str, Any], folder: Path) -> Iterator[R
             except RefusedError as refused:
                 told = str(refused)
             yield Row(group, question.what, _line(told, folder, client.server.address))
+
+
+def _absurd_values(client: Client, sent: dict[str, Any]) -> Iterator[Row]:
+    """Each input of each endpoint in turn, the others as they are at first."""
+    for endpoint, (first, *others) in client.inputs.items():
+        usual = [sent] if first == "photos" else sent
+        for name in (first, *others):
+            outcomes = {}
+            for what, value in VALUES.items():
+                try:
+                    if name == first:
+                        client.call_with(endpoint, value)
+                    else:
+                        client.call_with(endpoint, usual, **{name: value})
+                    outcomes[what] = "answered"
+                except RefusedError as refused:
+                    outcomes[what] = _line(str(refused))
+            yield Row(VALUES_GROUP, f"`/{endpoint}` {name}", summary(outcomes))
 
 
 def _arguments(folder: Path) -> Iterator[Row]:

@@ -167,7 +167,7 @@ def test_no_photo_is_told_in_a_sentence(photo: str | None) -> None:
 
 
 def test_a_file_that_is_gone_is_told_in_a_sentence() -> None:
-    with pytest.raises(InvalidImageError, match="There is no file"):
+    with pytest.raises(InvalidImageError, match="no longer kept here"):
         Session().picture("/nowhere/photo.png")
 
 
@@ -211,3 +211,14 @@ def test_sessions_end_some_time_after_their_last_use() -> None:
         assert kept.of("ann") is session
     clock.time = 161
     assert kept.of("ann") is not session
+
+
+def test_work_on_an_upload_that_was_removed_meanwhile_goes_on_and_another_visitor_is_told(other_file: Path) -> None:
+    mine, other = Session(), Session()
+    picture = mine.picture(str(other_file))
+    other_file.unlink()
+    assert mine.picture(str(other_file)) is picture
+    assert mine.has(str(other_file))
+    for session in (mine, other):
+        with pytest.raises(InvalidImageError, match=r"^This photo is no longer kept here.*Choose it again\.$"):
+            session.picture(str(other_file) + "x" if session is mine else str(other_file))

@@ -65,6 +65,13 @@ NOT_THERE = (FnIndexInferError, KeyError)
 """What Gradio's own routes raise for a wrong name or number; without a handler that is a traceback and no answer."""
 
 
+def no_upload(request: Request, error: Exception) -> JSONResponse:
+    """The answer to an upload whose form names no file."""
+    if not request.url.path.endswith("/upload"):
+        raise error
+    return JSONResponse({"detail": text.NO_UPLOAD}, status_code=400)
+
+
 def in_sentences(
     function: Callable[..., Iterator[Yields]],
 ) -> Callable[..., Generator[Yields, None, None]]:

@@ -18,7 +18,7 @@ from ..source import source_archive
 from ..text import programs as text
 from .headers import Headers
 from .inputs import Demo
-from .sentences import NOT_THERE, not_found
+from .sentences import NOT_THERE, no_upload, not_found
 from .theme import THEME
 from .upkeep import Upkeep
 
@@ -68,7 +68,7 @@ def launch(
                 "routes": _beside(demo),
                 "lifespan": upkeep.lifespan,
                 "middleware": [Middleware(Headers, frames=settings.frames)],
-                "exception_handlers": dict.fromkeys(NOT_THERE, not_found),
+                "exception_handlers": dict.fromkeys(NOT_THERE, not_found) | {TypeError: no_upload},
             },
             theme=THEME,
             css_paths=styles(),
