@@ -12,11 +12,14 @@ from typing import Any
 import httpx
 import pytest
 from gradio_client import Client, handle_file
+from PIL import Image
 
 from mobilesamv2.errors import MobileSamError
-from mobilesamv2.web.sessions import Session, Sessions
 from mobilesamv2.web.settings import LIMITS, MOST_PROMPTS, Limit, Range, Settings
 from mobilesamv2.web.text import everything as text
+from tests.hostile.client import Client as Browsing
+from tests.hostile.client import RefusedError
+from tests.hostile.server import Server
 
 from .conftest import FakeApp, serving_fake, vars_of
 from .fakes import script
@@ -32,7 +35,7 @@ ENVIRONMENT = {
     "MOBILESAMV2_MAX_SECONDS": "1",
     "MOBILESAMV2_MAX_RESULTS": "4",
     "MOBILESAMV2_MAX_SESSIONS": "3",
-    "MOBILESAMV2_MAX_SESSION_BYTES": "1000000",
+    "MOBILESAMV2_MAX_SESSION_BYTES": "100000",
     "MOBILESAMV2_KEEP_SECONDS": "8",
 }
 pytestmark = pytest.mark.flaky(reruns=1)  # uploads live for seconds here: a machine that stands still misses them
@@ -160,31 +163,66 @@ def test_a_full_queue_refuses(app: FakeApp, client: Client, wide_photo: Path) ->
     assert all("Queue is full" in error for error in (*errors, BY_FIELD["queue_size"])), errors
 
 
-def test_results_and_visitors_beyond_the_limits_make_room(wide_photo: Path) -> None:
-    sessions = Sessions(
-        most=SETTINGS.most_sessions,
-        most_bytes=SETTINGS.most_session_bytes,
-        seconds=SETTINGS.keep_seconds,
-        new=lambda: Session(most_results=SETTINGS.most_results),
-    )
-    first = sessions.of("first")
-    picture = first.picture(str(wide_photo))
-    for number in range(5):
-        first.keep(number, number, picture=picture, nbytes=1)
-    assert [first.get(number) for number in range(5)] == [None, 1, 2, 3, 4]
-    for name in ("second", "third", "fourth"):
-        sessions.of(name)
-    assert len(sessions) == 3
-    assert sessions.of("first") is not first  # what it asks about what is shown is told `text.GONE`
-    assert "make it again" in text.GONE
+@pytest.fixture
+def browser_of(app: FakeApp, cache: Path) -> Iterator[Browsing]:
+    """Sends what the page sends."""
+    vars_of(app.script, script())
+    opened = Browsing(Server(app.address, uploads=cache, events=cache, process=None))
+    yield opened
+    opened.close()
 
 
-def test_uploads_and_results_leave_the_disk_in_time(cache: Path, client: Client, wide_photo: Path) -> None:
+def is_kept(visitors: Browsing, session: str) -> bool:
+    """Whether a click on the masks of a visitor is answered."""
+    try:
+        visitors.browse("pick", [], event={"edition": "an older one", "mask": 0}, session=session)
+    except RefusedError as refused:
+        return not is_told(str(refused), text.GONE)
+    return True
+
+
+def test_results_beyond_the_limit_are_computed_again(app: FakeApp, browser_of: Browsing, wide_photo: Path) -> None:
+    sent = browser_of.upload("wide.png", wide_photo.read_bytes())
+    started = []
+    # A result for each confidence, and what is shown, make five; the first one makes room, the last one stays.
+    for number, confidence in enumerate((0.1, 0.1, 0.2, 0.3, 0.4, 0.4, 0.1), 1):
+        browser_of.press("segment-run", sent, session="one", asked=number, Confidence=confidence)
+        started.append(app.script.started)
+    assert started == [1, 1, 2, 3, 4, 4, 5]
+
+
+def test_the_visitor_beyond_the_limit_takes_the_place_of_the_least_recent(
+    browser_of: Browsing, wide_photo: Path
+) -> None:
+    sent = browser_of.upload("wide.png", wide_photo.read_bytes())
+    for name in ("first", "second", "third"):
+        browser_of.press("segment-run", sent, session=name)
+    assert [is_kept(browser_of, name) for name in ("first", "second", "third")] == [True] * 3
+    browser_of.press("segment-run", sent, session="fourth")
+    assert [is_kept(browser_of, name) for name in ("fourth", "third", "second", "first")] == [True] * 3 + [False]
+
+
+def test_memory_beyond_the_limit_takes_the_place_of_the_least_recent(browser_of: Browsing, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    Image.new("RGB", (190, 100)).save(large)  # 57 kB of the 100 that all may take
+    sent = browser_of.upload("large.png", large.read_bytes())
+    for name in ("before", "after"):
+        browser_of.press("segment-run", sent, session=name)
+        assert is_kept(browser_of, name)
+    assert not is_kept(browser_of, "before")
+
+
+def test_uploads_and_results_leave_the_disk_in_time(
+    cache: Path, client: Client, browser_of: Browsing, wide_photo: Path
+) -> None:
     given = handle_file(str(wide_photo))
     client.predict(given, api_name="/segment")
     client.predict(given, api_name="/export")
     client.predict([given], api_name="/batch")
-    assert files_in(cache)
+    # The page updates its components: Gradio then makes copies of them, whose files it does not look through.
+    sent = browser_of.upload("wide.png", wide_photo.read_bytes())
+    browser_of.press("segment-run", sent, session="of the page")
+    assert {"wide.png", "labels.png", "photo.jpg"} <= {path.name for path in files_in(cache)}
     until(lambda: not files_in(cache))
 
 

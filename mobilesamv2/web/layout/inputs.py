@@ -16,7 +16,7 @@ from gradio.components import Component
 from gradio.data_classes import ImageData, ListFiles
 from gradio.exceptions import ComponentProcessingError
 from gradio.processing_utils import async_move_files_to_cache
-from gradio_client.utils import async_traverse, is_file_obj_with_meta, is_http_url_like
+from gradio_client.utils import async_traverse, is_file_obj_with_meta, is_http_url_like, traverse
 from pydantic import ValidationError
 
 from ..health import Health
@@ -79,6 +79,20 @@ class Demo(gr.Blocks):  # type: ignore[misc]
             raise refused("One of the values is of another kind than is asked for here.") from error
         except gr.Error as error:
             raise refused(escape(error.message, quote=False) if error.print_exception else error.message) from error
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """What Gradio does, with the files noted that go out, so that they are removed in time.
+
+        Gradio itself notes them with the component, of which each page has a copy that nobody looks through.
+        """
+        told: list[Any] = await super().postprocess_data(block_fn, predictions, state)
+
+        def note(file: dict[str, Any]) -> dict[str, Any]:
+            self.upload_file_set.add(file["path"])
+            return file
+
+        traverse(told, note, is_file_obj_with_meta)
+        return told
 
     async def _taken(self, component: Component, value: Any, *, uploads_only: bool) -> Any:
         """The value of an input with its files where they can be read."""
