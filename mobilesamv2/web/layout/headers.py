@@ -1,4 +1,5 @@
-"""Headers that limit what a browser does with the page, and no answer at all about addresses of other servers.
+"""Headers that limit what a browser does with the page, and no answer at all about addresses of other servers or from
+routes of Gradio that the page does not use.
 
 An ASGI middleware that knows no components.
 """
@@ -13,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..text import page as text
 
+_NOT_SERVED = re.compile(r"/gradio_api/(process_recording|dev/reload)", re.IGNORECASE)
+"""Routes of Gradio that the page has no use for: one keeps what is sent on the disk, one holds connections open."""
 _OTHER_SERVER = re.compile(r"/(proxy=|file=\s*https?:)", re.IGNORECASE)
 """In a path of Gradio's: its route for files would fetch and pass on any address."""
 POLICY = {
@@ -50,7 +53,7 @@ def headers(frames: Sequence[str] = ()) -> dict[bytes, bytes]:
 
 
 class Headers:
-    """Adds `headers` to every answer of `app` that does not set them itself; refuses paths that name other servers."""
+    """Adds `headers` to every answer of `app` that does not set them itself; refuses paths that are not served."""
 
     def __init__(self, app: ASGIApp, frames: Sequence[str] = ()) -> None:
         self._app, self._headers = app, headers(frames)
@@ -67,5 +70,7 @@ class Headers:
             await self._app(scope, receive, send)
         elif _OTHER_SERVER.search(scope["path"]):
             await JSONResponse({"detail": text.NO_PROXY}, status_code=403)(scope, receive, add)
+        elif _NOT_SERVED.search(scope["path"]):
+            await JSONResponse({"detail": text.NOT_THERE}, status_code=404)(scope, receive, add)
         else:
             await self._app(scope, receive, add)

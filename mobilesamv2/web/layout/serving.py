@@ -54,7 +54,8 @@ def launch(
     """
     _log_requests()
     demo.health.start()
-    demo.queue(max_size=settings.queue_size, default_concurrency_limit=1)
+    # Without `api_open=False` a program could ask past the queue, and so without its limit.
+    demo.queue(max_size=settings.queue_size, default_concurrency_limit=1, api_open=False)
     demo._queue.sleep_when_free = QUEUE_SECONDS
     most_pages = PAGES_PER_SESSION * settings.most_sessions
     upkeep = Upkeep(demo, most_unread=most_pages, keep_seconds=settings.keep_seconds)
