@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from .client import FILE, Client
 from .pictures import photo, saved
@@ -154,6 +158,16 @@ def vanished(client: Client, sent: dict[str, Any]) -> Any:
     return client.call_with("segment", gone)
 
 
+def broken_off(client: Client, sent: dict[str, Any]) -> None:
+    """An upload whose sender goes away in the middle."""
+    url = httpx.URL(client.server.address)
+    form = f'--b\r\n{NAMED}"a.png"\r\n\r\n'
+    head = "POST /gradio_api/upload HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    with socket.create_connection((url.host, url.port)) as connection:
+        connection.sendall(f"{head}Content-Length: 9000\r\n\r\n{form}x".encode())
+    time.sleep(0.2)
+
+
 def upload_form(what: str, content: str, form: str = "multipart/form-data; boundary=b") -> Question:
     """An upload whose form is written by hand."""
     return Question(what, lambda client, sent: client.upload_form(content.replace("\n", "\r\n"), form))
@@ -208,6 +222,7 @@ FILES = (
     ),
     Question("file of 3 MB where 2 MB are allowed", lambda client, sent: client.upload("large.png", bytes(3_000_000))),
     Question("upload that vanished before it was read", vanished),
+    Question("upload that breaks off", broken_off),
     upload_form("upload with an empty name", f'--b\n{NAMED}""\n\nx\n--b--\n'),
     upload_form("upload without a name", '--b\nContent-Disposition: form-data; name="files"\n\nx\n--b--\n'),
     upload_form("upload of a name in quotes and slashes", f'--b\n{NAMED}"../\\"/..\\..\\x.png"\n\nx\n--b--\n'),

@@ -150,7 +150,9 @@ def test_names_of_files_that_are_gone_and_empty_folders_of_uploads_go(kept: Upke
         (tmp_path / name).mkdir()
     here, gone, coming = (str(tmp_path / name / "photo.png") for name in ("here", "gone", "coming"))
     Path(here).touch()
-    for name in ("here", "gone", "coming"):
+    for name in ("tmp_broken_off", "tmp_coming", "notes"):
+        (tmp_path / name).touch()
+    for name in ("here", "gone", "coming", "tmp_broken_off", "notes"):
         os.utime(tmp_path / name, (time.time() - 2 * HOUR,) * 2)
     names = kept.demo.upload_file_set
     names |= {here, gone, coming}
@@ -160,7 +162,7 @@ def test_names_of_files_that_are_gone_and_empty_folders_of_uploads_go(kept: Upke
     kept.files(tmp_path)
     kept.files(tmp_path)
     assert names == {here, coming}
-    assert {path.name for path in tmp_path.iterdir()} == {"here", "coming", "new"}
+    assert {path.name for path in tmp_path.iterdir()} == {"here", "coming", "new", "tmp_coming", "notes"}
     kept.files(tmp_path / "nothing")
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import gradio as gr
 from gradio.route_utils import FnIndexInferError
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from ...errors import MobileSamError
 from ..text import page as text
@@ -70,6 +70,11 @@ def no_upload(request: Request, error: Exception) -> JSONResponse:
     if not request.url.path.endswith("/upload"):
         raise error
     return JSONResponse({"detail": text.NO_UPLOAD}, status_code=400)
+
+
+def broken_off(request: Request, error: Exception) -> Response:
+    """The answer that nobody hears: the sender went away in the middle. No traceback in the log."""
+    return Response(status_code=400)
 
 
 def in_sentences(

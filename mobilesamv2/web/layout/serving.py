@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -18,7 +18,7 @@ from ..source import source_archive
 from ..text import programs as text
 from .headers import Headers
 from .inputs import Demo
-from .sentences import NOT_THERE, no_upload, not_found
+from .sentences import NOT_THERE, broken_off, no_upload, not_found
 from .theme import THEME
 from .upkeep import Upkeep
 
@@ -69,7 +69,11 @@ def launch(
                 "routes": _beside(demo),
                 "lifespan": upkeep.lifespan,
                 "middleware": [Middleware(Headers, frames=settings.frames)],
-                "exception_handlers": dict.fromkeys(NOT_THERE, not_found) | {TypeError: no_upload},
+                "exception_handlers": {
+                    **dict.fromkeys(NOT_THERE, not_found),
+                    TypeError: no_upload,
+                    ClientDisconnect: broken_off,
+                },
             },
             theme=THEME,
             css_paths=styles(),

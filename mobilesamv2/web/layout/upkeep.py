@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -102,7 +103,8 @@ class Upkeep:
                 messages.put_nowait(message)
 
     def files(self, uploads: Path) -> None:
-        """Drop names of files that are gone, and folders of `uploads` that are empty, old and in no use.
+        """Drop names of files that are gone; remove old folders that are empty and in no use, and what came of uploads
+        that broke off.
 
         An upload has its name and folder a moment before its file, so a file is gone if it was gone a round ago, too.
         """
@@ -113,10 +115,14 @@ class Upkeep:
         self._gone = gone - self._gone
         in_use = {os.path.dirname(name) for name in held}
         oldest = time.time() - self.keep_seconds
-        for folder in uploads.iterdir() if uploads.is_dir() else ():
-            if str(folder) not in in_use and folder.is_dir() and folder.stat().st_mtime < oldest:
-                with suppress(OSError):  # it is not empty
-                    folder.rmdir()
+        for entry in uploads.iterdir() if uploads.is_dir() else ():
+            with suppress(OSError):  # gone meanwhile, or a folder that is not empty
+                if str(entry) in in_use or entry.lstat().st_mtime > oldest:
+                    continue
+                if entry.is_dir():
+                    entry.rmdir()
+                elif entry.name.startswith(tempfile.gettempprefix()):  # of an upload that broke off
+                    entry.unlink()
 
 
 def _keep_newest(kept: MutableMapping[str, Any], most: int) -> None:
