@@ -138,6 +138,8 @@ def _sound(component: Component, value: Any) -> Any:
         return value
     if not kind.takes(value):
         raise refused(text.wrong(kind.name, kind.expected(), value))
+    if isinstance(component, gr.Number):
+        return float(value)
     return int(value) if kind.is_whole else value
 
 
