@@ -170,10 +170,13 @@ def test_a_page_at_rest_does_little_and_gradio_keeps_few_pages(demo: gr.Blocks) 
         launch=start,
         health=SimpleNamespace(start=lambda: None),
         metrics=None,
+        stop_runs=lambda: launched.append("stopped"),
+        blocks={},
+        temp_file_sets=[],
         _queue=SimpleNamespace(sleep_when_free=0.001),
     )
     assert launch(fake, SETTINGS) == "http://here/"
-    assert launched == [QUEUE_SECONDS, 4 * SETTINGS.most_sessions]
+    assert launched == [QUEUE_SECONDS, 4 * SETTINGS.most_sessions, "stopped"]
 
 
 def test_closing_is_no_error() -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 from PIL import Image
 
+from mobilesamv2.errors import MobileSamError
 from mobilesamv2.progress import Progress
 from mobilesamv2.request import Request
 from mobilesamv2.web import batching, prompting
@@ -50,6 +51,17 @@ def test_who_waits_says_so_and_comes_when_the_one_before_ends() -> None:
     assert list(first) == []
     assert list(second) == ["b"]
     assert "Waiting for another run" in text.step("wait", 0, 0)
+
+
+def test_a_lock_that_is_closed_ends_runs_and_takes_no_more() -> None:
+    lock = ModelLock(seconds=0.001)
+    at_work, waits = lock.run(lambda: iter_of("a", "b")), lock.run(lambda: iter_of("c"))
+    next(at_work), next(waits)
+    assert not lock.close(seconds=0.01), "Both are still at work."
+    for run in (at_work, waits, lock.run(lambda: iter_of("d"))):
+        with pytest.raises(MobileSamError, match="being stopped"):
+            list(run)
+    assert lock.close(seconds=0.01)
 
 
 def test_who_comes_again_queues_up_behind_those_that_wait() -> None:

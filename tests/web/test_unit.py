@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,15 +66,22 @@ def test_the_command_of_the_unit_is_ready_answers_and_ends_cleanly(
     assert httpx.get(f"{address}health").text == "ready"
     client = Client(address, verbose=False, analytics_enabled=False)
     client.predict(handle_file(str(wide_photo)), max_prompts=16, api_name="/segment")
-    client.close()
     assert visitors_files(folder)
+    # Stopped in the middle of a run: a process that ends while a thread is within PyTorch is aborted.
+    client.submit(handle_file(str(wide_photo)), sampler="grid", max_prompts=1024, api_name="/segment")
+    time.sleep(1)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=float(settings_of_unit("TimeoutStopSec")[0])) == 0
     assert not visitors_files(folder)
-    log = (folder / "log").read_text(encoding="utf-8")
+    client.close()
+    log = log_of(folder)
     assert "request=segment outcome=answered" in log
     assert "Traceback" not in log
     assert wide_photo.name not in log
+
+
+def log_of(folder: Path) -> str:
+    return (folder / "log").read_text(encoding="utf-8")
 
 
 def visitors_files(folder: Path) -> set[str]:

@@ -141,7 +141,7 @@ def build_demo(models: Models, settings: Settings, *, gpu: Gpu = without_gpu, ne
         )
     # A GPU that is lent by the call is not there between calls, and loading was what could fail.
     demo.health = Health(partial(answers, models) if gpu is without_gpu else lambda: models.get(models.first))
-    demo.metrics = page.metrics
+    demo.metrics, demo.stop_runs = page.metrics, page.model_lock.close
     demo.metrics.watch_queue(lambda: len(demo._queue) + page.model_lock.waiting)
     return demo  # type: ignore[no-any-return]  # Gradio is not typed here
 

@@ -7,7 +7,7 @@ caller no reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -57,12 +57,14 @@ class Demo(gr.Blocks):  # type: ignore[misc]
 
     Attributes:
         metrics, health: what `launch` serves beside the page.
+        stop_runs: ends all runs; `launch` calls it at its end.
         fetch_addresses: whether a photo may be named by its address. To look one up is a request, too: even for an
             address of this machine Gradio asks a name server on the internet.
     """
 
     metrics: Metrics
     health: Health
+    stop_runs: Callable[[], object]
     fetch_addresses = False
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> Any:

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 from pathlib import Path
 
+from gradio.route_utils import delete_files_created_by_app
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -89,6 +90,9 @@ def launch(
         )
     except OSError as error:
         raise MobileSamError(f"The page cannot be served: {error}") from error
+    if block:
+        demo.stop_runs()
+        delete_files_created_by_app(demo, None)  # Gradio does so itself only where no page is open any more
     return str(address)
 
 

@@ -15,6 +15,7 @@ UNEXPECTED = "Something went wrong on our side. Try again, or another photo; the
 NO_MEMORY = "There is not enough memory for this just now. Try again later, or with a smaller photo."
 NO_ROOM = "The disk of this machine is full, so no file could be made. Whoever runs the page has to make room."
 NO_PROXY = "This server hands out its own files, and fetches none from others."
+CLOSED = "This page is being stopped. Try again in a while."
 NO_UPLOAD = "An upload is a form with files, each with a name."
 PHOTO_GONE = "This photo is no longer kept here: uploads are removed after a while. Choose it again."
 NOT_THERE = "There is nothing of that name here; gradio_api/info lists the endpoints."
