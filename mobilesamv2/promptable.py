@@ -127,6 +127,7 @@ class PromptableModel:
             PromptError: if the prompts do not fit each other, lie outside the picture, or the embedding is another
                 model's. Boxes are clipped to the picture.
         """
+        self._check(embedding)
         prompts = prompts_from(
             boxes=boxes,
             points=points,
@@ -157,6 +158,7 @@ class PromptableModel:
         With `multimask` the three masks of a prompt follow each other; `prompt_index` tells whose they are. Their
         scores are the predicted IoUs.
         """
+        self._check(embedding)
         prompts = prompts_from(
             boxes=boxes,
             points=points,
@@ -170,7 +172,9 @@ class PromptableModel:
         return Masks.concatenate(parts)
 
     def _check(self, embedding: Embedding, *, size_hw: tuple[int, int] | None = None) -> None:
-        """Refuse an embedding of another model, or of a picture of another height and width."""
+        """Refuse what is no embedding, one of another model, or of a picture of another height and width."""
+        if not isinstance(embedding, Embedding):
+            raise PromptError(f"The embedding must be what `encode` returns; got {type(embedding).__name__}.")
         if embedding.model != self.name:
             raise PromptError(
                 f"The embedding was made by {embedding.model}; {self.name} can only decode its own. Encode the "
@@ -184,7 +188,6 @@ class PromptableModel:
         self, embedding: Embedding, prompts: Prompts, mask_inputs: npt.ArrayLike | Tensor | None
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Decode prompts chunk by chunk: the first prompt of each chunk, its logits and its predicted IoUs."""
-        self._check(embedding)
         masks: Tensor | None = None
         if mask_inputs is not None:
             side = 4 * embedding.features.shape[-1]

@@ -214,3 +214,22 @@ def test_masks_to_refine_may_have_another_resolution_or_the_pictures_size(
         assert torch.equal(found, by_full)
     logits = np.where(full, 10.0, -10.0)[None]
     assert torch.allclose(segmenter.decode_logits(embedding, boxes=box, mask_inputs=logits)[0], by_full)
+
+
+@pytest.mark.parametrize("given", [None, np.zeros((1, 8, 8, 8), np.float32), torch.zeros(1, 8, 8, 8), picture()])
+def test_what_is_no_embedding_is_refused(segmenter: Segmenter, given: Any) -> None:
+    for ask in (segmenter.predict, segmenter.decode_logits):
+        with pytest.raises(PromptError, match=f"what `encode` returns; got {type(given).__name__}"):
+            ask(given, boxes=[[0, 0, 20, 20]])
+
+
+def test_tensors_without_numbers_are_refused(segmenter: Segmenter, embedding: Embedding) -> None:
+    boxes = torch.tensor([[0.0, 0.0, 20.0, 20.0]])
+    for prompts in (
+        {"boxes": boxes.to("meta")},
+        {"points": boxes.reshape(2, 1, 2).to("meta")},
+        {"points": [[[5, 5]]], "labels": torch.ones(1, 1, device="meta")},
+        {"boxes": boxes, "mask_inputs": torch.zeros(1, 32, 32, device="meta")},
+    ):
+        with pytest.raises(PromptError, match="numbers"):
+            segmenter.predict(embedding, **prompts)

@@ -149,8 +149,10 @@ def masks_from(given: npt.ArrayLike | Tensor, *, count: int, side: int, resize: 
 def _mask_tensor(given: npt.ArrayLike | Tensor) -> Tensor:
     """Masks in the type in which they were given, on their device."""
     if isinstance(given, Tensor):
-        if given.layout != torch.strided or given.is_complex():
-            raise PromptError(f"mask_inputs must hold plain real numbers; got {given.dtype} as {given.layout}.")
+        if given.layout != torch.strided or given.is_complex() or given.is_meta:
+            raise PromptError(
+                f"mask_inputs must hold plain real numbers; got {given.dtype} as {given.layout} on {given.device}."
+            )
         return given.detach()
     try:
         array = np.asarray(_without_tensors(given))
@@ -182,5 +184,6 @@ def _numbers(name: str, values: npt.ArrayLike | Tensor) -> Floats:
 def _without_tensors(values: Any) -> Any:
     """Numbers with every tensor among them as an array: those that require grad and bfloat16 have none otherwise."""
     if isinstance(values, Tensor):
-        return values.detach().cpu().float().numpy() if values.layout == torch.strided else values
+        has_numbers = values.layout == torch.strided and not values.is_meta
+        return values.detach().cpu().float().numpy() if has_numbers else values
     return [_without_tensors(each) for each in values] if isinstance(values, (list, tuple)) else values
