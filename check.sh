@@ -2,7 +2,7 @@
 # Every check of the project, all set-up included: formatting, lint, types, the API reference, tests, coverage.
 #
 #   bash check.sh [PYTEST ARGUMENT...]   everything
-#   bash check.sh quick                  without a browser and without networks of published size: two minutes
+#   bash check.sh quick                  without a browser, a cluster and networks of published size: two minutes
 #
 # Makes a virtual environment in .venv (or in $VENV) with the versions of constraints.txt, unless it is there.
 # The tests of the page drive a browser, found by the name of $CHROMIUM or one of the usual names. On Debian and Ubuntu,
@@ -60,7 +60,7 @@ run_tests() {
 "$venv/bin/ruff" check .
 if [ -n "$quick" ]; then
     "$venv/bin/mypy"
-    run_tests -m "not browser and not large and not slow" "$@"
+    run_tests -m "not browser and not large and not long and not slow" "$@"
 else
     bash docs/build.sh "$venv/bin/python" &
     documented=$!

@@ -29,7 +29,7 @@ FIRST = (
     "hostile/",
     "cli/test_batch.py",
 )
-"""What takes longest, begun first so that no worker is left with it at the end."""
+"""What takes longest, begun first so that no worker is left with it at the end; `check.sh quick` leaves it out."""
 
 REAL_APP = "real app"
 TOGETHER = {
@@ -50,6 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=2))  # machines that run browsers may be busy; told at the end
         if item.path.name in LARGE:
             item.add_marker(pytest.mark.large)
+        if any(f"tests/{name}" in item.nodeid for name in FIRST):
+            item.add_marker(pytest.mark.long)
     items.sort(key=_rank)
 
 
