@@ -56,7 +56,7 @@ def write_result(
     for name in set(formats) & set(NUMBERED):
         _make_room(folder / name)
     for path, content in files_of(picture, result.masks, formats=formats, file_name=file_name, info=record):
-        write_file(folder / path, content)
+        _write_within(folder, path, content)
     if "overlay" not in formats:
         small = for_people(picture)
         is_large = small is not picture
@@ -150,9 +150,14 @@ def write_datasets(
         OSError, ValueError, KeyError: if results cannot be read, or files not be written.
     """
     for path, content in dataset_files(_Written(folder, names), formats=formats, info=info):
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_file(target, content)
+        _write_within(folder, path, content)
+
+
+def _write_within(folder: Path, path: str, content: bytes) -> None:
+    """Write a file of a format, whose path may have folders of its own."""
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_file(target, content)
 
 
 @dataclass(frozen=True)

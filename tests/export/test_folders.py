@@ -14,7 +14,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from mobilesamv2.comparison.compare import compare
-from mobilesamv2.export import pictures, write_comparison, write_json, write_result, write_summary
+from mobilesamv2.export import FORMATS, files_of, pictures, write_comparison, write_json, write_result, write_summary
 from mobilesamv2.request import Request
 from mobilesamv2.results import STAGES, SegmentationResult
 from mobilesamv2.types import Masks
@@ -33,6 +33,19 @@ def test_a_result_is_three_files(tmp_path: Path, result: SegmentationResult) -> 
         "overlay.png",
         "label_map.png",
     }
+
+
+@pytest.mark.parametrize("file_name", ["", "photo.jpg", "x/photo.jpg", "/y/a:b.jpg"])
+def test_every_format_can_be_written_beside_a_result(
+    tmp_path: Path, result: SegmentationResult, file_name: str
+) -> None:
+    for name in FORMATS:
+        folder = tmp_path / "each" / name
+        write_result(folder, picture(), result, file_name=file_name, formats=(name,))
+        files = files_of(picture(), result.masks, formats=(name,), file_name=file_name)
+        assert all((folder / path).is_file() for path, _ in files)
+    write_result(tmp_path / "all", picture(), result, file_name=file_name, formats=tuple(FORMATS))
+    assert {path.name for path in tmp_path.iterdir()} == {"each", "all"}
 
 
 def test_masks_survive_the_way_through_json(tmp_path: Path, result: SegmentationResult) -> None:
