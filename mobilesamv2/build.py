@@ -58,7 +58,7 @@ def build_sam(
     """
     entry = zoo.find_model(name)
     device = choose_device(device)
-    dtype = choose_dtype(device, dtype)
+    dtype = choose_dtype(device, dtype, bfloat16_on_cpu=entry.bfloat16_on_cpu)
     files = _found(entry.files) if weights is None else given_files(weights)
     sam: Sam | NanoModel
     with LeftUnset(), torch.device("cpu"):
@@ -121,13 +121,13 @@ def build_detector(
         MobileSamError: if the device is not there.
     """
     device = choose_device(device)
-    dtype = choose_dtype(device, dtype)
-    if _is_path(name_or_path):
+    entry = None if _is_path(name_or_path) else zoo.find_detector(str(name_or_path))
+    dtype = choose_dtype(device, dtype, bfloat16_on_cpu=entry is not None and entry.bfloat16_on_cpu)
+    if entry is None:
         path = checkpoints.expanded(name_or_path)
         config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
         nms_iou, vote_iou = NMS_IOU, None
     else:
-        entry = zoo.find_detector(str(name_or_path))
         path, nms_iou, vote_iou = _found(entry.files)["whole"], entry.nms_iou, entry.vote_iou
         if entry.files["whole"].form is Form.ULTRALYTICS:
             config, state = read_detector(path, read_state_dict=checkpoints.read_state_dict)
@@ -197,11 +197,17 @@ def _is_there(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
-def choose_dtype(device: torch.device, dtype: torch.dtype | None = None) -> torch.dtype:
+def choose_dtype(
+    device: torch.device, dtype: torch.dtype | None = None, *, bfloat16_on_cpu: bool = False
+) -> torch.dtype:
     """The networks' number format: the one that was named, else half precision on CUDA and float32 elsewhere.
 
     Half precision is bfloat16 from compute capability 8.0 on, where it is as fast as float16 and cannot
-    overflow, and float16 below.
+    overflow, and float16 below. Processors with matrix units for bfloat16 (Intel's AMX) take about half the time in it;
+    on others it can be ten times slower than float32.
+
+    Args:
+        bfloat16_on_cpu: whether the network is as good in it there; only the embedded models were measured.
 
     Raises:
         MobileSamError: if the number format that was named is none of real numbers.
@@ -210,6 +216,8 @@ def choose_dtype(device: torch.device, dtype: torch.dtype | None = None) -> torc
         if not dtype.is_floating_point:
             raise MobileSamError(f"A network runs in float32, float16 or bfloat16; got {dtype}.")
         return dtype
+    if device.type == "cpu" and bfloat16_on_cpu and _has_bfloat16_units():
+        return torch.bfloat16
     if device.type != "cuda":
         return torch.float32
     # Not torch.cuda.is_bf16_supported: it also says yes where bfloat16 is emulated, and slow.
@@ -217,6 +225,12 @@ def choose_dtype(device: torch.device, dtype: torch.dtype | None = None) -> torc
     chosen = torch.bfloat16 if major >= 8 else torch.float16
     log.info("Running in %s: compute capability %d.%d.", chosen, major, minor)
     return chosen
+
+
+def _has_bfloat16_units() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 (Intel's AMX); not known of PyTorch's older releases."""
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("amx_bf16"))
 
 
 def _is_path(name_or_path: str | Path) -> bool:

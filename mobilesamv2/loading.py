@@ -13,7 +13,7 @@ import torch
 
 from . import weights as checkpoints
 from . import zoo
-from .build import SamWeights, build_detector, build_sam, choose_device, choose_dtype
+from .build import SamWeights, build_detector, build_sam, choose_device
 from .errors import MobileSamError, WeightsError
 from .models.detector.detector import Detections, ObjectDetector
 from .onnx.cache import cached_detector, cached_segmenter
@@ -45,7 +45,9 @@ def load(
             package knows.
         detector: name or checkpoint path of another object detector than the model's usual one.
         device: where to run; None: on CUDA if there is a GPU, else on the CPU.
-        dtype: number format of the networks; None: bfloat16 or float16 on CUDA, else float32.
+        dtype: number format of the networks; None: bfloat16 or float16 on CUDA, else float32, but for the embedded
+            networks on processors with matrix units for bfloat16, which take half the time in it. Name
+            `torch.float32` where results of several machines are to be as nearly the same as can be.
         backend: "torch", or "onnx": ONNX Runtime on the CPU, with files that are exported at the first use; then
             `weights` and `detector` also take a folder that `mobilesamv2 export` wrote.
 
@@ -62,7 +64,6 @@ def load(
             raise MobileSamError('backend="onnx" runs in float32 on the CPU; leave device and dtype out.')
         return _load_onnx(entry, weights=weights, detector=detector)
     device = choose_device(device)
-    dtype = choose_dtype(device, dtype)
     sam = build_sam(name, weights=weights, device=device, dtype=dtype)
 
     def made(name_or_path: str | Path) -> ObjectDetector:

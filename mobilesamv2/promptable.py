@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .errors import NotEnoughMemoryError, PromptError
 from .geometry import ResizeLongestSide
@@ -33,12 +35,14 @@ class Embedding:
         resize: how the picture lies in the model's input.
         timings: seconds spent in "preprocess" and "encode".
         model: name of the model that made it; no other can decode it.
+        weights: fingerprint of that model's weights, which the decoding one must have too; "" if it is not known.
     """
 
     features: Tensor
     resize: ResizeLongestSide
     timings: dict[str, float]
     model: str
+    weights: str = ""
 
 
 class PromptableModel:
@@ -64,14 +68,26 @@ class PromptableModel:
 
     @property
     def device_description(self) -> str:
-        """The device in words: "CPU, 2 threads" or "NVIDIA H200, bfloat16"."""
+        """The device in words: "CPU, 2 threads", "CPU, 2 threads, bfloat16" or "NVIDIA H200, bfloat16"."""
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {str(self.sam.dtype).removeprefix('torch.')}"
         if self.device.type == "cpu":
             threads = torch.get_num_threads()
             runtime = getattr(self.sam, "runtime", None)  # of networks that PyTorch does not run
-            return f"CPU, {threads} thread{'' if threads == 1 else 's'}{f', {runtime}' if runtime else ''}"
+            also = runtime or ("bfloat16" if self.sam.dtype == torch.bfloat16 else None)
+            return f"CPU, {threads} thread{'' if threads == 1 else 's'}{f', {also}' if also else ''}"
         return self.device.type.upper()
+
+    @cached_property
+    def _weights(self) -> str:
+        """A fingerprint of the weights, the same on every device and in float32 and bfloat16; "" if there is none."""
+        digest = hashlib.sha256()
+        for value in self.sam.state_dict().values() if isinstance(self.sam, nn.Module) else ():
+            if value.is_meta:
+                return ""
+            some = value.detach().flatten()[:8].to(device="cpu", dtype=torch.bfloat16)
+            digest.update(some.view(torch.int16).numpy().tobytes())
+        return digest.hexdigest()[:16] if isinstance(self.sam, nn.Module) else ""
 
     def encode(self, image: ImageInput) -> Embedding:
         """Encode a picture, once for any number of prompts.
@@ -97,7 +113,9 @@ class PromptableModel:
             if is_short_of_memory(error):
                 raise self._no_memory("encoding a picture") from error
             raise
-        return Embedding(features=features, resize=resize, timings=watch.seconds, model=self.name)
+        return Embedding(
+            features=features, resize=resize, timings=watch.seconds, model=self.name, weights=self._weights
+        )
 
     def decode_logits(
         self,
@@ -180,6 +198,11 @@ class PromptableModel:
                 f"The embedding was made by {embedding.model}; {self.name} can only decode its own. Encode the "
                 "picture again."
             )
+        if embedding.weights and self._weights and embedding.weights != self._weights:
+            raise PromptError(
+                f"The embedding was made by {self.name} with other weights than these, which cannot decode it. Encode "
+                "the picture again."
+            )
         made_of = embedding.resize.size_hw
         if size_hw is not None and made_of != size_hw:
             raise PromptError(f"The embedding is of a picture of {made_of} (height, width); this one has {size_hw}.")
@@ -202,7 +225,7 @@ class PromptableModel:
     def _share(self, embedding: Embedding) -> object:
         """What all prompts on a picture share in the network."""
         with inference(self.device):
-            return self.sam.share(embedding.features)
+            return self.sam.share(embedding.features.to(self.sam.dtype))
 
     def _decode(
         self,
@@ -256,7 +279,7 @@ class PromptableModel:
 
         with inference(self.device):
             return self.sam.decode(
-                embedding.features,
+                embedding.features.to(self.sam.dtype),
                 points=moved(None if prompts.points is None else resize.points_to_input(prompts.points)),
                 labels=moved(prompts.labels, np.int64),
                 boxes_xyxy=moved(None if prompts.boxes_xyxy is None else resize.boxes_to_input(prompts.boxes_xyxy)),

@@ -20,6 +20,7 @@ class StoredEmbedding:
         resize: where the picture lies in the model's input.
         timings: seconds spent in "preprocess" and "encode".
         model: name of the model that made it.
+        weights: fingerprint of that model's weights.
         dtype: name of the number format it had on its device, "bfloat16" or so; float32 holds each value of it.
     """
 
@@ -28,6 +29,7 @@ class StoredEmbedding:
     timings: dict[str, float]
     model: str
     dtype: str
+    weights: str = ""
 
     @classmethod
     def of(cls, embedding: Embedding) -> StoredEmbedding:
@@ -38,6 +40,7 @@ class StoredEmbedding:
             timings=dict(embedding.timings),
             model=embedding.model,
             dtype=str(embedding.features.dtype).removeprefix("torch."),
+            weights=embedding.weights,
         )
 
     def on(self, device: torch.device) -> Embedding:
@@ -47,6 +50,7 @@ class StoredEmbedding:
             resize=self.resize,
             timings=dict(self.timings),
             model=self.model,
+            weights=self.weights,
         )
 
     @property

@@ -45,12 +45,12 @@ def detector_file(detector_state: dict[str, Tensor], tmp_path: Path) -> Path:
 
 
 def test_a_model_has_the_weights_of_the_file_that_is_given(nano_state: dict[str, Tensor], nano_file: Path) -> None:
-    sam = build_sam("nano", weights=nano_file, device="cpu")
+    sam = build_sam("nano", weights=nano_file, device="cpu", dtype=torch.float32)
     assert all(torch.equal(value, nano_state[key]) for key, value in sam.state_dict().items())
 
 
 def test_a_model_is_ready_for_inference(nano_file: Path) -> None:
-    sam = build_sam("nano", weights=str(nano_file), device="cpu")
+    sam = build_sam("nano", weights=str(nano_file), device="cpu", dtype=torch.float32)
     assert not any(module.training for module in sam.modules())
     assert not any(parameter.requires_grad for parameter in sam.parameters())
     assert (sam.device, sam.dtype) == (torch.device("cpu"), torch.float32)
@@ -68,7 +68,7 @@ def test_the_zoo_s_own_file_is_taken_when_no_other_is_given(
     monkeypatch.setenv("MOBILESAMV2_WEIGHTS_DIR", str(tmp_path))
     own = dataclasses.replace(zoo.MODELS["nano"].files["whole"], bytes=None, sha256=None)
     monkeypatch.setitem(zoo.MODELS, "nano", dataclasses.replace(zoo.MODELS["nano"], files={"whole": own}))
-    sam = build_sam("nano", device="cpu")
+    sam = build_sam("nano", device="cpu", dtype=torch.float32)
     assert isinstance(sam, NanoModel)
     assert torch.equal(sam.mask_head.leave.weight, nano_state["mask_head.leave.weight"])
 
@@ -279,6 +279,29 @@ def test_the_number_format_suits_the_device(
     Gpu(monkeypatch, capability)
     assert choose_dtype(torch.device(device)) == expected
     assert choose_dtype(torch.device(device), torch.float16) == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"avx512_bf16": True, "amx_bf16": False}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_embedded_networks_run_in_bfloat16_on_processors_with_units_for_it(
+    capabilities: dict[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert build_sam("nano", device="cpu").dtype == expected
+    assert next(build_detector("nano-objects", device="cpu").parameters()).dtype == expected
+    assert build_sam("nano", device="cpu", dtype=torch.float32).dtype == torch.float32
+    assert choose_dtype(torch.device("cpu")) == torch.float32
+
+
+def test_pytorch_that_does_not_tell_what_processors_can_do_runs_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert build_sam("nano", device="cpu").dtype == torch.float32
 
 
 def test_a_number_format_without_fractions_is_refused() -> None:

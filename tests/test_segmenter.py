@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mobilesamv2.prompts import GridSampler
 from mobilesamv2.request import Request
 from mobilesamv2.results import STAGES
 from mobilesamv2.segmenter import Segmenter
+from mobilesamv2.stored import StoredEmbedding
 from mobilesamv2.types import Masks, Picture, Prompts
 from tests.tiny import Boxes, picture, spied, tiny_segmenter
 
@@ -265,6 +267,27 @@ def test_an_embedding_of_another_model_is_refused(segmenter: Segmenter, embeddin
     ):
         with pytest.raises(PromptError, match="made by tiny; other can only decode its own"):
             use()
+
+
+def test_an_embedding_of_the_same_model_with_other_weights_is_refused(embedding: Embedding) -> None:
+    other = tiny_segmenter()
+    assert isinstance(other.sam, Sam)
+    with torch.no_grad():
+        next(other.sam.image_encoder.parameters()).mul_(1.5)
+    stored = pickle.loads(pickle.dumps(StoredEmbedding.of(embedding))).on(other.device)
+    for given in (embedding, stored):
+        with pytest.raises(PromptError, match=r"by tiny with other weights than these.*Encode the picture again\.$"):
+            other.predict(given, boxes=[2, 3, 40, 30])
+
+
+def test_an_embedding_is_decoded_in_any_number_format_of_the_same_weights(
+    segmenter: Segmenter, embedding: Embedding
+) -> None:
+    other = tiny_segmenter()
+    assert isinstance(other.sam, Sam)
+    other.sam.cast(torch.bfloat16)
+    assert len(other.predict(embedding, boxes=[2, 3, 40, 30])) == 1
+    assert len(segmenter.predict(other.encode(picture()), boxes=[2, 3, 40, 30])) == 1
 
 
 def test_a_picture_is_read_once_and_never_copied_on_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

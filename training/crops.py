@@ -47,7 +47,7 @@ SOURCE_WEIGHTS = {
 }
 """How often each source is drawn, drawn scenes among them. Facades are many, but of one kind; panoptic pictures are
 few, but complete."""
-BOX_SHARE = 2 / 3
+BOX_SHARE = 1 / 2
 """Of the prompts, those that are boxes."""
 POINTS = 3
 """Places for points in each prompt; most stay empty."""

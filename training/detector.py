@@ -35,7 +35,7 @@ from .detector_export import evaluate, export, recall_table
 from .detector_loss import LossConfig, detector_loss
 from .imagenet import load_imagenet
 
-BOXES = 150
+BOXES = 250
 """Boxes above confidence .4 that a typical picture is to have."""
 ENDLESS = 10**9
 """Number of a batch that no run reaches."""

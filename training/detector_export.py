@@ -287,7 +287,7 @@ labelled.
 ## Known failures and limits
 
 - Small objects are missed more than large ones, see the numbers by size; so are thin ones, and members of a crowd.
-- Trained for an hour or so: boxes are loose, and several for one object are common.
+- Trained for some hours of one core: boxes are loose, and several for one object are common.
 - Stuff, such as sky and grass, is found less surely than things; what COCO does not name is found less often.
 - Photographs only: drawings, documents, aerial and medical pictures were not seen.
 - COCO shows everyday scenes, mostly of North America and Europe; elsewhere expect less.

@@ -114,8 +114,9 @@ def main() -> None:
     parser.add_argument("--without", nargs="+", choices=PARTS, default=[])
     parser.add_argument("--limit", type=int, help="of pictures in each set")
     parser.add_argument("--weights", type=Path, help="other weights than the package's")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="number format")
     options = parser.parse_args()
-    segmenter = mobilesamv2.load("nano", weights=options.weights)
+    segmenter = mobilesamv2.load("nano", weights=options.weights, dtype=getattr(torch, options.dtype))
     assert isinstance(segmenter.sam, NanoModel)
     for part in options.without:
         without(segmenter.sam, part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -52,6 +52,7 @@ def answer(model: NanoModel, batch: Batch) -> Answers:
     pixels = (batch.pixels.float() - MEAN.to(device)) / DEVIATION.to(device)
     features = model.image_encoder(pixels * batch.inside)
     shared = model.mask_head.share(features.detail, features.parts, features.context)
+    shared = replace(shared, side=_drawn_side(shared.side, model.input_side))
     by_size = point_windows(batch.points, batch.labels, side=shared.side)  # (N, 3, 4)
     suiting = _suiting_window(batch, side=shared.side)
     every = torch.arange(len(suiting), device=device)
@@ -81,6 +82,15 @@ def answer(model: NanoModel, batch: Batch) -> Answers:
         logits=logits,
         iou=iou,
     )
+
+
+def _drawn_side(crop_side: float, input_side: int) -> float:
+    """Side of the picture that windows around points are shares of, in pixels: half of the time the crop's.
+
+    Else up to the model's own. So the windows for small objects are also learnt at the resolution they have in use, and
+    those for large objects still show objects that fill them.
+    """
+    return crop_side * (input_side / crop_side) ** max(0.0, 2 * float(torch.rand(())) - 1)
 
 
 def _suiting_window(batch: Batch, *, side: float) -> Tensor:

@@ -182,6 +182,11 @@ def _session(folder: Path, described: Mapping[str, Any]) -> Any:
         raise WeightsError(f"{path} cannot be read by ONNX Runtime: {error} Export the model again.") from error
 
 
+def _readable(value: Tensor) -> Tensor:
+    """The tensor in a format that NumPy has: embeddings of PyTorch's networks may be in bfloat16."""
+    return value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
+
+
 def _run(session: Any, inputs: Mapping[str, Tensor]) -> list[Tensor]:
-    arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in inputs.items()}
+    arrays = {name: np.ascontiguousarray(_readable(value).numpy()) for name, value in inputs.items()}
     return [torch.from_numpy(output) for output in session.run(None, arrays)]

@@ -49,13 +49,14 @@ ENTRIES: tuple[DetectorEntry, ...] = (
             "whole": WeightsFile(
                 filename="nano-objects.safetensors",
                 bytes=9_219_056,
-                sha256="1d777f29bdad69f93125881bc8dbd3a2c811c6d3cf677c135a2827bea410557a",
+                sha256="1d8482bf7b8fcedcebf7c9f432c7119bf035d20c95bf9db0f4b115106c60c3ad",
             )
         },
         config=LITE_CONFIG,
         summary="objects of any kind on EfficientNet-Lite0, comes with the package",
         nms_iou=0.7,  # it gives several nearly equal boxes for an object; see its model card
         vote_iou=0.8,
+        bfloat16_on_cpu=True,
     ),
     _pickled(
         "object-aware",

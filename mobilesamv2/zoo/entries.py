@@ -71,6 +71,7 @@ class ModelEntry:
         detector: name of the detector it is used with unless another one is asked for.
         summary: one line for people.
         grid_filters: the filters of grid search that suit its predicted IoUs and logits.
+        bfloat16_on_cpu: whether it was measured to be as good in bfloat16; then processors that are fast at it use it.
     """
 
     name: str
@@ -79,6 +80,7 @@ class ModelEntry:
     detector: str
     summary: str
     grid_filters: MaskFilters = SAM_FILTERS
+    bfloat16_on_cpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class DetectorEntry:
         summary: one line for people.
         nms_iou: of two boxes that overlap by more, only the better is asked about; .9 in MobileSAMv2's released code.
         vote_iou: the better one becomes the mean of those that overlap it by at least this; None: it stays as it is.
+        bfloat16_on_cpu: as `ModelEntry` has it.
     """
 
     name: str
@@ -100,3 +103,4 @@ class DetectorEntry:
     summary: str = ""
     nms_iou: float = NMS_IOU
     vote_iou: float | None = None
+    bfloat16_on_cpu: bool = False

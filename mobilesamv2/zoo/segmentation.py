@@ -108,12 +108,13 @@ ENTRIES: tuple[ModelEntry, ...] = (
             "whole": WeightsFile(
                 filename="nano.safetensors",
                 bytes=9_880_010,
-                sha256="248debfc1192248c0ecd9d1a83ec2981eab53b784060e7018d697347aa2b6ce2",
+                sha256="44e3a9480d868ec02fb577217e2e0f0d328dc0472c63e87edb5d0f3958798a3e",
             )
         },
         detector="nano-objects",
         summary="small enough to come with the package, made for two CPU cores",
         grid_filters=NANO_FILTERS,
+        bfloat16_on_cpu=True,
     ),
     ModelEntry(
         name="mobilesam",

@@ -34,7 +34,7 @@ def photo() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def on_torch() -> Segmenter:
-    return mobilesamv2.load("nano", device="cpu")
+    return mobilesamv2.load("nano", device="cpu", dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")

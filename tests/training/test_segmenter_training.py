@@ -23,7 +23,7 @@ from training.crops import MASK_STRIDE, Batch, CropDataset, _filled_boxes_in, _p
 from training.earlier_nano import widened
 from training.losses import box_only_loss
 from training.segmenter import export, loss_of, schedule
-from training.trainee import DEVIATION, MEAN, answer
+from training.trainee import DEVIATION, MEAN, _drawn_side, answer
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -53,7 +53,7 @@ def test_a_batch_depends_on_the_seed_and_its_number_alone(dataset: CropDataset) 
 
 def test_every_prompt_lies_on_its_mask(batch: Batch) -> None:
     assert batch.has_mask.all()
-    assert batch.is_box.tolist() == [True] * 4 + [False] * 2
+    assert batch.is_box.tolist() == [True] * 3 + [False] * 3
     for points, labels, target, is_box in zip(batch.points, batch.labels, batch.targets, batch.is_box, strict=True):
         assert is_box or labels[0] == 1
         for point, label in zip(points, labels, strict=True):
@@ -65,6 +65,14 @@ def test_every_prompt_lies_on_its_mask(batch: Batch) -> None:
 def test_the_share_of_boxes_among_prompts_is_chosen(small_crops: None, share: float, boxes: int) -> None:
     chosen = CropDataset([], seed=3, steps=1, prompts_per_crop=6, box_share=share)[0]
     assert int(chosen.is_box.sum()) == boxes
+
+
+def test_windows_around_points_are_shares_of_the_crop_half_of_the_time_else_up_to_the_whole_input() -> None:
+    torch.manual_seed(0)
+    sides = torch.tensor([_drawn_side(256, 704) for _ in range(400)])
+    assert 0.4 < (sides == 256).float().mean() < 0.6
+    assert sides.min() == 256
+    assert 600 < sides.max() <= 704
 
 
 def test_extra_points_lie_on_the_mask_or_beside_it() -> None:
@@ -103,23 +111,23 @@ def test_in_training_and_in_use_a_box_has_the_same_mask(batch: Batch, model: Nan
     with torch.no_grad():
         answers = answer(model, batch)
         pixels = (batch.pixels.float() - MEAN) / DEVIATION * batch.inside
-        four: dict[str, Any] = {
-            "boxes_xyxy": batch.boxes_xyxy[:4],
-            "points": batch.points[:4],
-            "labels": batch.labels[:4],
+        boxes: dict[str, Any] = {
+            "boxes_xyxy": batch.boxes_xyxy[:3],
+            "points": batch.points[:3],
+            "labels": batch.labels[:3],
         }
-        masks, iou = model.decode(model.encode(pixels), multimask=False, **four)
+        masks, iou = model.decode(model.encode(pixels), multimask=False, **boxes)
         whole = pasted(
-            answers.logits[:4],
-            answers.windows[:4],
+            answers.logits[:3],
+            answers.windows[:3],
             size_hw=(masks.shape[2], masks.shape[3]),
             stride=MASK_STRIDE,
             outside=OUTSIDE,
         )
-    same = ~answers.has_prior[:4]
+    same = ~answers.has_prior[:3]
     assert same.any()
     torch.testing.assert_close(masks[same, 0], whole[same], atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(iou[same, 0], answers.iou[:4][same], atol=1e-3, rtol=0)
+    torch.testing.assert_close(iou[same, 0], answers.iou[:3][same], atol=1e-3, rtol=0)
 
 
 def test_a_box_alone_prefers_the_mask_that_follows_the_colours() -> None:

@@ -87,5 +87,5 @@ class DetectorConfig:
         )
 
 
-LITE_CONFIG = DetectorConfig(family=LITE_FAMILY, scale="", input_side=384, second_side=768)
+LITE_CONFIG = DetectorConfig(family=LITE_FAMILY, scale="", input_side=448, second_side=1024)
 """Of `nano-objects`."""

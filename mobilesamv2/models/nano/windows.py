@@ -16,7 +16,7 @@ BOX_MARGIN = 0.25
 """What a window adds to a box on each side, as a share of the box's side."""
 SMALLEST_BOX = 8.0
 """Sides below this many pixels are taken for this long."""
-POINT_WINDOWS = (0.125, 0.4, 1.25)
+POINT_WINDOWS = (0.07, 0.26, 1.0)
 """Sides of the windows around a point, as shares of the input's side: for a small, a middling and a large object."""
 SCALES = 3
 """Scales at which feature maps are kept, each half as fine as the one before: large windows read coarser ones, whose
