@@ -12,8 +12,8 @@ from ..prompts import MaskFilters
 from .entries import Form, ModelEntry, WeightsFile
 
 NANO_FILTERS = MaskFilters(predicted_iou=0.5, stability=0.5, box_nms=0.7)
-"""Grid search's filters for `nano`, which seldom predicts an IoU above .9. On ten training pictures their F1 score is
-.274; .55 has the best, .318, and finds a twelfth less (`python -m training.grid_filters --pictures 10 --points-per-side
+"""Grid search's filters for `nano`, which seldom predicts an IoU above .9. On ten training pictures these have the best
+F1 score, .304; .55 has .292 and finds a quarter less (`python -m training.grid_filters --pictures 10 --points-per-side
 12`). SAM's own filters would keep next to nothing."""
 
 VIT = {
