@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -21,7 +22,15 @@ TIGHTER_AND_LOOSER = (0.0, -1.5, 1.5)
 """Added to the logits of a box for its three masks: the best guess, less of it, more of it."""
 BOX_IOU_SHARES = (1.0, 0.9, 0.9)
 """Predicted IoUs of these three masks, as shares of the best guess's."""
-_WINDOWS_AT_ONCE = 16
+_WINDOWS_AT_ONCE = 48
+"""Windows that one thread answers at once: fewer are more calls, more leave its caches."""
+
+
+def _prompts_at_once(count: int, *, windows: int) -> int:
+    """How many of some prompts, with so many windows each, one thread answers at once: all threads about as many."""
+    threads = torch.get_num_threads()
+    rounds = math.ceil(count * windows / (_WINDOWS_AT_ONCE * threads))
+    return math.ceil(count / (rounds * threads))
 
 
 @dataclass(frozen=True)
@@ -140,7 +149,7 @@ class NanoModel(nn.Module):
             shared = self.share(features)
         logits = torch.empty(count, 3 if multimask else 1, *size_hw, device=features.device)
         iou = torch.empty(logits.shape[:2], device=features.device)
-        step = _WINDOWS_AT_ONCE // (1 if boxes_xyxy is not None else 3)
+        step = _prompts_at_once(count, windows=1 if boxes_xyxy is not None else 3)
         pieces = [slice(start, start + step) for start in range(0, count, step)]
         in_parallel([
             partial(
