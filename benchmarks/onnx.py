@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/onnx.md")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    ours = mobilesamv2.load(options.model, device="cpu")
+    ours = mobilesamv2.load(options.model, device="cpu", dtype=torch.float32)
     theirs = mobilesamv2.load(options.model, backend="onnx")
     picture = load_image(PHOTO)
     with tempfile.TemporaryDirectory() as folder:

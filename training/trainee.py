@@ -90,7 +90,8 @@ def _drawn_side(crop_side: float, input_side: int) -> float:
     Else up to the model's own. So the windows for small objects are also learnt at the resolution they have in use, and
     those for large objects still show objects that fill them.
     """
-    return crop_side * (input_side / crop_side) ** max(0.0, 2 * float(torch.rand(())) - 1)
+    share = max(0.0, 2 * float(torch.rand(())) - 1)
+    return float(crop_side * (input_side / crop_side) ** share)
 
 
 def _suiting_window(batch: Batch, *, side: float) -> Tensor:
