@@ -109,7 +109,7 @@ def test_a_photo_becomes_the_masks_that_the_library_finds(
     expect(page.locator("#status")).to_have_text(re.compile(r"^\d+ masks in"), timeout=240_000)
     expected = mobilesamv2.load("nano", weights=models, backend="onnx").segment_everything(photo).masks
     found = masks_of(page)
-    # Both round pictures a little differently, which decides about boxes at the threshold of confidence, and about which
+    # Both round pictures a little differently. That decides about boxes at the threshold of confidence, and about which
     # of two boxes stays that overlap by nearly as much as is allowed.
     sure = np.asarray(expected.scores) > 0.41
     at_threshold = len(expected) - int(sure.sum())
