@@ -14,7 +14,7 @@ import torch
 from mobilesamv2.build import build_sam
 from mobilesamv2.models.nano.model import NanoModel
 
-from .harness import paired, parser_of, report
+from .harness import number_formats, paired, parser_of, report
 from .peers import our_mobile_sam, random_boxes
 
 
@@ -24,16 +24,13 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     mobile_sam = our_mobile_sam()
-    formats = [torch.float32]
-    if (usual := build_sam("nano", device="cpu").dtype) != torch.float32:
-        formats.append(usual)
     boxes = random_boxes(options.prompts, size_wh=(1024, 1024))
     rows: list[dict[str, object]] = []
     with torch.inference_mode():
         embedding = torch.randn(1, 256, 64, 64, generator=torch.Generator().manual_seed(0))
         shared = mobile_sam.share(embedding)
         large = partial(mobile_sam.decode, embedding, boxes_xyxy=boxes, shared=shared, multimask=False)
-        for dtype in formats:
+        for dtype in number_formats("nano"):
             nano = build_sam("nano", device="cpu", dtype=dtype)
             assert isinstance(nano, NanoModel)
             features = nano.encode(torch.randn(1, 3, 704, 704, generator=torch.Generator().manual_seed(1)))

@@ -19,6 +19,9 @@ from pathlib import Path
 
 import torch
 
+from mobilesamv2.build import choose_dtype
+from mobilesamv2.zoo import find_model
+
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("torch", "ultralytics", "numpy", "pycocotools")
 
@@ -123,6 +126,12 @@ def report(name: str, rows: Sequence[Mapping[str, object]], *, into: Path | None
     print(f"\n{', '.join(f'{key} {value}' for key, value in described.items())}")
     if into is not None:
         print(f"written to {into}")
+
+
+def number_formats(model: str) -> list[torch.dtype]:
+    """float32, and what a model of the zoo runs in on this processor by itself, if that is another format."""
+    usual = choose_dtype(torch.device("cpu"), bfloat16_on_cpu=find_model(model).bfloat16_on_cpu)
+    return [torch.float32] if usual == torch.float32 else [torch.float32, usual]
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:

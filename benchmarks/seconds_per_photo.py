@@ -1,4 +1,4 @@
-"""Seconds per photo and stage for both samplers, on this machine.
+"""Seconds per photo and stage for both samplers, on the CPU of this machine.
 
     python -m benchmarks.seconds_per_photo [PHOTO...] [--model nano] [--size 640x480] [--rounds 3] [--threads 2]
 
@@ -10,6 +10,7 @@ the model does so by itself.
 from __future__ import annotations
 
 import statistics
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from PIL import Image, ImageOps
 import mobilesamv2
 from mobilesamv2.results import STAGES
 
-from .harness import parser_of, report
+from .harness import number_formats, parser_of, report
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "images"
 PHOTOS = [EXAMPLES / name for name in ("coffee.png", "astronaut.jpg", "gravel.png")]
@@ -34,34 +35,30 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     width, height = (int(side) for side in options.size.split("x"))
-    usual = mobilesamv2.load(options.model)
-    segmenters = [mobilesamv2.load(options.model, dtype=torch.float32)]
-    if usual.sam.dtype != torch.float32:
-        segmenters.append(usual)
+    pictures = {}
+    for photo in options.photos:
+        with Image.open(photo) as image:
+            pictures[photo.stem] = np.asarray(ImageOps.fit(image.convert("RGB"), (width, height)))
+    samplers: dict[str, dict[str, int]] = {"object-aware": {}, "grid": {"points_per_side": options.points_per_side}}
     rows: list[dict[str, object]] = []
-    for segmenter in segmenters:
-        for photo in options.photos:
-            with Image.open(photo) as image:
-                picture = np.asarray(ImageOps.fit(image.convert("RGB"), (width, height)))
-            for sampler, choice in (
-                ("object-aware", {}),
-                ("grid", {"points_per_side": options.points_per_side}),
-            ):
-                runs = [
-                    segmenter.segment_everything(picture, sampler=sampler, **choice) for _ in range(options.rounds + 1)
-                ][1:]
-                seconds = {stage: round(statistics.median(run.timings[stage] for run in runs), 3) for stage in STAGES}
-                rows.append(
-                    {
-                        "number format": str(segmenter.sam.dtype).removeprefix("torch."),
-                        "photo": photo.stem,
-                        "sampler": sampler,
-                        "prompts": len(runs[0].prompts),
-                        "masks": len(runs[0].masks),
-                        "total_seconds": round(statistics.median(run.seconds for run in runs), 3),
-                        **seconds,
-                    }
-                )
+    for dtype in number_formats(options.model):
+        segmenter = mobilesamv2.load(options.model, device="cpu", dtype=dtype)
+        for (name, picture), (sampler, choice) in product(pictures.items(), samplers.items()):
+            runs = [
+                segmenter.segment_everything(picture, sampler=sampler, **choice) for _ in range(options.rounds + 1)
+            ][1:]
+            seconds = {stage: round(statistics.median(run.timings[stage] for run in runs), 3) for stage in STAGES}
+            rows.append(
+                {
+                    "number format": str(dtype).removeprefix("torch."),
+                    "photo": name,
+                    "sampler": sampler,
+                    "prompts": len(runs[0].prompts),
+                    "masks": len(runs[0].masks),
+                    "total_seconds": round(statistics.median(run.seconds for run in runs), 3),
+                    **seconds,
+                }
+            )
     report("seconds_per_photo", rows, into=options.into)
 
 
